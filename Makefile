@@ -1,0 +1,30 @@
+# Two commands for a fresh machine with Python 3.11 (pip, venv) and make:
+#   make demo    sets everything up, makes the synthetic cohort, runs the whole analysis, writes demo/reports/
+#   make test    sets everything up, runs the tests
+PY ?= $(shell command -v python3.11 || command -v python3)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+BIN := .venv/bin
+
+.PHONY: demo test lint notebooks clean
+.DEFAULT_GOAL := demo
+
+.venv/.stamp: pyproject.toml constraints.txt
+	$(PY) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable ".[all]" --group dev
+	touch $@
+
+demo: .venv/.stamp
+	$(BIN)/hybridx demo --out demo
+
+test: .venv/.stamp
+	$(BIN)/python -m pytest -q
+
+lint: .venv/.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

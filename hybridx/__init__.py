@@ -1,0 +1,37 @@
+"""hybridx: fusion models for integrated diagnostics in oncology.
+
+PET/CT, laboratory values, clinical facts and genomics become a risk over time or a probability of response, with an
+interval, a reason and an honest validation. Research software, not a medical device.
+"""
+
+from hybridx._lazy import attach
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Cohort": "cohort",
+        "Estimate": "terms",
+        "Image": "imaging",
+        "Outcome": "cohort",
+        "RadiomicsSettings": "measure",
+        "Result": "evaluate",
+        "Study": "imaging",
+        "demo": "demo",
+        "designs": "evaluate.designs",
+        "errors": "errors",
+        "evaluate": "evaluate",
+        "explain": "explain",
+        "extract": "measure",
+        "extract_radiomics": "measure",
+        "fusion": "fusion",
+        "imaging": "imaging",
+        "measure": "measure",
+        "models": "models",
+        "prepare": "prepare",
+        "report": "report",
+        "terms": "terms",
+        "validate": "measure",
+    },
+)
