@@ -1,0 +1,53 @@
+"""One thread per worker in BLAS, OpenMP, ITK and torch.
+
+Two workers that each start a thread per core get in each other's way (a loky issue reports 18 minutes instead of
+1.8), and the number of threads changes the order of sums, so results would depend on the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from threadpoolctl import threadpool_limits
+
+__all__ = ["ONE_THREAD_ENVIRONMENT", "one_thread"]
+
+# Read by the libraries when they are first loaded, hence given to worker processes at their birth.
+ONE_THREAD_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
+}
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold every numerical library that is loaded to one thread, and let go afterwards.
+
+    Libraries that are first imported inside the block keep their own default unless the process was started
+    with `ONE_THREAD_ENVIRONMENT`; import what a task needs at the top of its module.
+
+    Yields
+    ------
+    None
+    """
+    with contextlib.ExitStack() as stack:
+        # looked up, not imported: this room must not load what the task does not need
+        if (itk := sys.modules.get("SimpleITK")) is not None:
+            stack.callback(
+                itk.ProcessObject.SetGlobalDefaultNumberOfThreads,
+                itk.ProcessObject.GetGlobalDefaultNumberOfThreads(),
+            )
+            itk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+        if (torch := sys.modules.get("torch")) is not None:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
+        stack.enter_context(threadpool_limits(limits=1))
+        yield
