@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -57,9 +57,8 @@ def run_pool(
 
 def _until_broken(
     work: Work, waiting: deque[Job], workers: int
-) -> Iterator[
-    tuple[int, TaskResult]
-]:  # returns the jobs that were in flight when the pool broke
+) -> Generator[tuple[int, TaskResult], None, list[Job]]:
+    """Run jobs until none waits or the pool breaks; return those that were in flight when it broke."""
     pool = ProcessPoolExecutor(max_workers=workers, env=ONE_THREAD_ENVIRONMENT)
     flying: dict[Future[TaskResult], Job] = {}
     try:

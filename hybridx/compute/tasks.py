@@ -124,9 +124,7 @@ class _Work:
                 value = self.fn(item)
                 if self.store is not None:
                     self.store.write(key, value)
-        except (
-            Exception
-        ) as error:  # a failure is a result here: the other patients go on
+        except Exception as error:  # noqa: BLE001 - a failure is a result here: the other patients go on
             return TaskResult(
                 key, error=TaskError.of(error), seconds=time.perf_counter() - start
             )
