@@ -7,10 +7,12 @@ attaches its names here instead of importing its modules.
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["attach"]
+__all__ = ["attach", "make_callable"]
 
 
 def attach(
@@ -51,3 +53,24 @@ def attach(
         return public
 
     return getattr_, dir_, public
+
+
+def make_callable(package: str, function: str) -> None:
+    """Let a package be called like its main function: ``hx.evaluate(...)`` and ``hx.evaluate.designs`` both work.
+
+    Importing a subpackage binds its module to the parent's name, so ``hx.evaluate`` is the room whatever the lazy
+    table says; a room that shares its name with its main function therefore answers the call itself.
+
+    Parameters
+    ----------
+    package : str
+        ``__name__`` of the package.
+    function : str
+        Public name to call in it.
+    """
+
+    class CallablePackage(types.ModuleType):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return getattr(self, function)(*args, **kwargs)
+
+    sys.modules[package].__class__ = CallablePackage

@@ -9,7 +9,7 @@ import polars as pl
 
 __all__ = ["FAILURE_SCHEMA", "FEATURE_SCHEMA", "Block"]
 
-FEATURE_SCHEMA: Mapping[str, pl.DataType] = {
+FEATURE_SCHEMA: dict[str, pl.DataType] = {
     "column": pl.String(),  # `pet.original_glcm_Contrast`
     "modality": pl.String(),
     "title": pl.String(),  # in words, for tables and pages
@@ -21,7 +21,7 @@ FEATURE_SCHEMA: Mapping[str, pl.DataType] = {
     "settings_hash": pl.String(),
 }
 
-FAILURE_SCHEMA: Mapping[str, pl.DataType] = {
+FAILURE_SCHEMA: dict[str, pl.DataType] = {
     "patient_id": pl.String(),
     "modality": pl.String(),
     "stage": pl.String(),  # read, radiomics, uptake, deep ...

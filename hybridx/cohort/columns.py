@@ -43,7 +43,8 @@ def to_frame(X: Any) -> pl.DataFrame:
     if isinstance(X, pl.LazyFrame):
         return X.collect()
     if type(X).__module__.startswith("pandas") and hasattr(X, "columns"):
-        return pl.from_pandas(X)
+        frame: pl.DataFrame = pl.from_pandas(X)
+        return frame
     msg = (
         f"Expected a polars or pandas table with columns named '<modality>.<name>', got {type(X).__name__}. "
         "Features are found by name, never by position: pass `cohort.frame()`."
@@ -130,6 +131,8 @@ def to_matrix(X: Any, columns: Sequence[str]) -> npt.NDArray[np.float64]:
     infinite = np.isinf(matrix).any(axis=0)
     if infinite.any():
         bad = [c for c, is_bad in zip(columns, infinite, strict=True) if is_bad]
-        msg = f"Infinite values in {len(bad)} columns: {listing(bad)}. Use null for what could not be computed."
+        msg = (
+            f"Infinite values in {len(bad)} columns: {listing(bad)}. Use null for what could not be computed."
+        )
         raise InputError(msg)
     return np.ascontiguousarray(matrix, dtype=np.float64)

@@ -209,7 +209,9 @@ class Outcome:
             msg = f"{self.endpoint!r} is a {self.kind} outcome: it has no times."
             raise InputError(msg)
         if not self.known.all():
-            msg = f"{int((~self.known).sum())} outcomes of {self.endpoint!r} are unknown: use y[y.known] first."
+            msg = (
+                f"{int((~self.known).sum())} outcomes of {self.endpoint!r} are unknown: use y[y.known] first."
+            )
             raise InputError(msg)
         array = np.empty(len(self), dtype=[("event", "?"), ("time_days", "<f8")])
         array["event"], array["time_days"] = self.event, self.time_days
@@ -291,4 +293,4 @@ def _bools(values: Any, unknown: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]
         rows = listing(f"row {i}: {numbers[i]:g}" for i in np.flatnonzero(odd))
         msg = f"event must be 1 (it happened) or 0 (censored): {rows}."
         raise InputError(msg)
-    return np.where(unknown, 0.0, numbers) == 1.0
+    return np.asarray(np.where(unknown, 0.0, numbers) == 1.0)

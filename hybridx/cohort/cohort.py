@@ -1,0 +1,363 @@
+"""The cohort: patients x modalities and what happened to them, frozen and validated."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hybridx.cohort import display, images, store
+from hybridx.cohort.block import FAILURE_SCHEMA, FEATURE_SCHEMA, Block
+from hybridx.cohort.check import check_cohort
+from hybridx.cohort.outcome import Outcome
+from hybridx.errors import InputError
+from hybridx.terms.text import listing, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Cohort"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cohort:
+    """Patients, their feature blocks and outcomes; immutable, and consistent or not built at all.
+
+    Build one with `hybridx.extract` (from a data folder), `Cohort.build` (from your own tables) or `Cohort.load`.
+
+    Parameters
+    ----------
+    patients : tuple of str
+        Unique, in the one order that everything shares.
+    blocks : mapping of str to polars.DataFrame
+        Per modality one row per patient in that order: `patient_id`, then float columns ``<modality>.<name>``.
+    measured : polars.DataFrame
+        `patient_id` and one boolean column per modality. Explicit, never inferred from NaN: a feature that could not
+        be computed is not an absent scan.
+    days : polars.DataFrame
+        `patient_id` and one float column per modality: day of the measurement relative to baseline.
+    features : polars.DataFrame
+        One row per column: unit, family, IBSI id, extractor, version, settings hash.
+    tables : mapping of str to polars.DataFrame
+        The validated source tables (`patients`, `studies`, `labs`, `outcomes`, ...) with `day` instead of dates, and
+        `failures` (patient_id, modality, stage, reason).
+    provenance : mapping
+        Content hashes, settings, code version; ``synthetic: True`` for a made-up cohort.
+    folder : pathlib.Path or None
+        Where it was loaded from; the image views live there.
+    """
+
+    patients: tuple[str, ...]
+    blocks: Mapping[str, pl.DataFrame]
+    measured: pl.DataFrame
+    days: pl.DataFrame
+    features: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_cohort(self)
+
+    @classmethod
+    def build(
+        cls,
+        patients: Iterable[str],
+        blocks: Iterable[Block],
+        tables: Mapping[str, pl.DataFrame] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
+    ) -> Cohort:
+        """Align blocks to the patients and validate the whole.
+
+        Raises
+        ------
+        InputError
+            Lists every inconsistency at once.
+        """
+        order = tuple(str(p) for p in patients)
+        ids = pl.DataFrame({"patient_id": order}, schema={"patient_id": pl.String})
+        aligned: dict[str, pl.DataFrame] = {}
+        measured, days = ids, ids
+        features, failures = [pl.DataFrame(schema=FEATURE_SCHEMA)], [pl.DataFrame(schema=FAILURE_SCHEMA)]
+        for block in blocks:
+            stray = sorted(set(block.frame["patient_id"]) - set(order))
+            if stray:
+                msg = f"Block {block.modality!r} has {len(stray)} patients who are not in the cohort: {listing(stray)}."
+                raise InputError(msg)
+            if block.frame["patient_id"].is_duplicated().any():
+                twice = block.frame.filter(pl.col("patient_id").is_duplicated())["patient_id"].unique().sort()
+                msg = f"Block {block.modality!r} has several rows for {listing(twice)}."
+                raise InputError(msg)
+            aligned[block.modality] = ids.join(
+                block.frame, on="patient_id", how="left", maintain_order="left"
+            )
+            flags = [bool(block.measured.get(p, False)) for p in order]
+            measured = measured.with_columns(pl.Series(block.modality, flags, dtype=pl.Boolean))
+            day = [block.days.get(p) if flag else None for p, flag in zip(order, flags, strict=True)]
+            days = days.with_columns(pl.Series(block.modality, day, dtype=pl.Float64))
+            features.append(block.features.select(list(FEATURE_SCHEMA)).cast(FEATURE_SCHEMA))  # type: ignore[arg-type]
+            failures.append(block.failures.select(list(FAILURE_SCHEMA)).cast(FAILURE_SCHEMA))  # type: ignore[arg-type]
+        all_tables = dict(tables or {})
+        if "failures" in all_tables:
+            failures.append(all_tables["failures"].select(list(FAILURE_SCHEMA)))
+        all_tables["failures"] = pl.concat(failures)
+        all_tables.setdefault("patients", ids)
+        return cls(
+            patients=order,
+            blocks=aligned,
+            measured=measured,
+            days=days,
+            features=pl.concat(features),
+            tables=all_tables,
+            provenance=dict(provenance or {}),
+            folder=folder,
+        )
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the blocks, in order."""
+        return tuple(self.blocks)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names of the endpoints, in the order of the outcome table."""
+        if "outcomes" not in self.tables:
+            return ()
+        return tuple(self.tables["outcomes"]["endpoint"].unique(maintain_order=True))
+
+    def __len__(self) -> int:
+        return len(self.patients)
+
+    def __repr__(self) -> str:
+        return display.cohort_text(self)
+
+    def _repr_html_(self) -> str:
+        return display.cohort_html(self)
+
+    def frame(self, modalities: Sequence[str] | None = None, *, images: bool = False) -> pl.DataFrame:
+        """Return the wide table that models eat, one row per patient in cohort order.
+
+        `patient_id`, `centre` and `scanner` come first (no dot: never features). Each block follows, led by its
+        boolean ``<modality>.measured``.
+
+        Parameters
+        ----------
+        modalities : sequence of str, optional
+            Default: all.
+        images : bool
+            Add ``<modality>.image``: the content address of each prepared image patch, read lazily with `load_images`.
+        """
+        names = list(self.modalities) if modalities is None else list(modalities)
+        for name in names:
+            self._check_modality(name)
+        frame = self._carried()
+        for name in names:
+            flag = self.measured[name].alias(f"{name}.measured")
+            frame = frame.with_columns(flag).hstack(self.blocks[name].drop("patient_id"))
+            if images:
+                addresses = [self.image_address(p, f"patch:{name}") for p in self.patients]
+                if any(addresses):
+                    frame = frame.with_columns(pl.Series(f"{name}.image", addresses, dtype=pl.String))
+        return frame
+
+    def _carried(self) -> pl.DataFrame:
+        frame = pl.DataFrame({"patient_id": self.patients}, schema={"patient_id": pl.String})
+        sources = [self.tables.get("patients"), self.tables.get("studies")]
+        for column in ("centre", "scanner"):
+            for table in sources:
+                if table is not None and {"patient_id", column} <= set(table.columns):
+                    first = table.filter(pl.col(column).is_not_null()).unique(
+                        "patient_id", keep="first", maintain_order=True
+                    )
+                    if first.height:
+                        frame = frame.join(
+                            first.select("patient_id", column),
+                            on="patient_id",
+                            how="left",
+                            maintain_order="left",
+                        )
+                        break
+        return frame
+
+    def outcomes(self, endpoint: str) -> Outcome:
+        """Return one endpoint of all patients, in cohort order; NaN where it is unknown.
+
+        Raises
+        ------
+        InputError
+            The cohort has no such endpoint (the nearest one is named).
+        """
+        if endpoint not in self.endpoints:
+            guess = nearest(endpoint, self.endpoints)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            msg = (
+                f"The cohort has no endpoint {endpoint!r}.{hint} It has: {listing(self.endpoints, limit=12)}."
+            )
+            raise InputError(msg)
+        ids = pl.DataFrame({"patient_id": self.patients}, schema={"patient_id": pl.String})
+        rows = self.tables["outcomes"].filter(pl.col("endpoint") == endpoint)
+        rows = ids.join(rows, on="patient_id", how="left", maintain_order="left")
+        if "responder" in rows.columns and rows["responder"].is_not_null().any():
+            return Outcome.response(
+                rows["responder"],
+                endpoint=endpoint,
+                criterion=_first(rows, "criterion"),
+                responder=_first(rows, "responder_means") or "responder",
+            )
+        entry = (
+            rows["entry_days"]
+            if "entry_days" in rows.columns and rows["entry_days"].is_not_null().any()
+            else None
+        )
+        return Outcome.survival(
+            rows["time_days"],
+            rows["event"],
+            endpoint=endpoint,
+            origin=_first(rows, "origin") or "baseline",
+            entry_days=None if entry is None else entry.fill_null(0.0),
+        )
+
+    def select(self, patients: Iterable[str]) -> Cohort:
+        """Return the cohort of these patients, in the order given.
+
+        Raises
+        ------
+        InputError
+            A patient is unknown.
+        """
+        order = tuple(patients)
+        unknown = [p for p in order if p not in set(self.patients)]
+        if unknown:
+            msg = f"{len(unknown)} patients are not in the cohort: {listing(unknown)}."
+            raise InputError(msg)
+        ids = pl.DataFrame({"patient_id": order}, schema={"patient_id": pl.String})
+
+        def rows(table: pl.DataFrame) -> pl.DataFrame:
+            return ids.join(table, on="patient_id", how="left", maintain_order="left")
+
+        kept = set(order)
+        return dataclasses.replace(
+            self,
+            patients=order,
+            blocks={name: rows(block) for name, block in self.blocks.items()},
+            measured=rows(self.measured),
+            days=rows(self.days),
+            tables={
+                name: table.filter(pl.col("patient_id").is_in(kept))
+                if "patient_id" in table.columns
+                else table
+                for name, table in self.tables.items()
+            },
+        )
+
+    def at(self, day: float) -> Cohort:
+        """Return what was known on `day` (a landmark): later measurements are gone, times count from there.
+
+        Patients whose event or last follow-up lies on or before the landmark leave the endpoint in question; patients
+        for whom no endpoint remains leave the cohort.
+
+        Parameters
+        ----------
+        day : float
+            Days from baseline.
+        """
+        if not np.isfinite(day):
+            msg = f"A landmark is a day relative to baseline, got {day!r}."
+            raise InputError(msg)
+        measured, blocks, days = self.measured, dict(self.blocks), self.days
+        for name in self.modalities:
+            late = (self.days[name].fill_null(0.0) > day) & self.measured[name]
+            known = self.measured[name] & ~late
+            measured = measured.with_columns(known.alias(name))
+            days = days.with_columns(pl.when(known).then(pl.col(name)).alias(name))
+            values = [c for c in blocks[name].columns if c != "patient_id"]
+            blocks[name] = blocks[name].with_columns(pl.when(known).then(pl.col(c)).alias(c) for c in values)
+        tables = {
+            name: table.filter(pl.col("day").is_null() | (pl.col("day") <= day))
+            if "day" in table.columns
+            else table
+            for name, table in self.tables.items()
+            if name != "outcomes"
+        }
+        patients = self.patients
+        if "outcomes" in self.tables:
+            outcomes = self.tables["outcomes"]
+            if "day" in outcomes.columns:
+                outcomes = outcomes.with_columns(pl.col("day") - day)
+            at_risk = outcomes.filter(pl.col("time_days").is_null() | (pl.col("time_days") > day))
+            shifted = pl.when(pl.col("time_days").is_not_null()).then(pl.col("time_days") - day)
+            tables["outcomes"] = at_risk.with_columns(
+                shifted.alias("time_days"), pl.lit(f"day {day:g}").alias("origin")
+            )
+            remaining = set(tables["outcomes"]["patient_id"])
+            patients = tuple(p for p in self.patients if p in remaining)
+        moved = dataclasses.replace(
+            self,
+            blocks=blocks,
+            measured=measured,
+            days=days,
+            tables=tables,
+            provenance={**self.provenance, "landmark_day": float(day)},
+        )
+        return moved if patients == self.patients else moved.select(patients)
+
+    def image_address(self, patient: str, kind: str) -> str | None:
+        """Return the content address of a patient's stored images, or None.
+
+        Parameters
+        ----------
+        kind : str
+            ``views`` (slices for a page), ``patch:<modality>`` (input of an image model).
+        """
+        return images.address(self.tables.get("images"), patient, kind)
+
+    def load_images(self, patient: str, kind: str = "views") -> dict[str, npt.NDArray[Any]]:
+        """Read a patient's stored images; an empty dict when there are none.
+
+        Raises
+        ------
+        InputError
+            The cohort has no folder, or the stored file does not match its content address.
+        """
+        address = self.image_address(patient, kind)
+        return {} if address is None else images.load(self.folder, address)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write one Parquet file per block and table and ``cohort.json``; whole or not at all."""
+        return store.save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Cohort:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            The folder holds no cohort, or one of a newer schema version, or a file was changed.
+        """
+        return cls(**store.load(Path(folder)))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return `frame` as pandas, indexed by patient."""
+        return self.frame().to_pandas().set_index("patient_id")
+
+    def _check_modality(self, name: str) -> None:
+        if name not in self.blocks:
+            guess = nearest(name, self.modalities)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            msg = f"The cohort has no modality {name!r}.{hint} It has: {listing(self.modalities, limit=12)}."
+            raise InputError(msg)
+
+
+def _first(rows: pl.DataFrame, column: str) -> str:
+    if column not in rows.columns:
+        return ""
+    values = rows[column].drop_nulls()
+    return str(values[0]) if len(values) else ""
