@@ -1,0 +1,24 @@
+"""Images with their geometry: NIfTI and its like to `Image` and `Study`, PET in SUV, CT in HU, masks on known grids."""
+
+from hybridx._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Fault": "faults",
+        "Grid": "grid",
+        "Image": "image",
+        "ImageError": "faults",
+        "Study": "study",
+        "bounding_box": "geometry",
+        "check_studies": "checking",
+        "crop": "geometry",
+        "read_grid": "reading",
+        "read_image": "reading",
+        "read_mask": "masks",
+        "read_pair": "study",
+        "read_study": "study",
+        "resample": "geometry",
+        "write_image": "reading",
+    },
+)

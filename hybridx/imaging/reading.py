@@ -1,0 +1,160 @@
+"""Read and write single volumes, and look at their numbers before anything is computed from them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from hybridx.compute import atomic_write
+from hybridx.imaging.faults import Fault, ImageError, fault, raise_errors
+from hybridx.imaging.grid import Grid
+from hybridx.imaging.image import Image
+
+__all__ = ["image_faults", "read_grid", "read_image", "read_volume", "write_image"]
+
+EDGE_MM = (0.05, 25.0)  # micro-PET to thick-slice radiographs; outside, the header is in other units
+ANISOTROPY = 10.0
+ORTHONORMAL = 1e-3  # ITK's own order of tolerance for a direction that went through float32 quaternions
+SUV_RANGE = (-1.0, 500.0)  # physiological bladder and injection sites stay below; noise goes a little under 0
+SUV_MEDIAN_LIMIT = (
+    50.0  # half of all uptake above SUV 50 is no patient: Bq/mL are hundreds to tens of thousands
+)
+HU_RANGE = (-10_000.0, 70_000.0)  # padding (-3024) and extended metal scales are inside
+
+
+def read_image(path: str | os.PathLike[str], modality: str | None = None, unit: str = "") -> Image:
+    """Read a volume and refuse one whose numbers cannot be meant.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or MetaImage.
+    modality : {"pet", "ct", "mr"}, optional
+        When given, the values are checked against it: PET in SUVbw, CT in HU.
+    unit : str, optional
+        Default: the modality's.
+
+    Returns
+    -------
+    Image
+        float32.
+
+    Raises
+    ------
+    ImageError
+        With the code of what is wrong (missing, unreadable, not 3-D, NaN, geometry, implausible values).
+    """
+    image = Image.from_sitk(read_volume(path), modality or "", unit)
+    raise_errors([*_non_finite(path, image.array), *image_faults(image)])
+    return image
+
+
+def read_grid(path: str | os.PathLike[str], column: str = "image") -> Grid:
+    """Read the geometry alone (the header: fast)."""
+    return Grid.of(_header(Path(path), column))
+
+
+def read_volume(path: str | os.PathLike[str], column: str = "image") -> sitk.Image:
+    """Read voxels as they are after checking that this is one 3-D volume with a sound geometry."""
+    reader = _header(Path(path), column)
+    with _quiet():
+        try:
+            volume = reader.Execute()
+        except RuntimeError as error:
+            raise ImageError([fault("I002", _reason(path, error), column)]) from error
+    if volume.GetDimension() == 4:
+        volume = volume[:, :, :, 0]
+    return volume
+
+
+def write_image(image: Image, path: str | os.PathLike[str]) -> None:
+    """Write a volume whole or not at all; the ending of the name chooses the format (``.nii.gz``)."""
+    with atomic_write(path) as temporary, _quiet():
+        sitk.WriteImage(image.to_sitk(), str(temporary), useCompression=True)
+
+
+def image_faults(image: Image) -> list[Fault]:
+    """List what is implausible in the values, given the modality."""
+    low, high = float(image.array.min()), float(image.array.max())
+    seen = f"values from {low:.4g} to {high:.4g}"
+    faults = [fault("I020", f"{image.grid}")] if max(image.spacing) / min(image.spacing) > ANISOTROPY else []
+    if low == high:
+        return [*faults, fault("I018", f"{low:.4g} in every voxel")]
+    if image.modality == "pet" and image.unit == "SUVbw":
+        positive = image.array[image.array > 0]
+        if len(positive) and float(np.median(positive)) > SUV_MEDIAN_LIMIT:
+            faults.append(fault("I014", seen))
+        elif low < SUV_RANGE[0] or high > SUV_RANGE[1]:
+            faults.append(fault("I021", seen))
+    if image.modality == "ct" and image.unit == "HU":
+        if low < HU_RANGE[0] or high > HU_RANGE[1]:
+            faults.append(fault("I015", seen))
+        elif low >= 0:
+            faults.append(fault("I022", seen))
+    return faults
+
+
+def _header(path: Path, column: str) -> sitk.ImageFileReader:
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "no such file"
+        raise ImageError([fault("I001", f"{path.name!r}: {what}", column)])
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with _quiet():
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError as error:
+            code = "I006" if "orthonormal" in str(error) else "I002"
+            raise ImageError([fault(code, _reason(path, error), column)]) from error
+    size = reader.GetSize()
+    flat = len(size) == 4 and size[3] == 1  # one time frame
+    if (len(size) != 3 and not flat) or min(size[:3]) < 2 or reader.GetNumberOfComponents() != 1:
+        seen = f"{' x '.join(str(n) for n in size)} voxels, {reader.GetNumberOfComponents()} value(s) each"
+        raise ImageError([fault("I003", seen, column)])
+    _check_geometry(reader, column)
+    return reader
+
+
+def _check_geometry(reader: sitk.ImageFileReader, column: str) -> None:
+    spacing = reader.GetSpacing()[:3]
+    if not all(EDGE_MM[0] <= edge <= EDGE_MM[1] for edge in spacing):
+        raise ImageError([fault("I005", " x ".join(f"{edge:.4g}" for edge in spacing) + " mm", column)])
+    dimension = reader.GetDimension()
+    axes = np.asarray(reader.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    if not np.allclose(axes @ axes.T, np.eye(3), atol=ORTHONORMAL):
+        raise ImageError([fault("I006", f"axes {np.round(axes, 3).tolist()}", column)])
+
+
+def _non_finite(path: str | os.PathLike[str], array: npt.NDArray[np.float32]) -> list[Fault]:
+    bad = int(array.size - np.isfinite(array).sum())
+    if not bad and str(path).endswith((".nii", ".nii.gz")):
+        # ITK's NIfTI reader has turned NaN into 0 by now; only floating-point files can hold any
+        stored = nib.load(path)
+        if stored.get_data_dtype().kind == "f":
+            values = np.asanyarray(stored.dataobj)
+            bad = int(values.size - np.isfinite(values).sum())
+    return [fault("I004", f"{bad} voxel(s) NaN or infinite")] if bad else []
+
+
+def _reason(path: str | os.PathLike[str], error: RuntimeError) -> str:
+    # ITK's message is a stack of file positions with the cause in its last line
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{Path(path).name!r}: {lines[-1] if lines else 'unknown reason'}"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence ITK's warnings on stderr; what matters is checked and said here."""
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
