@@ -1,0 +1,171 @@
+"""Check every image and mask that a studies table names, and whether they can be of the patients they stand under."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import polars as pl
+
+from hybridx.cohort.problem import Problem
+from hybridx.compute import content_hash, map_tasks
+from hybridx.imaging.faults import Fault, ImageError, fault
+from hybridx.imaging.grid import Grid
+from hybridx.imaging.image import Image
+from hybridx.imaging.masks import fit_mask
+from hybridx.imaging.reading import image_faults, read_grid, read_image
+from hybridx.imaging.study import StudyRow, grids_of, rows_of
+
+__all__ = ["Found", "check_studies", "group_rows", "shared_content", "table_faults"]
+
+MINIMUM_OVERLAP = (
+    0.05  # of the smaller field of view; crops of one lesion share nearly all, other patients hardly any
+)
+Found = tuple[StudyRow, Fault]
+
+
+def check_studies(
+    folder: str | os.PathLike[str],
+    studies: pl.DataFrame,
+    *,
+    voxels: bool = True,
+    workers: int | None = 1,
+    progress: bool = True,
+) -> list[Problem]:
+    """List every defect of the images and masks of a data folder.
+
+    Parameters
+    ----------
+    folder : path
+        The data folder, to which the paths in `studies` are relative.
+    studies : polars.DataFrame
+        The studies table, in the order of its file.
+    voxels : bool
+        Also read the images' voxels (NaN, Bq/mL instead of SUV, values that are not HU); False reads their headers
+        only. Masks are always read.
+    workers : int, optional
+        Processes; None for one per core.
+    progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    list of Problem
+        In the order of the table. An error costs that patient the modality, not the batch.
+    """
+    rows = rows_of(folder, studies)
+    found = table_faults(rows, {path: content_hash(path) for path in _files(rows)})
+    tasks = [(group, voxels) for group in group_rows(rows)]
+    for result, (group, _) in zip(
+        map_tasks(_check_study, tasks, workers=workers, description="Checking images", progress=progress),
+        tasks,
+        strict=True,
+    ):
+        if result.error is None:
+            found += result.value
+        else:  # such as a worker that ran out of memory on one huge file
+            found += [(row, fault("I002", str(result.error))) for row in group]
+    found.sort(key=lambda pair: (pair[0].row, pair[1].column, pair[1].code))
+    return [
+        Problem(
+            code=one.code,
+            severity=one.severity,
+            file="studies",
+            row=row.row,
+            column=one.column,
+            value=one.value,
+            expected=one.expected,
+            hint=one.hint,
+        )
+        for row, one in found
+    ]
+
+
+def group_rows(rows: Sequence[StudyRow]) -> list[list[StudyRow]]:
+    """Bring the rows of one patient at one time together, in order of first appearance."""
+    groups: dict[tuple[str, int], list[StudyRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.patient_id, row.timepoint].append(row)
+    return list(groups.values())
+
+
+def table_faults(rows: Sequence[StudyRow], hashes: dict[Path, str]) -> list[Found]:
+    """List what is wrong between rows: one content under two patients, and the same modality twice."""
+    found: list[Found] = []
+    for group in group_rows(rows):
+        for modality in dict.fromkeys(row.modality for row in group):
+            same = [row for row in group if row.modality == modality]
+            found += [(row, fault("I024", f"{len(same)} rows for {modality}")) for row in same[1:]]
+    found += shared_content(rows, hashes, "mask", "I017")
+    found += shared_content(rows, hashes, "image", "I019")
+    return found
+
+
+def shared_content(rows: Sequence[StudyRow], hashes: dict[Path, str], column: str, code: str) -> list[Found]:
+    """List the rows whose file holds the same bytes as another patient's; nobody can say whose it is, so all of them."""
+    owners: dict[str, list[StudyRow]] = defaultdict(list)
+    for row in rows:
+        path = getattr(row, column)
+        if path in hashes:
+            owners[hashes[path]].append(row)
+    found = []
+    for group in owners.values():
+        patients = list(dict.fromkeys(row.patient_id for row in group))
+        for row in group if len(patients) > 1 else []:
+            lines = sorted(other.row for other in group if other.patient_id != row.patient_id)
+            shown = ", ".join(str(line) for line in lines[:5]) + (" ..." if len(lines) > 5 else "")
+            found.append((row, fault(code, f"the same content as in row {shown}", column)))
+    return found
+
+
+def overlap_faults(grids: dict[str, Grid]) -> list[tuple[str, Fault]]:
+    """List the modalities of one study that do not lie in the same part of space."""
+    found = []
+    for first, second in combinations(grids, 2):
+        shared = grids[first].overlap(grids[second])
+        if shared < MINIMUM_OVERLAP:
+            seen = f"{first} and {second} share {100 * shared:.0f} % of the smaller field of view"
+            found += [(first, fault("I016", seen)), (second, fault("I016", seen))]
+    return found
+
+
+def _files(rows: Sequence[StudyRow]) -> list[Path]:
+    paths = [path for row in rows for path in (row.image, row.mask) if path is not None and path.is_file()]
+    return list(dict.fromkeys(paths))
+
+
+def _check_study(task: tuple[list[StudyRow], bool]) -> list[Found]:
+    rows, voxels = task
+    grids = grids_of(rows)
+    found = [
+        (row, one) for modality, one in overlap_faults(grids) for row in rows if row.modality == modality
+    ]
+    for row in rows:
+        found += [(row, one) for one in [*_check_image(row, voxels), *_check_mask(row, grids)]]
+    return found
+
+
+def _check_image(row: StudyRow, voxels: bool) -> list[Fault]:
+    if row.image is None:
+        return [fault("I001", "no image named")]
+    try:
+        if not voxels:
+            read_grid(row.image)
+            return []
+        image: Image = read_image(row.image, row.modality, row.unit)
+    except ImageError as error:
+        return list(error.faults)
+    return image_faults(image)
+
+
+def _check_mask(row: StudyRow, grids: dict[str, Grid]) -> list[Fault]:
+    if row.mask is None:
+        return [fault("I023", "no mask named", "mask")]
+    others = [grid for modality, grid in grids.items() if modality != row.modality]
+    try:
+        return fit_mask(row.mask, grids.get(row.modality), row.label, others)[1]
+    except ImageError as error:
+        return list(error.faults)
