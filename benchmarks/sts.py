@@ -4,7 +4,8 @@
     python benchmarks/sts.py --source DATA/sts --out /tmp/sts --folder-only
 
 The source holds ``outcome.csv`` (the public clinical sheet, days from diagnosis), ``dicom_headers.csv`` and
-``nifti/<patient>/{PET,CT}_{image,mask}.nii.gz``. Vallières et al., Phys Med Biol 2015, doi:10.1088/0031-9155/60/14/5471.
+``nifti/<patient>/{PET,CT}_{image,mask}.nii.gz``. Source: Vallières et al., Phys Med Biol 2015,
+doi:10.1088/0031-9155/60/14/5471.
 
 Decisions of this adapter:
 
