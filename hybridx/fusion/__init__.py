@@ -1,0 +1,13 @@
+"""Many modalities -> one risk or probability, for every pattern of missing ones."""
+
+from hybridx._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "EarlyFusion": "early",
+        "FusionModel": "base",
+        "LateFusion": "late",
+        "frozen": "base",
+    },
+)

@@ -1,0 +1,98 @@
+"""Early fusion: all modalities side by side in one table, one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+import polars as pl
+from sklearn.base import clone
+
+from hybridx.cohort.columns import feature_columns, measured_mask
+from hybridx.errors import InputError
+from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
+from hybridx.models import CoxRidge, LogisticModel, SurvivalModel, TableModel, frozen
+from hybridx.models.data import Endpoint, check_enough, known_rows
+
+__all__ = ["EarlyFusion"]
+
+
+class EarlyFusion(FusionModel):
+    """Put all modalities side by side and fit one model on them.
+
+    The simplest fusion, and the one to beat: with hundreds of imaging features beside a few strong clinical ones it is
+    often worse than the clinical ones alone. A modality that a patient lacks is filled with the training medians.
+
+    Parameters
+    ----------
+    model : estimator of `hybridx.models` or None
+        None takes `CoxRidge` for survival and `LogisticModel` for response.
+    modalities : list of str or None
+        Which modalities to use, by name; None takes all of the table.
+    endpoint : {"survival", "response"}
+        What the outcome is.
+
+    Attributes
+    ----------
+    model_ : estimator
+        The fitted model of the wide table.
+
+    Examples
+    --------
+    >>> from hybridx.models import XGBoostCox
+    >>> EarlyFusion(XGBoostCox(max_depth=1), modalities=["clinical", "pet"])
+    EarlyFusion(modalities=['clinical', 'pet'], model=XGBoostCox(max_depth=1))
+    """
+
+    model_: TableModel
+
+    def __init__(
+        self,
+        model: TableModel | None = None,
+        modalities: Sequence[str] | None = None,
+        endpoint: Endpoint = "survival",
+    ) -> None:
+        self.model = model
+        self.modalities = modalities
+        self.endpoint = endpoint
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn from a table of modalities and its outcome.
+
+        Raises
+        ------
+        NotEnoughDataError
+            Too few events, or none of the columns is usable.
+        """
+        self._check_endpoint()
+        frame, outcome = known_rows(X, y, self.endpoint)
+        check_enough(outcome, "EarlyFusion")
+        self.modalities_ = choose_modalities(frame, self.modalities)
+        self.columns_ = {m: feature_columns(frame, [m]) for m in self.modalities_}
+        some = np.column_stack([measured_mask(frame, m) for m in self.modalities_]).any(axis=1)
+        self.notes_ = (
+            [] if some.all() else [f"{int((~some).sum())} patients with nothing measured were left out."]
+        )
+        default = CoxRidge() if self.endpoint == "survival" else LogisticModel()
+        self.model_ = clone(default if self.model is None else self.model)
+        if not isinstance(self.model_, TableModel) or self.model_.takes != self.endpoint:
+            msg = f"`model` for {self.endpoint!r} takes its estimators of hybridx.models, got {self.model!r}."
+            raise InputError(msg)
+        rows = np.flatnonzero(some)
+        self.model_.fit(self._wide(frame)[rows], outcome[rows])
+        self.tuned_ = {"model": frozen(self.model_)}
+        return self
+
+    def _wide(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the model's columns; those of a modality that the table lacks are empty."""
+        names = [c for m in self.modalities_ for c in self.columns_[m]]
+        carried = [c for c in ("patient_id",) if c in frame.columns]
+        empty = [pl.lit(None, dtype=pl.Float64).alias(c) for c in names if c not in frame.columns]
+        return frame.with_columns(empty).select(carried + names)
+
+    def _linear_predictor(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:  # noqa: ARG002
+        return self.model_.linear_predictor(self._wide(frame))
+
+    def _survival(self, frame: pl.DataFrame, measured: BoolArray, days: FloatArray) -> FloatArray:  # noqa: ARG002
+        return cast("SurvivalModel", self.model_).predict_survival(self._wide(frame), days)

@@ -1,0 +1,20 @@
+"""One table -> one risk or probability."""
+
+from hybridx._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "BreslowBaseline": "baseline",
+        "CoxElasticNet": "sksurv_elastic_net",
+        "CoxRidge": "ridge_models",
+        "LogisticModel": "ridge_models",
+        "ResponseModel": "base",
+        "SurvivalForest": "sksurv_forest",
+        "SurvivalModel": "base",
+        "TableModel": "base",
+        "XGBoostCox": "xgboost_models",
+        "XGBoostResponse": "xgboost_models",
+        "frozen": "base",
+    },
+)

@@ -1,0 +1,147 @@
+"""What a model learns from: known outcomes, enough events, columns found by name, rows in an order of their own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hybridx.cohort import Outcome, as_outcome
+from hybridx.cohort.columns import feature_columns, to_frame, to_matrix
+from hybridx.errors import HybridxWarning, InputError, NotEnoughDataError
+from hybridx.models.folds import canonical_order, inner_folds, patient_keys
+from hybridx.prepare import Preparation
+from hybridx.terms.text import listing
+
+__all__ = [
+    "MIN_EVENTS",
+    "Endpoint",
+    "TrainingData",
+    "check_columns",
+    "check_enough",
+    "known_rows",
+    "training_data",
+]
+
+Endpoint = Literal["survival", "response"]
+FloatArray = npt.NDArray[np.float64]
+
+# One event (or responder, or non-responder) for each of five inner folds: with fewer, the penalty cannot be chosen.
+MIN_EVENTS = 5
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows with a known outcome, in canonical order: shuffled input gives the same object."""
+
+    matrix: FloatArray
+    columns: list[str]
+    y: Outcome
+    keys: npt.NDArray[np.str_]
+
+    def folds(self, n_folds: int, random_state: int) -> npt.NDArray[np.intp]:
+        """Return the inner fold of each row, at most as many folds as there are events."""
+        rare = (
+            self.y.n_events
+            if self.y.kind == "survival"
+            else min(self.y.n_events, len(self.y) - self.y.n_events)
+        )
+        return inner_folds(self.y, self.keys, max(2, min(n_folds, rare)), random_state)
+
+
+def known_rows(X: Any, y: Any, endpoint: Endpoint) -> tuple[pl.DataFrame, Outcome]:
+    """Return table and outcome of the patients whose outcome is known, in canonical order.
+
+    Warns
+    -----
+    HybridxWarning
+        Patients without a known outcome were left out; delayed entry is not used.
+
+    Raises
+    ------
+    InputError
+        Lengths differ, or the outcome is of another kind than the model's endpoint.
+    """
+    frame, outcome = to_frame(X), as_outcome(y)
+    if frame.height != len(outcome):
+        msg = f"The table has {frame.height} rows while the outcome has {len(outcome)}."
+        raise InputError(msg)
+    if outcome.kind != endpoint:
+        msg = f"This model is for {endpoint}; {outcome.endpoint!r} is a {outcome.kind} outcome."
+        raise InputError(msg)
+    known = outcome.known
+    if not known.all():
+        text = f"{int((~known).sum())} of {len(outcome)} patients have no known {outcome.endpoint!r} and are left out."
+        warnings.warn(text, HybridxWarning, stacklevel=4)
+    if outcome.entry_days is not None and np.nan_to_num(outcome.entry_days[known]).any():
+        text = "entry_days are not used: every patient counts as followed from day 0."
+        warnings.warn(text, HybridxWarning, stacklevel=4)
+    rows = np.flatnonzero(known)
+    frame, outcome = frame[rows], outcome[rows]
+    order = canonical_order(outcome, patient_keys(frame, feature_columns(frame)))
+    return frame[order], outcome[order]
+
+
+def check_enough(y: Outcome, who: str, min_events: int = MIN_EVENTS) -> None:
+    """Refuse outcomes too few to learn from.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than `min_events` events, or fewer responders or non-responders.
+    """
+    n = len(y)
+    if y.kind == "survival":
+        if y.n_events >= min_events:
+            return
+        counts = "no events" if not y.n_events else f"{y.n_events} events"
+        msg = f"{who} needs at least {min_events} events of {y.endpoint!r}; got {counts} in {n} patients."
+        raise NotEnoughDataError(msg)
+    rest = n - y.n_events
+    if min(y.n_events, rest) < min_events:
+        msg = (
+            f"{who} needs at least {min_events} responders and {min_events} non-responders; got {y.n_events} and "
+            f"{rest} in {n} patients."
+        )
+        raise NotEnoughDataError(msg)
+
+
+def check_columns(preparation: Preparation, who: str) -> None:
+    """Refuse a table of which no column is left after preparation.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Names the columns and why each was dropped.
+    """
+    if len(preparation.kept_):
+        return
+    reasons = listing(f"{name} ({reason})" for name, reason in preparation.dropped_.items())
+    msg = f"{who} has no usable column: {reasons}."
+    raise NotEnoughDataError(msg)
+
+
+def training_data(
+    X: Any, y: Any, columns: Sequence[str] | None, endpoint: Endpoint, who: str
+) -> TrainingData:
+    """Return what a model is fitted on.
+
+    Parameters
+    ----------
+    columns : sequence of str or None
+        Feature columns by name; None takes every feature column of the table.
+    who : str
+        The model's name, for messages.
+    """
+    frame, outcome = known_rows(X, y, endpoint)
+    check_enough(outcome, who)
+    names = feature_columns(frame) if columns is None else list(columns)
+    if not names:
+        msg = f"{who} found no feature column: features are numeric columns named '<modality>.<name>'."
+        raise InputError(msg)
+    return TrainingData(to_matrix(frame, names), names, outcome, patient_keys(frame, names))
