@@ -1,0 +1,106 @@
+"""What drove the prediction: bars around a zero line, small bars inside table cells, and the dots of 100 patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from hybridx.report.rendering import shorten, signed
+from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, LOWER, MUTED, Drawing, Scale
+
+__all__ = ["Bar", "contribution_figure", "dots_of_hundred", "percentile_cell", "share_cell", "value_cell"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One contribution; `value` is NaN for a modality that was not measured."""
+
+    label: str
+    value: float
+    note: str = ""
+
+
+def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: float = 460) -> Markup:
+    """Draw contributions as bars to the left (lower risk) and right (higher risk) of zero.
+
+    Parameters
+    ----------
+    bars : sequence of Bar
+        In the order in which they are drawn.
+    title, unit : str
+        What is shown and on which scale (``log-hazard``).
+    """
+    row, top = 28, 30
+    reach = max((abs(b.value) for b in bars if math.isfinite(b.value)), default=0.0) or 1.0
+    labels = 148
+    x = Scale(-reach * 1.32, reach * 1.32, labels, width)
+    drawing = Drawing(
+        width, top + row * len(bars) + 24, title,
+        "; ".join(f"{b.label}: {signed(b.value) if math.isfinite(b.value) else b.note}" for b in bars),
+    )  # fmt: skip
+    bottom = top + row * len(bars)
+    drawing.text(x(0) - 8, 14, "◀ lower risk", anchor="end", colour=LOWER, size=11.5)
+    drawing.text(x(0) + 8, 14, "higher risk ▶", colour=HIGHER, size=11.5)
+    for i, bar in enumerate(bars):
+        y = top + row * i
+        drawing.text(labels - 10, y + 16, shorten(bar.label, 22), anchor="end", colour=INK, size=12.5)
+        if not math.isfinite(bar.value):
+            drawing.text(x(0) + 8, y + 16, bar.note or "not measured", size=11.5, font_style="italic")
+            continue
+        left, right = sorted((x(0), x(bar.value)))
+        raises = bar.value > 0
+        drawing.rect(left, y + 4, right - left, 17, HIGHER if raises else LOWER, rx="2")
+        where = (right + 6, "start") if raises else (left - 6, "end")
+        drawing.text(where[0], y + 17, signed(bar.value), anchor=where[1], colour=INK, size=12)
+    drawing.line(x(0), top - 8, x(0), bottom, MUTED)
+    drawing.text(x(0), bottom + 17, f"{unit}, relative to the average patient", anchor="middle", size=11)
+    return drawing.markup()
+
+
+def value_cell(value: float, reach: float, *, width: float = 110) -> Markup:
+    """Draw one contribution as a small bar for a table cell; `reach` is the longest bar of the table."""
+    x = Scale(-(reach or 1.0), reach or 1.0, 2, width - 2)
+    drawing = Drawing(width, 14, f"contribution {signed(value)}")
+    drawing.line(x(0), 0, x(0), 14, MUTED)
+    if math.isfinite(value):
+        left, right = sorted((x(0), x(value)))
+        drawing.rect(left, 2, right - left, 10, HIGHER if value > 0 else LOWER, rx="1.5")
+    return drawing.markup()
+
+
+def percentile_cell(percentile: float | None, *, width: float = 84) -> Markup:
+    """Draw where a value stands among the cohort: a dot on a line from the lowest to the highest patient."""
+    if percentile is None or not math.isfinite(percentile):
+        return Markup("–")
+    x = Scale(0.0, 100.0, 4, width - 4)
+    drawing = Drawing(width, 14, f"{percentile:.0f}th percentile of the cohort")
+    drawing.line(x(0), 7, x(100), 7, "#c3cad3", stroke_width=2.0)
+    drawing.line(x(50), 3, x(50), 11, MUTED)
+    drawing.circle(x(percentile), 7, 4, ACCENT)
+    return drawing.markup()
+
+
+def share_cell(share: float, *, width: float = 84, title: str = "") -> Markup:
+    """Draw a probability as a filled part of a small bar."""
+    if not math.isfinite(share):
+        return Markup("–")
+    drawing = Drawing(width, 12, title or f"{100 * share:.0f} %")
+    drawing.rect(0, 2, width, 8, GRID, rx="4")
+    drawing.rect(0, 2, width * min(max(share, 0), 1), 8, ACCENT, rx="4")
+    return drawing.markup()
+
+
+def dots_of_hundred(share: float, *, title: str) -> Markup:
+    """Draw 100 dots, as many filled as patients are expected without the event; rings for the others."""
+    filled = round(100 * share)
+    drawing = Drawing(214, 112, title)
+    for i in range(100):
+        x, y = 6 + 10.6 * (i % 20), 8 + 21 * (i // 20)
+        if i < filled:
+            drawing.circle(x, y, 4.2, ACCENT)
+        else:
+            drawing.circle(x, y, 3.6, "#fff", stroke="#8a94a3", stroke_width=1.1)
+    return drawing.markup()

@@ -1,0 +1,296 @@
+"""All pages of a result: one per patient, the cohort report and the index; resumes, and one failure stops nothing."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import hybridx
+from hybridx.compute import atomic_write, content_hash, ensure_writable, map_tasks
+from hybridx.errors import InputError
+from hybridx.evaluate import Result
+from hybridx.report.background import Background
+from hybridx.report.cohort_page import build_cohort_report
+from hybridx.report.index import index_page
+from hybridx.report.patient_page import build_patient_page
+from hybridx.terms import listing, nearest, safe_name
+
+__all__ = ["ReportIndex", "write_reports"]
+
+PAGES_PER_WORKER = 40  # a worker costs about five seconds of imports and loading: as long as forty pages
+_RECORDED = re.compile(rb'name="hybridx-inputs" content="([0-9a-f]{64})"')
+
+
+@dataclass(frozen=True)
+class ReportIndex:
+    """What a batch wrote and what it could not.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Holds ``index.html``, ``cohort.html``, ``pages/`` and ``manifest.json``.
+    rows : polars.DataFrame
+        One row per requested patient: `patient_id`, `page` (relative address or null), `state` (written, kept,
+        failed), `reason`.
+    """
+
+    folder: Path
+    rows: pl.DataFrame
+
+    @property
+    def path(self) -> Path:
+        """The page to open first."""
+        return self.folder / "index.html"
+
+    @property
+    def written(self) -> list[str]:
+        """Patients whose page was written now."""
+        return self.rows.filter(pl.col("state") == "written")["patient_id"].to_list()
+
+    @property
+    def kept(self) -> list[str]:
+        """Patients whose page was up to date."""
+        return self.rows.filter(pl.col("state") == "kept")["patient_id"].to_list()
+
+    @property
+    def failures(self) -> pl.DataFrame:
+        """Patients without a page: `patient_id`, `modality`, `stage`, `reason`, as the cohort lists its own."""
+        failed = self.rows.filter(pl.col("state") == "failed")
+        return failed.select(
+            "patient_id", pl.lit("report").alias("modality"), pl.lit("page").alias("stage"), "reason"
+        )
+
+    def __repr__(self) -> str:
+        counts = dict(self.rows["state"].value_counts().iter_rows())
+        parts = [f"{counts[s]} {s}" for s in ("written", "kept", "failed") if s in counts]
+        return f"ReportIndex({str(self.path)!r}: {', '.join(parts) or 'no pages'})"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(
+            f'<li><a href="{escape(str(self.folder / row["page"]))}" target="_blank">{escape(row["patient_id"])}</a></li>'
+            if row["page"]
+            else f"<li>{escape(row['patient_id'])}: {escape(row['reason'] or '')}</li>"
+            for row in self.rows.head(200).iter_rows(named=True)
+        )
+        link = f'<a href="{escape(str(self.path))}" target="_blank">index.html</a>'
+        return f"<div><p>{escape(repr(self))}: {link}</p><ul>{lines}</ul></div>"
+
+
+@dataclass(frozen=True)
+class _PageTask:
+    """One page: small enough to send to another process; the worker loads the result itself."""
+
+    patient: str
+    target: str
+    inputs_hash: str
+
+
+@dataclass(frozen=True)
+class _FromFolder:
+    """Writes pages in a worker, from the saved result; loaded once per process."""
+
+    results: str
+    state: str
+
+    def __call__(self, task: _PageTask) -> None:
+        _write(_loaded(self.results, self.state), task)
+
+
+@dataclass(frozen=True)
+class _FromMemory:
+    """Writes pages in this process, from the result at hand."""
+
+    background: Background
+
+    def __call__(self, task: _PageTask) -> None:
+        _write(self.background, task)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(results: str, state: str) -> Background:
+    return Background(Result.load(results))
+
+
+def _write(background: Background, task: _PageTask) -> None:
+    build_patient_page(background, task.patient, task.inputs_hash).save(task.target)
+
+
+def write_reports(
+    results: Any,
+    out: str | os.PathLike[str],
+    *,
+    why: Any = None,
+    patients: str | Sequence[str] = "all",
+    workers: int | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> ReportIndex:
+    """Write a page per patient, the cohort report and an index that sorts and filters.
+
+    Parameters
+    ----------
+    results : path or Result
+        The folder that ``Result.save`` wrote, or the result itself (then pages are written in this process).
+    out : path
+        Folder of the reports.
+    why : Explanation, optional
+        Default: the one stored with the result.
+    patients : "all" or sequence of str
+        Whose pages to write; the index lists everyone either way.
+    workers : int, optional
+        Processes; by default one per forty pages, up to the cores.
+    resume : bool
+        Keep a page whose recorded hash of inputs (result, images, code) still fits; False writes all anew.
+    progress : bool
+        Show a bar when it takes longer than two seconds.
+
+    Returns
+    -------
+    ReportIndex
+
+    Raises
+    ------
+    InputError
+        No result in the folder, an unknown patient, or an output folder that cannot be written to.
+    """
+    folder = Path(out)
+    ensure_writable(folder)
+    from_disk = isinstance(results, str | os.PathLike)
+    background = Background(Result.load(results), why) if from_disk else Background(results, why)
+    chosen = _chosen(background, patients)
+    state = _state(Path(results), folder) if from_disk and why is None else ""
+    names = _file_names(background.cohort.patients)
+    tasks = {p: _task(background, p, folder / "pages" / names[p], state) for p in background.cohort.patients}
+    kept = {p for p in tasks if resume and state and _recorded(Path(tasks[p].target)) == tasks[p].inputs_hash}
+    todo = [tasks[p] for p in chosen if p not in kept]
+    for task in todo:  # a page of an older result must not stand there as if it were of this one
+        Path(task.target).unlink(missing_ok=True)
+    writer = _FromFolder(str(results), state) if state else _FromMemory(background)
+    done = map_tasks(
+        writer, todo, workers=_workers(workers, len(todo)) if state else 1, keys=[t.inputs_hash for t in todo],
+        description="Writing pages", progress=progress,
+    )  # fmt: skip
+    problems = {t.patient: str(r.error) for t, r in zip(todo, done, strict=True) if not r.ok}
+    written = {t.patient for t, r in zip(todo, done, strict=True) if r.ok}
+    pages = {p: f"pages/{names[p]}" for p in tasks if p in written or p in kept}
+    build_cohort_report(background, index_link="index.html", inputs_hash=state).save(folder / "cohort.html")
+    index_page(background, pages, problems).save(folder / "index.html")
+    rows = pl.DataFrame(
+        [
+            (p, pages.get(p), "failed" if p in problems else "written" if p in written else "kept", problems.get(p))
+            for p in chosen
+        ],
+        schema={"patient_id": pl.String, "page": pl.String, "state": pl.String, "reason": pl.String},
+        orient="row",
+    )
+    if patients == "all":
+        _remove_orphans(folder, set(pages.values()))
+    _manifest(folder, pages, tasks, problems, state)
+    return ReportIndex(folder, rows)
+
+
+def _chosen(background: Background, patients: str | Sequence[str]) -> list[str]:
+    known = background.cohort.patients
+    if isinstance(patients, str):
+        if patients == "all":
+            return list(known)
+        patients = [patients]
+    unknown = [p for p in patients if p not in set(known)]
+    if unknown:
+        guess = nearest(str(unknown[0]), known)
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        msg = f"{len(unknown)} patients are not in the cohort: {listing(map(repr, unknown))}.{hint}"
+        raise InputError(msg)
+    return list(dict.fromkeys(patients))
+
+
+def _file_names(patients: Sequence[str]) -> dict[str, str]:
+    """Name each page; ids that differ only in case get a hash, for file systems that do not tell them apart."""
+    folded: dict[str, int] = {}
+    for p in patients:
+        folded[safe_name(p).casefold()] = folded.get(safe_name(p).casefold(), 0) + 1
+    names = {}
+    for p in patients:
+        name = safe_name(p)
+        twin = folded[name.casefold()] > 1
+        names[p] = f"{name}-{hashlib.sha256(p.encode()).hexdigest()[:8]}.html" if twin else f"{name}.html"
+    return names
+
+
+@functools.cache
+def _code_state() -> str:
+    """Hash of the code that draws pages: a changed template makes every page new."""
+    digest = hashlib.sha256(hybridx.__version__.encode())
+    here = Path(__file__).parent
+    for file in sorted(f for f in here.rglob("*") if f.suffix in (".py", ".j2", ".css", ".js")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _state(results: Path, out: Path) -> str:
+    """Hash of the saved result and of the code; reports written inside the result's folder do not count."""
+    digest = hashlib.sha256(_code_state().encode())
+    inside = out.resolve()
+    for file in sorted(f for f in results.rglob("*") if f.is_file()):
+        if inside in file.resolve().parents or file.name.startswith("."):
+            continue
+        digest.update(f"{file.relative_to(results).as_posix()}\0{content_hash(file)}\0".encode())
+    return digest.hexdigest()
+
+
+def _task(background: Background, patient: str, target: Path, state: str) -> _PageTask:
+    images = background.cohort.image_address(patient, "views") or ""
+    inputs = hashlib.sha256(f"{state}\0{images}\0{patient}".encode()).hexdigest()
+    return _PageTask(patient, str(target), inputs)
+
+
+def _recorded(page: Path) -> str | None:
+    """Read the hash of inputs that a page carries in its head; None when there is no such page."""
+    try:
+        with page.open("rb") as handle:
+            found = _RECORDED.search(handle.read(4096))
+    except OSError:
+        return None
+    return found.group(1).decode() if found else None
+
+
+def _workers(workers: int | None, pages: int) -> int | None:
+    if workers is not None:
+        return workers
+    return max(1, min(os.cpu_count() or 1, pages // PAGES_PER_WORKER))
+
+
+def _remove_orphans(folder: Path, pages: set[str]) -> None:
+    """Remove pages that an earlier batch wrote for patients who are no longer in the cohort."""
+    try:
+        earlier = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["pages"]
+    except (OSError, ValueError, KeyError):
+        return
+    for entry in earlier:
+        name = Path(str(entry.get("page", ""))).name
+        if name and f"pages/{name}" not in pages:
+            (folder / "pages" / name).unlink(missing_ok=True)
+
+
+def _manifest(
+    folder: Path, pages: dict[str, str], tasks: dict[str, _PageTask], problems: dict[str, str], state: str
+) -> None:
+    content = {
+        "schema_version": 1,
+        "hybridx": hybridx.__version__,
+        "inputs": state,
+        "pages": [{"patient_id": p, "page": page, "inputs": tasks[p].inputs_hash} for p, page in pages.items()],
+        "failed": [{"patient_id": p, "reason": reason} for p, reason in problems.items()],
+    }
+    with atomic_write(folder / "manifest.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -1,0 +1,189 @@
+"""The source data as a physician reads them: lesions with uptake, laboratory values with ranges, variants, the course."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from hybridx.errors import InputError
+from hybridx.report.background import Background
+from hybridx.report.course import Happening, sparkline, timeline_figure
+from hybridx.report.reasons import unit_text
+from hybridx.report.rendering import number
+from hybridx.report.words import analyte_title
+from hybridx.terms.analytes import find_analyte
+
+__all__ = ["labs", "lesions", "timeline", "variants"]
+
+_LESION_COLUMNS = {
+    "volume_ml": "Volume, mL",
+    "suv_max": "SUVmax",
+    "suv_peak": "SUVpeak (1 mL)",
+    "suv_mean": "SUVmean",
+    "mtv_41pct": "MTV 41 %, mL",
+    "mtv_suv4": "MTV SUV ≥ 4, mL",
+    "tlg": "TLG, mL·SUV",
+    "tlg_41pct": "TLG 41 %, mL·SUV",
+}
+_MOST_ROWS = 12  # of a table on the page; the rest is counted
+
+
+def _finite(value: Any) -> float | None:
+    if value is None:
+        return None
+    return float(value) if math.isfinite(float(value)) else None
+
+
+def lesions(background: Background, patient: str) -> dict[str, Any]:
+    """Return the lesion table: one row per lesion, the columns that hold at least one value."""
+    rows = background.rows_of("lesions", patient)
+    if rows is None or not rows.height:
+        return {"rows": [], "columns": [], "more": 0}
+    columns = [c for c in _LESION_COLUMNS if c in rows.columns and rows[c].is_not_null().any()]
+    if "volume_ml" in rows.columns:
+        rows = rows.sort("volume_ml", descending=True, nulls_last=True)
+    table = []
+    for row in rows.head(_MOST_ROWS).iter_rows(named=True):
+        place = [str(row[c]) for c in ("lesion", "modality") if row.get(c) is not None]
+        if row.get("timepoint") not in (None, 1):
+            place.append(f"timepoint {row['timepoint']}")
+        table.append([", ".join(place), *(number(_finite(row[c])) for c in columns)])
+    return {
+        "rows": table,
+        "columns": ["Lesion", *(_LESION_COLUMNS[c] for c in columns)],
+        "more": max(rows.height - _MOST_ROWS, 0),
+    }
+
+
+def _flag(value: float, low: float | None, high: float | None) -> str:
+    if low is not None and value < low:
+        return "↓ low"
+    if high is not None and value > high:
+        return "↑ high"
+    return ""
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "not given"
+    if low is None:
+        return f"≤ {number(high)}"
+    return f"≥ {number(low)}" if high is None else f"{number(low)} to {number(high)}"
+
+
+def _usual_limits(name: str, unit: str, sex: Any) -> tuple[float | None, float | None]:
+    known = find_analyte(name)
+    if known is None:
+        return None, None
+    low, high = known.limits(None if sex is None else str(sex))
+    try:
+        factor = known.factor(unit)
+    except InputError:  # a unit of another kind: no range rather than a wrong one
+        return None, None
+    return None if low is None else low / factor, None if high is None else high / factor
+
+
+def labs(background: Background, patient: str) -> list[dict[str, Any]]:
+    """Return one row per analyte: the last value up to baseline, its reference range, flag and course.
+
+    The range delivered with the value by its laboratory counts; usual adult limits stand in where it gave none, and
+    are marked as such.
+    """
+    rows = background.rows_of("labs", patient)
+    if rows is None or not rows.height:
+        return []
+    sex = background.fact(patient, "sex")
+    table = []
+    for (analyte, unit), group in rows.sort("day", nulls_last=True).group_by("analyte", "unit", maintain_order=True):
+        known = group.filter(pl.col("value").is_not_null() & pl.col("value").is_not_nan())
+        if not known.height:
+            continue
+        before = known.filter(pl.col("day") <= 0)
+        chosen = (before if before.height else known.head(1)).tail(1).row(0, named=True)
+        low, high = _finite(chosen.get("ref_low")), _finite(chosen.get("ref_high"))
+        usual = low is None and high is None
+        if usual:
+            low, high = _usual_limits(str(analyte), str(unit), sex)
+        value = float(chosen["value"])
+        days = [math.nan if d is None else float(d) for d in known["day"]]
+        title = analyte_title(str(analyte))
+        table.append(
+            {
+                "title": title,
+                "value": number(value),
+                "unit": unit_text(unit),
+                "day": "–" if chosen["day"] is None else f"{chosen['day']:.0f}",
+                "range": _range(low, high) + (" (usual)" if usual and not (low is None and high is None) else ""),
+                "usual": usual and not (low is None and high is None),
+                "flag": _flag(value, low, high),
+                "spark": sparkline(days, known["value"].to_list(), low, high, title=f"{title} over days"),
+                "n": known.height,
+            }
+        )
+    return sorted(table, key=lambda row: (not row["flag"], row["title"].casefold()))
+
+
+def variants(background: Background, patient: str) -> dict[str, Any]:
+    """Return the variant table; `state` says whether the patient was sequenced at all."""
+    rows = background.rows_of("variants", patient)
+    if rows is None or not rows.height:
+        return {"state": "No sequencing result is recorded.", "rows": []}
+    found = rows.filter(pl.col("classification") != "none_found")
+    if not found.height:
+        return {"state": "Sequenced; no variant was found.", "rows": []}
+    order = [c for c in ("vaf",) if c in found.columns]
+    found = found.sort(order, descending=True, nulls_last=True) if order else found
+    table = [
+        {
+            "gene": str(row["gene"]),
+            "change": "–" if row.get("hgvsp") is None else str(row["hgvsp"]),
+            "kind": str(row["classification"]).replace("_", " "),
+            "vaf": "–" if _finite(row.get("vaf")) is None else f"{100 * row['vaf']:.0f} %",
+        }
+        for row in found.head(_MOST_ROWS).iter_rows(named=True)
+    ]
+    more = max(found.height - _MOST_ROWS, 0)
+    return {"state": f"and {more} more" if more else "", "rows": table}
+
+
+def _happenings(background: Background, patient: str) -> list[Happening]:
+    def rows(table: str) -> list[Mapping[str, Any]]:
+        frame = background.rows_of(table, patient)
+        return [] if frame is None or "day" not in frame.columns else list(frame.iter_rows(named=True))
+
+    def day(row: Mapping[str, Any], name: str = "day") -> float:
+        return math.nan if row.get(name) is None else float(row[name])
+
+    found = [Happening("Imaging", str(r["modality"]).upper(), day(r)) for r in rows("studies")]
+    samples = dict.fromkeys(day(r) for r in rows("labs"))
+    found += [Happening("Laboratory", "blood sample", d) for d in samples]
+    sequenced = dict.fromkeys(day(r) for table in ("variants", "expression") for r in rows(table))
+    found += [Happening("Genomics", "tissue sequenced", d) for d in sequenced]
+    for row in rows("treatments"):
+        kind = str(row["kind"]).replace("_", " ")
+        label = f"{kind}: {row['agent']}" if row.get("agent") else kind
+        end = day(row, "end_day")
+        found.append(Happening("Treatment", label, day(row), end if math.isfinite(end) else None))
+    return [h for h in found if math.isfinite(h.day)]
+
+
+def timeline(background: Background, patient: str) -> dict[str, Any]:
+    """Return the time axis of scans, samples and treatments, and the same as rows."""
+    happenings = _happenings(background, patient)
+    # A row per treatment: two that overlap would hide each other on one line.
+    treatments = [h for h in happenings if h.lane == "Treatment"]
+    if len(treatments) > 1:
+        numbered = [
+            Happening(f"Treatment {i}", h.label, h.day, h.end)
+            for i, h in enumerate(sorted(treatments, key=lambda h: h.day)[:6], start=1)
+        ]
+        happenings = [h for h in happenings if h.lane != "Treatment"] + numbered
+    rows = [
+        (h.label, f"{h.day:.0f}", "–" if h.end is None else f"{h.end:.0f}")
+        for h in sorted(happenings, key=lambda h: h.day)
+    ]
+    figure = timeline_figure(happenings, title="Course in days from baseline") if happenings else None
+    return {"figure": figure, "rows": rows, "treated_after": any(h.day >= 0 for h in treatments)}

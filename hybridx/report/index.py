@@ -1,0 +1,113 @@
+"""The index of a batch: every patient with risk, what was measured and what went wrong; sorts and filters offline."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import math
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from hybridx.report.background import GROUP_CLASSES, Background
+from hybridx.report.bars import share_cell
+from hybridx.report.page import Page
+from hybridx.report.rendering import number, render
+from hybridx.report.trust import provenance
+from hybridx.report.who import failures_of
+from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title, survivors
+from hybridx.terms import DAYS_PER_MONTH
+from hybridx.terms.modalities import modality_title
+
+__all__ = ["index_page"]
+
+
+@functools.cache
+def _script() -> tuple[str, str]:
+    """The sorting script and the hash under which the page's content policy lets it, and nothing else, run."""
+    text = resources.files("hybridx.report").joinpath("templates/index.js").read_text(encoding="utf-8")
+    return text, base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def index_page(
+    background: Background,
+    pages: Mapping[str, str],
+    problems: Mapping[str, str] | None = None,
+    *,
+    cohort_link: str = "cohort.html",
+) -> Page:
+    """Return the list of all patients with links to their pages.
+
+    Parameters
+    ----------
+    background : Background
+    pages : mapping of str to str
+        Patient to relative address of the page; a patient who is not in it has no page.
+    problems : mapping of str to str, optional
+        Patient to the reason why the page could not be written.
+    cohort_link : str
+        Relative address of the cohort report; empty for none.
+    """
+    result, cohort = background.result, background.cohort
+    script, script_hash = _script()
+    rows = [_row(background, p, pages.get(p, ""), (problems or {}).get(p, "")) for p in cohort.patients]
+    # Worst first: the index opens on those whom a board would want to see; no prediction comes last.
+    rows.sort(key=lambda r: (math.isnan(r["share"]), r["share"]))
+    if background.is_survival:
+        headline = f"{survivors(result.endpoint)} at {number(background.main_horizon)} months"
+    else:
+        headline = f"probability of {result.endpoint}"
+    title = f"{result.endpoint}: all patients"
+    html = render(
+        "index.html.j2",
+        title=title,
+        endpoint=endpoint_words(result.endpoint),
+        headline=headline,
+        model=model_title(result.primary),
+        rows=rows,
+        modalities=[modality_title(m) for m in cohort.modalities],
+        group_names=list(dict.fromkeys(name for _, name in sorted((g, n) for g, n in background.group_names.items()))),
+        n_failed=sum(bool(r["failures"] or r["problem"]) for r in rows),
+        cohort_link=cohort_link,
+        synthetic=bool(cohort.provenance.get("synthetic")),
+        provenance=provenance(background),
+        notice=INTENDED_USE,
+        notice_short=INTENDED_USE_SHORT,
+        script=script,
+        script_source=f"; script-src 'sha256-{script_hash}'",
+    )
+    return Page(html, title)
+
+
+def _row(background: Background, patient: str, page: str, problem: str) -> dict[str, Any]:
+    cohort = background.cohort
+    i = background.index_of(patient)
+    share = background.predicted.get(patient, math.nan)
+    group = background.groups.get(patient)
+    failures = failures_of(background, patient)
+    words = [f"{modality_title(f['modality']) if f['modality'] else 'study'}: {f['reason']}" for f in failures]
+    measured = [bool(cohort.measured[m][i]) for m in cohort.modalities]
+    return {
+        "patient": patient,
+        "page": page,
+        "problem": problem,
+        "share": share,
+        "share_sort": -1.0 if math.isnan(share) else share,
+        "bar": share_cell(share, title=f"{100 * share:.0f} %" if math.isfinite(share) else ""),
+        "group": "" if group is None else background.group_names[group],
+        "group_class": "" if group is None else GROUP_CLASSES[group],
+        "measured": measured,
+        "n_measured": sum(measured),
+        "failures": words,
+        "observed": _observed(background, i),
+    }
+
+
+def _observed(background: Background, i: int) -> str:
+    y = background.outcome
+    if not y.known[i]:
+        return "not recorded"
+    if not background.is_survival:
+        return "responder" if y.value[i] == 1 else "non-responder"
+    return f"{'event' if y.event[i] else 'no event'}, {number(float(y.time_days[i]) / DAYS_PER_MONTH)} mo"

@@ -1,0 +1,279 @@
+"""Notebooks over many patients: papermill with the traps taken out, resumable, failures kept and listed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import hybridx
+from hybridx.compute import atomic_write, ensure_writable, map_tasks
+from hybridx.errors import InputError, SettingsError
+from hybridx.report.page import Page
+from hybridx.report.rendering import render
+from hybridx.report.words import INTENDED_USE
+from hybridx.terms import listing, nearest, safe_name
+
+__all__ = ["NotebookRuns", "run_notebooks"]
+
+
+@dataclass(frozen=True)
+class NotebookRuns:
+    """What a batch of notebooks gave.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Holds ``<name>.ipynb``, ``<name>.html`` and ``index.html``.
+    rows : polars.DataFrame
+        One row per set of parameters: `name`, `parameters` (JSON), `notebook`, `page` (relative, or null), `state`
+        (written, kept, failed), `reason`. A failed notebook is kept with its output up to the error.
+    """
+
+    folder: Path
+    rows: pl.DataFrame
+
+    @property
+    def path(self) -> Path:
+        """The list of all runs."""
+        return self.folder / "index.html"
+
+    @property
+    def failed(self) -> pl.DataFrame:
+        """Runs that ended with an error: `name`, `reason`."""
+        return self.rows.filter(pl.col("state") == "failed").select("name", "reason")
+
+    def __repr__(self) -> str:
+        counts = dict(self.rows["state"].value_counts().iter_rows())
+        parts = [f"{counts[s]} {s}" for s in ("written", "kept", "failed") if s in counts]
+        return f"NotebookRuns({str(self.path)!r}: {', '.join(parts) or 'nothing'})"
+
+    def _repr_html_(self) -> str:
+        return f'<p>{escape(repr(self))}: <a href="{escape(str(self.path))}" target="_blank">index.html</a></p>'
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One notebook with its parameters, small enough to send to another process."""
+
+    name: str
+    notebook: str
+    parameters: Mapping[str, Any]
+    target: str
+    inputs_hash: str
+    html: bool
+
+
+def run_notebooks(
+    notebook: str | os.PathLike[str],
+    parameters: Sequence[Mapping[str, Any]],
+    out: str | os.PathLike[str],
+    *,
+    names: Sequence[str] | None = None,
+    resume: bool = True,
+    html: bool = True,
+    workers: int | None = 1,
+    progress: bool = True,
+) -> NotebookRuns:
+    """Run a parameterised notebook once per set of parameters, each in a kernel of its own.
+
+    Parameters
+    ----------
+    notebook : path
+        An ``.ipynb`` with a cell tagged ``parameters``.
+    parameters : sequence of mapping
+        Values for that cell, for example ``[{"patient": p} for p in cohort.patients]``. Relative paths count from
+        the working folder and are handed on as absolute ones.
+    out : path
+        Folder of the executed notebooks.
+    names : sequence of str, optional
+        File name of each run; default the patient, where there is such a parameter, else a number.
+    resume : bool
+        Keep a run that succeeded with the same notebook, parameters and input files.
+    html : bool
+        Also write each notebook as an HTML file without code cells, for reading.
+    workers : int, optional
+        Processes; each runs one kernel at a time.
+    progress : bool
+        Show a bar when it takes longer than two seconds.
+
+    Returns
+    -------
+    NotebookRuns
+
+    Raises
+    ------
+    InputError
+        papermill is not installed, or there is no such notebook, or two runs share a name.
+    SettingsError
+        A parameter that the notebook does not have (papermill would only print a warning and run with the default).
+    """
+    source = Path(notebook)
+    papermill = _extra("papermill")
+    if not source.is_file() or source.suffix != ".ipynb":
+        msg = f"{str(source)!r} is not an .ipynb file. A .py notebook: convert it first, `jupytext --to ipynb`."
+        raise InputError(msg)
+    _check_parameters(papermill, source, parameters)
+    folder = Path(out)
+    ensure_writable(folder)
+    labels = _names(parameters, names)
+    runs = [_plan(source, label, given, folder, html) for label, given in zip(labels, parameters, strict=True)]
+    kept = {r.name for r in runs if resume and _succeeded(Path(r.target), r.inputs_hash)}
+    todo = [r for r in runs if r.name not in kept]
+    done = map_tasks(
+        _execute, todo, workers=workers, keys=[r.inputs_hash for r in todo],
+        description="Running notebooks", progress=progress,
+    )  # fmt: skip
+    reasons = {r.name: d.value if d.ok else str(d.error) for r, d in zip(todo, done, strict=True)}
+    rows = pl.DataFrame(
+        [_row(r, "kept" if r.name in kept else "failed" if reasons[r.name] else "written", reasons.get(r.name)) for r in runs],
+        schema={c: pl.String for c in ("name", "parameters", "notebook", "page", "state", "reason")},
+        orient="row",
+    )
+    found = NotebookRuns(folder, rows)
+    _index(source, found).save(found.path)
+    return found
+
+
+def _extra(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        msg = f"{name} is not installed. It comes with the extra `notebook`: pip install 'hybridx[notebook]'."
+        raise InputError(msg) from error
+
+
+def _check_parameters(papermill: Any, source: Path, parameters: Sequence[Mapping[str, Any]]) -> None:
+    known = list(papermill.inspect_notebook(str(source)))
+    for given in parameters:
+        for name in given:
+            if name not in known:
+                guess = nearest(str(name), known)
+                hint = f" Did you mean {guess!r}?" if guess else ""
+                msg = f"{source.name} has no parameter {name!r}.{hint} It has: {listing(known, limit=20)}."
+                raise SettingsError(msg)
+
+
+def _names(parameters: Sequence[Mapping[str, Any]], names: Sequence[str] | None) -> list[str]:
+    if names is not None and len(names) != len(parameters):
+        msg = f"names: got {len(names)} for {len(parameters)} sets of parameters; one each is wanted."
+        raise InputError(msg)
+    if names is None:
+        names = [str(given.get("patient", f"{i:04d}")) for i, given in enumerate(parameters)]
+    labels = [safe_name(name) for name in names]
+    folded = [label.casefold() for label in labels]
+    twice = sorted({label for label, f in zip(labels, folded, strict=True) if folded.count(f) > 1})
+    if twice:
+        msg = f"Several runs would write the same file: {listing(twice)}. Give each its own name with `names`."
+        raise InputError(msg)
+    return labels
+
+
+def _absolute(value: Any) -> Any:
+    # papermill's cwd= is not safe between threads, so kernels get absolute paths instead
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str) and value and Path(value).exists():
+        return str(Path(value).resolve())
+    return value
+
+
+def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, html: bool) -> _Run:
+    values = {name: _absolute(value) for name, value in given.items()}
+    digest = hashlib.sha256(source.read_bytes())
+    digest.update(f"{hybridx.__version__}\0{json.dumps(values, sort_keys=True, default=str)}".encode())
+    for value in values.values():
+        if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
+            digest.update(_fingerprint(Path(value)).encode())
+    return _Run(label, str(source.resolve()), values, str(folder / f"{label}.ipynb"), digest.hexdigest(), html)
+
+
+def _fingerprint(path: Path) -> str:
+    """Names, sizes and times of the files behind a path: changed data make a run stale, without reading them all."""
+    files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+    return "\n".join(f"{f}\0{f.stat().st_size}\0{f.stat().st_mtime_ns}" for f in files)
+
+
+def _succeeded(target: Path, inputs_hash: str) -> bool:
+    try:
+        metadata = json.loads(target.read_text(encoding="utf-8"))["metadata"]["hybridx"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return metadata.get("inputs") == inputs_hash and not metadata.get("failed", True)
+
+
+@contextlib.contextmanager
+def _plotly_in_exports() -> Iterator[None]:
+    """Let figures survive nbconvert: plotly's default leaves only a mimetype, and they vanish without a word."""
+    before = os.environ.get("PLOTLY_RENDERER")
+    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype+notebook"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PLOTLY_RENDERER"]
+        else:
+            os.environ["PLOTLY_RENDERER"] = before
+
+
+def _execute(run: _Run) -> str | None:
+    """Run one notebook and return the reason of its failure, or None; the executed notebook is kept either way."""
+    papermill, nbformat = _extra("papermill"), _extra("nbformat")
+    reason = None
+    with atomic_write(run.target) as temporary:
+        try:
+            with _plotly_in_exports():
+                papermill.execute_notebook(
+                    run.notebook, str(temporary), parameters=dict(run.parameters), progress_bar=False, log_output=False
+                )
+        except papermill.PapermillExecutionError as error:
+            reason = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        finished = nbformat.read(temporary, as_version=4)
+        finished.metadata["hybridx"] = {"inputs": run.inputs_hash, "failed": reason is not None}
+        nbformat.write(finished, temporary)
+    if run.html:
+        _export(finished, Path(run.target).with_suffix(".html"))
+    return reason
+
+
+def _export(notebook: Any, target: Path) -> None:
+    exporter = _extra("nbconvert").HTMLExporter(
+        exclude_input=True,
+        # the template asks two public servers for scripts; an offline file must not
+        require_js_url="",
+        mathjax_url="",
+        jquery_url="",
+    )
+    text, _ = exporter.from_notebook_node(notebook)
+    with atomic_write(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _row(run: _Run, state: str, reason: str | None) -> tuple[str | None, ...]:
+    there = Path(run.target).is_file()
+    page = f"{run.name}.html" if run.html and there and Path(run.target).with_suffix(".html").is_file() else None
+    given = json.dumps(dict(run.parameters), default=str, ensure_ascii=False)
+    return run.name, given, f"{run.name}.ipynb" if there else None, page, state, reason
+
+
+def _index(source: Path, runs: NotebookRuns) -> Page:
+    title = f"{source.name}: {runs.rows.height} runs"
+    html = render(
+        "notebooks.html.j2",
+        title=title,
+        source=source.name,
+        rows=list(runs.rows.iter_rows(named=True)),
+        synthetic=False,
+        provenance=[("hybridx", hybridx.__version__), ("notebook", source.name)],
+        notice=INTENDED_USE,
+    )
+    return Page(html, title)

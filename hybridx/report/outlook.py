@@ -1,0 +1,150 @@
+"""The risk section: what the model expects for patients with this prediction, with its band and the words for it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hybridx.report.background import GROUP_NAMES, HORIZON_MONTHS, Background
+from hybridx.report.bars import dots_of_hundred
+from hybridx.report.curves import Curve, survival_figure
+from hybridx.report.rendering import number, percent
+from hybridx.report.words import survivors
+from hybridx.terms import DAYS_PER_MONTH
+
+__all__ = ["outlook"]
+
+_GROUP_CLASSES = ("low", "mid", "high")
+
+
+def outlook(background: Background, patient: str) -> dict[str, Any]:
+    """Return the content of the risk section; `reason` instead of a number when there is no prediction."""
+    found = _survival(background, patient) if background.is_survival else _response(background, patient)
+    group = background.groups.get(patient)
+    return {
+        "reason": None,
+        "group": None if group is None else GROUP_NAMES[group],
+        "group_class": None if group is None else _GROUP_CLASSES[group],
+        "n_predicted": len(background.predicted),
+        "figure": None,
+        "columns": (),
+        "rows": [],
+        "dots": None,
+        "table": [],
+        "remarks": [],
+        "observed": _observed(background, patient),
+        **found,
+    }
+
+
+def _why_not(background: Background, patient: str) -> str:
+    i = background.index_of(patient)
+    if not any(bool(background.cohort.measured[m][i]) for m in background.cohort.modalities):
+        return "Nothing was measured for this patient, so the model makes no prediction."
+    if not background.outcome.known[i]:
+        return (
+            f"No outcome {background.result.endpoint} is recorded, so the patient took no part in the validation "
+            "and has no out-of-fold prediction."
+        )
+    return "The model gave no prediction: none of the modalities that it uses was measured."
+
+
+def _survival(background: Background, patient: str) -> dict[str, Any]:
+    endpoint = background.result.endpoint
+    label = f"% {survivors(endpoint)}"
+    until = max(background.until, 6.0)
+    curve = background.curves.get(patient)
+    if curve is None or patient not in background.predicted:
+        figure = survival_figure(
+            None, background.group_curves, title=f"{endpoint}: the cohort", y_label=label, until=until
+        )
+        return {"reason": _why_not(background, patient), "figure": figure, **_alternative(background, None)}
+    shown = [m for m in background.horizons if math.isfinite(curve.at(m)[0])]
+    main = background.main_horizon
+    value, low, high = curve.at(main)
+    figure = survival_figure(
+        curve, background.group_curves, title=f"{endpoint}: this patient's prediction and the cohort",
+        y_label=label, until=until, marks=shown,
+    )  # fmt: skip
+    table = []
+    for month in HORIZON_MONTHS if main in HORIZON_MONTHS else (main,):
+        v, lo, hi = curve.at(month) if month in background.horizons else (math.nan,) * 3
+        table.append(
+            {
+                "month": number(month),
+                "value": percent(v),
+                "band": f"{100 * lo:.0f} to {percent(hi)}" if math.isfinite(lo) else "no band",
+                "event": percent(1 - v),
+                "supported": math.isfinite(v),
+            }
+        )
+    remarks = []
+    if any(not row["supported"] for row in table):
+        remarks.append(
+            f"Beyond {background.until:.0f} months too few patients of the cohort were followed to say anything."
+        )
+    if curve.low is None:
+        remarks.append("The run computed no bootstrap refits, so this prediction has no band.")
+    sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to be {survivors(endpoint)}"
+    sentence += f" at {number(main)} months"
+    sentence += f" (95 % band {100 * low:.0f} to {100 * high:.0f})." if math.isfinite(low) else "."
+    return {
+        "headline": percent(value),
+        "headline_unit": f"{survivors(endpoint)} at {number(main)} months",
+        "band": f"95 % band {100 * low:.0f} to {percent(high)}" if math.isfinite(low) else "no band computed",
+        "sentence": sentence,
+        "dots": dots_of_hundred(value, title=sentence),
+        "figure": figure,
+        **_alternative(background, curve),
+        "table": table,
+        "remarks": remarks,
+    }
+
+
+def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
+    """The figure of curves as a table: every six months, the patient first."""
+    shown = ([] if curve is None else [("this patient", curve)]) + [(g.label, g) for g in background.group_curves]
+    times = [m for m in range(0, int(background.until) + 1, 6 if background.until <= 72 else 12)]
+    rows = [(f"{month}", *(percent(c.at(month)[0]) for _, c in shown)) for month in times]
+    return {"columns": ("Months", *(name for name, _ in shown)), "rows": rows}
+
+
+def _response(background: Background, patient: str) -> dict[str, Any]:
+    value = background.predicted.get(patient)
+    if value is None:
+        return {"reason": _why_not(background, patient)}
+    result = background.result
+    own = result.predictions.filter((pl.col("model") == result.primary) & (pl.col("patient_id") == patient))
+    repeats = own["probability"].drop_nulls().drop_nans().to_numpy()
+    spread = f"{100 * repeats.min():.0f} to {percent(repeats.max())} over {len(repeats)} repeats of the validation"
+    responders = background.outcome.value[background.outcome.known]
+    base = float(np.mean(responders)) if len(responders) else math.nan
+    sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to respond"
+    sentence += f"; in the cohort {100 * base:.0f} of 100 did." if math.isfinite(base) else "."
+    remarks = ["The spread over repeats says how stable the model is, not how sure the prediction is."]
+    if background.outcome.criterion:
+        remarks.append(f"Response by {background.outcome.criterion}; responder: {background.outcome.responder}.")
+    return {
+        "headline": percent(value),
+        "headline_unit": f"probability of {result.endpoint}",
+        "band": spread,
+        "sentence": sentence,
+        "dots": dots_of_hundred(value, title=sentence),
+        "remarks": remarks,
+    }
+
+
+def _observed(background: Background, patient: str) -> str:
+    """What happened to the patient, for the section on trust: the prediction did not see it."""
+    i = background.index_of(patient)
+    y = background.outcome
+    if not y.known[i]:
+        return f"{y.endpoint}: outcome not recorded."
+    if not background.is_survival:
+        return f"{y.endpoint}: {'responder' if y.value[i] == 1 else 'non-responder'}."
+    month = number(float(y.time_days[i]) / DAYS_PER_MONTH)
+    happened = "event" if y.event[i] else "no event so far, followed"
+    return f"{y.endpoint}: {happened} {'after' if y.event[i] else 'for'} {month} months from {y.origin.replace('_', ' ')}."

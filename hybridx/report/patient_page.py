@@ -1,0 +1,97 @@
+"""The tumour-board page: one patient on two A4 pages, readable in seconds, with all that limits the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hybridx.cohort import Cohort
+from hybridx.errors import InputError
+from hybridx.report.background import Background
+from hybridx.report.calibration import calibration_drawing
+from hybridx.report.findings import labs, lesions, timeline, variants
+from hybridx.report.outlook import outlook
+from hybridx.report.page import Page
+from hybridx.report.reasons import reasons
+from hybridx.report.rendering import render, shorten
+from hybridx.report.trust import provenance, trust
+from hybridx.report.views import key_images
+from hybridx.report.who import failures_of, header_facts, measured_strip
+from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title
+from hybridx.terms import nearest
+from hybridx.terms.modalities import modality_title
+
+__all__ = ["build_patient_page", "patient_page"]
+
+
+def patient_page(result: Any, why: Any = None, *, patient: str, cohort: Cohort | None = None) -> Page:
+    """Return one patient's page: risk with its band, images, reasons, course, and how far to trust it.
+
+    Parameters
+    ----------
+    result : hybridx.evaluate.Result
+        The prediction shown is out-of-fold: it comes from models that never saw this patient.
+    why : hybridx.explain.Explanation, optional
+        Default: the one stored in `result`.
+    patient : str
+        A patient of the cohort. One who lacks modalities, images or an outcome gets a page that says so.
+    cohort : Cohort, optional
+        Where the images lie, when `result` does not know (it was not loaded from disk).
+
+    Returns
+    -------
+    Page
+        One HTML file without script or network; ``.save("P012.html")``.
+
+    Raises
+    ------
+    InputError
+        The patient is not in the cohort (the nearest name is offered).
+    """
+    return build_patient_page(Background(result, why, cohort), patient)
+
+
+def _images(background: Background, patient: str) -> dict[str, Any]:
+    try:
+        views = background.cohort.load_images(patient, "views")
+    except InputError as error:  # the file is gone or was changed: the page says so, the rest still stands
+        return {"pictures": None, "reason": str(error)}
+    pictures = key_images(views) if views else None
+    return {"pictures": pictures, "reason": None if pictures else "No images of this patient are stored."}
+
+
+def build_patient_page(background: Background, patient: str, inputs_hash: str = "") -> Page:
+    """Return the page of `patient_page` from a background that many pages share."""
+    cohort, result = background.cohort, background.result
+    if patient not in set(cohort.patients):
+        guess = nearest(str(patient), cohort.patients)
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        msg = f"The cohort has no patient {patient!r}.{hint} It has {len(cohort)} patients."
+        raise InputError(msg)
+    failures = [{**f, "modality": modality_title(f["modality"]) if f["modality"] else ""} for f in failures_of(background, patient)]
+    title = f"{shorten(patient, 60)}: tumour-board page"
+    html = render(
+        "patient.html.j2",
+        title=title,
+        patient=patient,
+        facts=header_facts(background, patient),
+        endpoint=endpoint_words(result.endpoint),
+        origin=background.outcome.origin.replace("_", " "),
+        model=model_title(result.primary),
+        synthetic=bool(cohort.provenance.get("synthetic")),
+        strip=measured_strip(background, patient),
+        outlook=outlook(background, patient),
+        images=_images(background, patient),
+        lesions=lesions(background, patient),
+        why=reasons(background, patient),
+        labs=labs(background, patient),
+        variants=variants(background, patient),
+        course=timeline(background, patient),
+        failures=failures,
+        trust=trust(background),
+        calibration=background.once("calibration", lambda: calibration_drawing(background)),
+        provenance=provenance(background),
+        notice=INTENDED_USE,
+        notice_short=INTENDED_USE_SHORT,
+        inputs_hash=inputs_hash,
+    )
+    return Page(html, title)

@@ -1,0 +1,93 @@
+"""Why this prediction: contributions by modality, and the strongest features with value, unit and place in the cohort."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import polars as pl
+
+from hybridx.cohort import modality_of
+from hybridx.report.background import Background
+from hybridx.report.bars import Bar, contribution_figure, percentile_cell, value_cell
+from hybridx.report.rendering import number, signed
+from hybridx.report.words import scale_words
+from hybridx.terms.modalities import modality_title
+
+__all__ = ["reasons", "unit_text"]
+
+STRONGEST = 10
+
+
+def unit_text(unit: Any) -> str:
+    """Write a UCUM unit for people: nothing for a pure number, ``SUV`` for ``g/mL{SUVbw}``."""
+    text = "" if unit is None else str(unit)
+    if text in ("1", "{score}"):
+        return ""
+    if "SUV" in text:
+        return "SUVbw"
+    return text.replace("10*", "10^").replace("{", "").replace("}", "")
+
+
+def _row(frame: pl.DataFrame, patient: str) -> dict[str, Any] | None:
+    rows = frame.filter(pl.col("patient_id") == patient)
+    return rows.row(0, named=True) if rows.height else None
+
+
+def reasons(background: Background, patient: str) -> dict[str, Any]:
+    """Return the content of the section; `reason` when the prediction was not explained."""
+    why = background.explanation
+    if why is None:
+        return {"reason": "The run was made without explanations."}
+    modalities, features = _row(why.modalities, patient), _row(why.features, patient)
+    if modalities is None or features is None:
+        return {"reason": "There is no prediction to explain for this patient."}
+    i = background.index_of(patient)
+    measured = background.cohort.measured
+    bars = []
+    for name, value in modalities.items():
+        if name == "patient_id":
+            continue
+        there = name not in measured.columns or bool(measured[name][i])
+        known = value is not None and math.isfinite(value) and (there or value != 0)
+        note = "" if there else "not measured"
+        label = modality_title(name)
+        bars.append(Bar(label if there or not known else f"{label} (absent)", value if known else math.nan, note))
+    bars.sort(key=lambda b: -abs(b.value) if math.isfinite(b.value) else 1.0)
+    rows = _feature_rows(background, patient, features)
+    scale = scale_words(str(why.scale))
+    return {
+        "reason": None,
+        "figure": contribution_figure(bars, title="Contribution of each modality", unit=scale),
+        "modalities": [(b.label, signed(b.value) if math.isfinite(b.value) else b.note) for b in bars],
+        "scale": scale,
+        **rows,
+    }
+
+
+def _feature_rows(background: Background, patient: str, features: dict[str, Any]) -> dict[str, Any]:
+    why = background.explanation
+    seen = _row(why.values, patient) or {}
+    known = {c: v for c, v in features.items() if c != "patient_id" and v is not None and math.isfinite(v) and v != 0}
+    strongest = sorted(known, key=lambda c: -abs(known[c]))[:STRONGEST]
+    reach = max((abs(known[c]) for c in strongest), default=1.0)
+    rows = []
+    for column in strongest:
+        meta = background.feature_rows.get(column, {})
+        value = seen.get(column)
+        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        percentile = None if missing else background.percentile(column, float(value))
+        rows.append(
+            {
+                "title": meta.get("title") or column,
+                "column": column,
+                "modality": modality_title(modality_of(column)),
+                "value": "missing, filled in" if missing else f"{number(value)} {unit_text(meta.get('unit'))}".strip(),
+                "percentile": "–" if percentile is None else f"{percentile:.0f}",
+                "place": percentile_cell(percentile),
+                "contribution": signed(known[column]),
+                "bar": value_cell(known[column], reach),
+            }
+        )
+    rest = [known[c] for c in known if c not in set(strongest)]
+    return {"features": rows, "rest": signed(math.fsum(rest)) if rest else None, "n_rest": len(rest)}

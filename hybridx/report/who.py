@@ -1,0 +1,78 @@
+"""Who the patient is and what was measured: the first thing a reader needs to judge the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from hybridx.report.background import Background
+from hybridx.report.rendering import number
+from hybridx.terms.modalities import modality_title
+
+__all__ = ["failures_of", "header_facts", "measured_strip"]
+
+NOT_RECORDED = "not recorded"
+
+
+def _age(value: Any) -> str:
+    # Above 89 a single year of age identifies a person (HIPAA safe harbour), so the page says "90 or older".
+    return "90 or older" if float(value) >= 90 else f"{float(value):.0f} years"
+
+
+def header_facts(background: Background, patient: str) -> list[tuple[str, str]]:
+    """Return label and text of the clinical facts in the header; what is not recorded says so."""
+    rows = background.rows_of("patients", patient)
+    row = rows.row(0, named=True) if rows is not None and rows.height else {}
+
+    def fact(column: str, write: Any = str) -> str:
+        value = row.get(column)
+        if value is None or value != value:
+            return NOT_RECORDED
+        return write(value)
+
+    return [
+        ("Age", fact("age_years", _age)),
+        ("Sex", fact("sex")),
+        ("Diagnosis", fact("diagnosis")),
+        ("Stage", fact("stage")),
+        ("ECOG", fact("ecog", number)),
+        ("Centre", fact("centre")),
+    ]
+
+
+def failures_of(background: Background, patient: str) -> list[dict[str, str]]:
+    """Return what failed for a patient: modality, stage, reason."""
+    rows = background.rows_of("failures", patient)
+    if rows is None:
+        return []
+    return [
+        {name: "" if row.get(name) is None else str(row[name]) for name in ("modality", "stage", "reason")}
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def measured_strip(background: Background, patient: str) -> list[dict[str, str]]:
+    """Return one entry per modality: measured with its day, not measured, or failed with the reason."""
+    cohort = background.cohort
+    i = background.index_of(patient)
+    failed = {f["modality"]: f for f in failures_of(background, patient)}
+    strip = []
+    for name in cohort.modalities:
+        there = bool(cohort.measured[name][i])
+        day = cohort.days[name][i]
+        others = int(cohort.measured[name].sum())
+        if there:
+            state, text = "there", "measured" if day is None else f"measured, day {day:.0f}"
+            columns = cohort.blocks[name].drop("patient_id")
+            if columns.width:
+                row = columns[i].fill_nan(None) if columns.height else columns
+                empty = int(sum(row.select(pl.all().is_null()).row(0)))
+                text += f"; {empty} of {columns.width} values missing" if empty else ""
+        elif name in failed:
+            state, text = "failed", f"failed: {failed[name]['reason']}"
+        else:
+            state, text = "absent", "not measured"
+        text += "" if there else f" (measured in {others} of {len(cohort)} patients)"
+        strip.append({"title": modality_title(name), "state": state, "text": text})
+    return strip

@@ -1,0 +1,88 @@
+"""Fixed phrases of the pages in one place, so that they can be reviewed, and translated, without reading code."""
+
+from __future__ import annotations
+
+from hybridx.terms.analytes import find_analyte
+from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint, endpoint_title
+
+__all__ = [
+    "INTENDED_USE",
+    "INTENDED_USE_SHORT",
+    "analyte_title",
+    "endpoint_words",
+    "metric_title",
+    "model_title",
+    "scale_words",
+    "survivors",
+]
+
+INTENDED_USE_SHORT = "Research software, not a medical device. Not for decisions about a patient's care on its own."
+INTENDED_USE = (
+    "hybridx is research software and not a medical device. It has no approval for diagnosis or treatment. The figures "
+    "describe patients of the cohort named here; they do not compare treatments, and the contributions are associations "
+    "in the model, not causes. Decisions belong to the treating physicians and the board, who see what no table holds."
+)
+
+_METRICS = {
+    "harrell_c": "Harrell C",
+    "uno_c": "Uno C",
+    "ibs": "Integrated Brier",
+    "roc_auc": "ROC AUC",
+    "brier": "Brier",
+    "ici": "Calibration error (ICI)",
+    "observed_expected": "Observed : expected",
+    "calibration_slope": "Calibration slope",
+}
+_SCALES = {
+    "log-hazard": "log-hazard (+0.7 doubles the hazard)",
+    "log-odds": "log-odds (+0.7 doubles the odds)",
+}
+
+
+def survivors(endpoint: str) -> str:
+    """Say what a patient is who has not had the event of `endpoint`.
+
+    Examples
+    --------
+    >>> survivors("OS"), survivors("PFS"), survivors("lung_metastasis")
+    ('alive', 'without progression or death', 'without lung metastasis')
+    """
+    name = canonical_endpoint(endpoint)
+    if name == "OS":
+        return "alive"
+    known = ENDPOINTS.get(name)
+    event = known.event if known else endpoint_title(endpoint)
+    return f"without {event.replace(' of any cause', '')}"
+
+
+def endpoint_words(endpoint: str) -> str:
+    """Write an endpoint in words with its abbreviation.
+
+    Examples
+    --------
+    >>> endpoint_words("DFS"), endpoint_words("lung_metastasis")
+    ('Disease-free survival (DFS)', 'lung metastasis')
+    """
+    title = endpoint_title(endpoint)
+    return f"{title} ({endpoint})" if canonical_endpoint(endpoint) in ENDPOINTS and title != endpoint else title
+
+
+def analyte_title(analyte: str) -> str:
+    """Write a laboratory analyte in words; one of the user's own as it is spelt."""
+    known = find_analyte(analyte)
+    return known.title if known else analyte.replace("_", " ")
+
+
+def metric_title(metric: str) -> str:
+    """Write a metric under the name people expect."""
+    return _METRICS.get(metric, metric.replace("_", " "))
+
+
+def model_title(model: str) -> str:
+    """Write the name that the analyst gave a model: underscores are blanks."""
+    return str(model).replace("_", " ")
+
+
+def scale_words(scale: str) -> str:
+    """Say on which scale contributions add up."""
+    return _SCALES.get(scale, scale)
