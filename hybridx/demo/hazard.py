@@ -19,7 +19,7 @@ COEFFICIENTS: Mapping[str, Mapping[str, float]] = {
     "OS": {
         "clinical.age": 0.26, "clinical.stage": 0.40, "clinical.ecog": 0.28, "clinical.smoking": 0.25,
         "pet.volume": 0.32, "pet.heterogeneity": 0.46, "pet.uptake": 0.18,
-        "ct.density_spread": 0.32, "ct.irregularity": 0.22,
+        "ct.density_spread": 0.32, "ct.low_density": 0.28,
         "lab.ldh": 0.34, "lab.inflammation": 0.32, "lab.lymphopenia": 0.18,
         "genomics.stk11": 0.85, "genomics.keap1": 0.60, "genomics.tp53": 0.25, "genomics.egfr": -0.70,
         "expression.proliferation": 0.42, "expression.immune": -0.36,
@@ -27,7 +27,7 @@ COEFFICIENTS: Mapping[str, Mapping[str, float]] = {
     "PFS": {
         "clinical.age": 0.10, "clinical.stage": 0.38, "clinical.ecog": 0.20, "clinical.smoking": 0.20,
         "pet.volume": 0.28, "pet.heterogeneity": 0.48, "pet.uptake": 0.22,
-        "ct.density_spread": 0.34, "ct.irregularity": 0.20,
+        "ct.density_spread": 0.34, "ct.low_density": 0.28,
         "lab.ldh": 0.26, "lab.inflammation": 0.26, "lab.lymphopenia": 0.16,
         "genomics.stk11": 0.75, "genomics.keap1": 0.60, "genomics.tp53": 0.20, "genomics.egfr": -0.60,
         "expression.proliferation": 0.45, "expression.immune": -0.38,

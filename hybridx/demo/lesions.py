@@ -67,7 +67,7 @@ class Lesion:
 
 
 CORE_UPTAKE = 0.15  # of the viable part: necrosis is dark on FDG PET, not black
-CORE_DENSITY_HU = -22.0  # relative to the viable part
+CORE_DENSITY_HU = -14.0  # relative to the viable part
 
 
 def paint_lesion(lesion: Lesion, grid: Grid, canvas: Canvas, region: NDArray[np.bool_]) -> None:

@@ -22,8 +22,8 @@ MODALITIES = ("clinical", "pet", "ct", "lab", "genomics", "expression")
 # Every page and file has to cope with names like these, so the demo has some.
 _UNUSUAL_IDS = {6: "Müller-07", 17: "Groß 18"}
 
-LACKING = 0.27  # share of patients who lack at least one modality, completely at random
-LACKING_TWO = 0.25  # of those, the share who lack two
+# A quarter of the patients lack at least one modality, completely at random; a quarter of those lack two.
+_BLOCK, _LACKING_PER_BLOCK, _LACKING_TWO = 8, 2, 0.25
 STAGES = ("I", "II", "III", "IV")
 _STAGE_SHARES = (0.20, 0.18, 0.34, 0.28)
 _MUTATED = {"TP53": 0.50, "KRAS": 0.30, "STK11": 0.22, "KEAP1": 0.20, "RB1": 0.08, "PIK3CA": 0.07,
@@ -99,7 +99,7 @@ def draw_patient(seed: int, index: int) -> Patient:
         ecog=facts.ecog,
         smoking=facts.smoking,
         mutated=facts.mutated,
-        lacking=_lacking(stream(seed, index, 2)),
+        lacking=_lacking(seed, index),
         anatomy=anatomy,
         lesions=_lesions(stream(seed, index, 3), facts.stage, latent, anatomy),
         scanner=SCANNERS[int(rng.random() < 0.45)],
@@ -148,7 +148,7 @@ def _latent(rng: np.random.Generator, facts: _Facts) -> dict[str, float]:
         "pet.heterogeneity": z[1],
         "pet.uptake": z[2],
         "ct.density_spread": z[3],
-        "ct.irregularity": z[4],
+        "ct.low_density": z[4],
         "lab.ldh": 0.35 * volume + 0.92 * z[5],  # LDH leaks from tumour bulk
         "lab.inflammation": z[6],
         "lab.lymphopenia": 0.3 * z[6] + 0.95 * z[7],
@@ -161,10 +161,13 @@ def _latent(rng: np.random.Generator, facts: _Facts) -> dict[str, float]:
     }
 
 
-def _lacking(rng: np.random.Generator) -> frozenset[str]:
-    if rng.random() >= LACKING:
+def _lacking(seed: int, index: int) -> frozenset[str]:
+    """Return what a patient lacks: of every eight in a row two, whoever they are, lack something."""
+    block, place = divmod(index, _BLOCK)
+    if place not in stream(seed, block, 12).permutation(_BLOCK)[:_LACKING_PER_BLOCK]:
         return frozenset()
-    count = 1 + int(rng.random() < LACKING_TWO)
+    rng = stream(seed, index, 2)
+    count = 1 + int(rng.random() < _LACKING_TWO)
     return frozenset(str(name) for name in rng.choice(MODALITIES[1:], size=count, replace=False))
 
 
@@ -194,7 +197,6 @@ def _lesion(
     centre, stray, _ = SITES[site]
     x, y, z = anatomy.place(tuple(np.add(centre, rng.uniform(-1, 1, 3) * stray)))  # type: ignore[arg-type]
     uneven = float(1 / (1 + np.exp(-1.3 * latent["pet.heterogeneity"])))
-    ragged = float(1 / (1 + np.exp(-1.3 * latent["ct.irregularity"])))
     return Lesion(
         site=site,
         centre=(float(x), float(y), float(z)),
@@ -202,8 +204,8 @@ def _lesion(
         uptake=float(np.clip(9.5 * np.exp(0.33 * latent["pet.uptake"] + 0.08 * rng.normal()), 3.0, 32.0)),
         heterogeneity=0.06 + 0.62 * uneven,
         necrosis=0.42 * max(uneven - 0.35, 0.0) if radius > 12 else 0.0,
-        irregularity=0.03 + 0.24 * ragged,
-        density_hu=float(rng.normal(42.0, 4.0)),
-        density_spread_hu=float(np.clip(13.0 * np.exp(0.55 * latent["ct.density_spread"]), 2.0, 45.0)),
+        irregularity=float(rng.uniform(0.03, 0.22)),
+        density_hu=float(46.0 - 17.0 * latent["ct.low_density"] + rng.normal(0.0, 2.0)),
+        density_spread_hu=float(np.clip(26.0 * np.exp(0.50 * latent["ct.density_spread"]), 5.0, 70.0)),
         texture=int(rng.integers(2**31)),
     )
