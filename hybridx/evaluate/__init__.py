@@ -1,0 +1,42 @@
+"""How good, and how sure: designs, metrics with intervals, baselines, and the result they make.
+
+The room itself can be called: ``hybridx.evaluate(...)`` is `hybridx.evaluate.evaluate`, because importing any module
+below it would otherwise put the package in the place of the function.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from hybridx._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Difference": "compare",
+        "NestedCV": "designs",
+        "Result": "result",
+        "Split": "designs",
+        "auc_t": "metrics",
+        "brier": "metrics",
+        "brier_t": "metrics",
+        "calibration_slope": "metrics",
+        "designs": "designs",
+        "evaluate": "run",
+        "harrell_c": "metrics",
+        "ibs": "metrics",
+        "ici": "metrics",
+        "metrics": "metrics",
+        "observed_expected": "metrics",
+        "roc_auc": "metrics",
+        "uno_c": "metrics",
+    },
+)
+
+
+class _CallableRoom(ModuleType):
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        return __getattr__("evaluate")(*args, **settings)
+
+
+sys.modules[__name__].__class__ = _CallableRoom

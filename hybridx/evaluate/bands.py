@@ -1,0 +1,105 @@
+"""How sure is one patient's curve: the model refitted on resamples of its training patients.
+
+The band answers "would another training cohort of this size have told this patient the same?". It holds the settings
+that were tuned on the training part, so it is narrower than full uncertainty, and it is no prediction interval for the
+time of the event.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtri
+from sklearn.base import clone
+
+from hybridx.cohort.outcome import Outcome
+from hybridx.evaluate.folds import predict_rows, seeded
+from hybridx.evaluate.panel import FloatArray
+
+__all__ = ["BandTask", "band_around", "refit_predictions"]
+
+EDGE = 1e-3  # on the transformed scale 0 and 1 lie infinitely far away
+
+
+@dataclass(frozen=True, eq=False)
+class BandTask:
+    """A few refits of one fold: draws `first` .. `first + count - 1` of its bootstrap."""
+
+    fold: int
+    first: int
+    count: int
+    X_train: pl.DataFrame
+    y_train: Outcome
+    X_test: pl.DataFrame
+    estimator: Any
+    kind: str
+    times: FloatArray
+    seed: int
+
+
+def refit_predictions(task: BandTask) -> tuple[FloatArray, int]:
+    """Return predictions of the refits, (count, m, T) with T = 1 for a response, and how many fits failed (NaN)."""
+    drawn = np.full((task.count, task.X_test.height, max(1, len(task.times))), np.nan)
+    failed = 0
+    for i in range(task.count):
+        seed = (task.seed, task.fold, task.first + i)
+        rows = _draw(task.y_train, np.random.default_rng(seed))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the fit itself has already said what it had to say
+            try:
+                model = seeded(clone(task.estimator), seed).fit(task.X_train[rows], task.y_train[rows])
+                score, survival = predict_rows(model, task.X_test, task.kind, task.times)
+            except Exception:  # noqa: BLE001 - a resample that cannot be fitted is one draw fewer, and counted
+                failed += 1
+                continue
+        if task.kind == "response":
+            drawn[i] = score[:, None]
+        elif survival is not None:
+            drawn[i] = survival
+    return drawn, failed
+
+
+def band_around(centre: FloatArray, drawn: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of a band around probabilities, from the spread of refits.
+
+    Normal on the complementary log-log scale, with the standard deviation of the refits: twenty refits give a usable
+    standard deviation, their 2.5th percentile would be their minimum. NaN where fewer than ten refits exist.
+
+    Parameters
+    ----------
+    centre : array, shape (...)
+        Probabilities.
+    drawn : array, shape (B, ...)
+        The same from each refit.
+    """
+    there = ~np.isnan(drawn)
+    count = there.sum(axis=0)
+    z = _cloglog(np.where(there, drawn, 0.5))
+    mean = np.where(there, z, 0.0).sum(axis=0) / np.maximum(count, 1)
+    variance = np.where(there, (z - mean) ** 2, 0.0).sum(axis=0) / np.maximum(count - 1, 1)
+    half = ndtri(0.5 + level / 2) * np.sqrt(variance)
+    middle = _cloglog(centre)
+    low, high = np.exp(-np.exp(middle + half)), np.exp(-np.exp(middle - half))
+    enough = (count >= 10) & ~np.isnan(centre)
+    low = np.where(enough, np.minimum(low, centre), np.nan)
+    high = np.where(enough, np.maximum(high, centre), np.nan)
+    return low, high
+
+
+def _draw(y: Outcome, rng: np.random.Generator) -> np.typing.NDArray[np.intp]:
+    """Draw patients with replacement, until both kinds of outcome are there (at most 50 times)."""
+    happened = y.event if y.kind == "survival" else y.value == 1.0
+    n = len(y)
+    for _ in range(50):
+        rows = np.sort(rng.integers(0, n, size=n))
+        if happened[rows].sum() >= 2 and (y.kind == "survival" or happened[rows].sum() <= n - 2):
+            return rows
+    return np.arange(n)
+
+
+def _cloglog(survival: FloatArray) -> FloatArray:
+    return np.asarray(np.log(-np.log(np.clip(survival, EDGE, 1.0 - EDGE))))

@@ -1,0 +1,125 @@
+"""What every model must beat: clinical facts, tumour volume, each modality alone, and knowing nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sklearn.base import BaseEstimator
+
+from hybridx.cohort.cohort import Cohort
+from hybridx.cohort.columns import feature_columns, measured_mask, to_frame, to_matrix
+from hybridx.cohort.outcome import Outcome
+from hybridx.evaluate.panel import FloatArray
+from hybridx.evaluate.weighted_km import StepCurves, survival_curves
+from hybridx.models.ridge_models import CoxRidge, LogisticModel
+
+__all__ = ["KaplanMeierReference", "Model", "PrevalenceReference", "baselines_for"]
+
+VOLUME = "pet.mtv_41pct"
+REFERENCES = ("kaplan_meier", "prevalence")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One named estimator of an evaluation.
+
+    Parameters
+    ----------
+    name : str
+    estimator : estimator
+        Unfitted; cloned for every fold.
+    role : {"model", "baseline", "reference"}
+        A reference knows the outcome's frequency only.
+    columns : tuple of str
+        Columns it uses; empty: all.
+    modality : str or None
+        Only patients with it train the model and get a prediction from it: a baseline of PET says nothing about
+        patients without PET.
+    """
+
+    name: str
+    estimator: Any
+    role: str = "model"
+    columns: tuple[str, ...] = ()
+    modality: str | None = None
+
+    def applies_to(self, X: pl.DataFrame) -> npt.NDArray[np.bool_]:
+        """Return which rows the model may be trained on and predict, shape (n,)."""
+        if self.modality is None:
+            return np.ones(X.height, dtype=bool)
+        measured = measured_mask(X, self.modality)
+        if len(self.columns) == 1:  # a single feature can be missing although the scan is there
+            measured = measured & ~np.isnan(to_matrix(X, self.columns)[:, 0])
+        return measured
+
+
+def baselines_for(cohort: Cohort, kind: str, taken: set[str]) -> tuple[list[Model], list[str]]:
+    """Return the baselines of a cohort, and a sentence for each that cannot be had.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    kind : {"survival", "response"}
+    taken : set of str
+        Names of the user's models; a baseline of the same name is left out.
+    """
+    frame = cohort.frame()
+    wanted: dict[str, tuple[str, list[str]]] = {
+        modality: (modality, feature_columns(frame, [modality]))
+        for modality in cohort.modalities
+        if any(modality == c.partition(".")[0] for c in feature_columns(frame))
+    }
+    notes = []
+    if VOLUME in frame.columns:
+        wanted["mtv"] = (VOLUME.partition(".")[0], [VOLUME])
+    else:
+        notes.append(f"No volume-only baseline: the cohort has no column {VOLUME!r}.")
+    if "clinical" not in wanted:
+        notes.append("No clinical-only baseline: the cohort has no clinical block.")
+    models = []
+    for name in sorted(wanted, key=lambda n: (n != "clinical", n != "mtv")):
+        modality, columns = wanted[name]
+        if name in taken:
+            notes.append(f"The baseline {name!r} was left out: a model of that name was given.")
+            continue
+        estimator = CoxRidge(columns=columns) if kind == "survival" else LogisticModel(columns=columns)
+        models.append(Model(name, estimator, "baseline", tuple(columns), modality))
+    reference = KaplanMeierReference() if kind == "survival" else PrevalenceReference()
+    name = REFERENCES[0 if kind == "survival" else 1]
+    if name not in taken:
+        models.append(Model(name, reference, "reference"))
+    return models, notes
+
+
+class KaplanMeierReference(BaseEstimator):  # type: ignore[misc]
+    """The Kaplan-Meier curve of the training patients for everyone: what Brier scores are held against."""
+
+    def fit(self, X: Any, y: Outcome) -> KaplanMeierReference:  # noqa: ARG002 - scikit-learn's signature
+        """Estimate the curve from the outcomes alone."""
+        self.curve_: StepCurves = survival_curves(y.time_days, y.event, np.ones((1, len(y))))
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return the same risk for all."""
+        return np.zeros(to_frame(X).height)
+
+    def predict_survival(self, X: Any, times: npt.ArrayLike) -> FloatArray:
+        """Return the same survival curve for all, shape (n, n_times)."""
+        return np.repeat(self.curve_.at(times), to_frame(X).height, axis=0)
+
+
+class PrevalenceReference(BaseEstimator):  # type: ignore[misc]
+    """The share of responders among the training patients, for everyone."""
+
+    def fit(self, X: Any, y: Outcome) -> PrevalenceReference:  # noqa: ARG002 - scikit-learn's signature
+        """Count responders."""
+        self.share_ = float(np.mean(y.value))
+        return self
+
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return the same probability for all, shape (n, 2)."""
+        return np.tile([1.0 - self.share_, self.share_], (to_frame(X).height, 1))

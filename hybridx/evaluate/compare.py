@@ -1,0 +1,81 @@
+"""Two models on the same patients in the same resamples: the difference, with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybridx.evaluate.intervals import Resamples
+from hybridx.evaluate.panel import FloatArray, Panel
+from hybridx.evaluate.registry import Metric, Moment, describe
+from hybridx.terms.estimate import Estimate
+
+__all__ = ["Difference", "paired_difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference(Estimate):
+    """A paired difference, value of `a` minus value of `b`; an `Estimate` that knows its two sides.
+
+    Parameters
+    ----------
+    a, b : str
+        Models.
+    metric : str
+    best : str
+        Which way the metric is better: ``high``, ``low`` or ``one``.
+    value_a, value_b : float
+        The metric of each on the `n` patients that both predict (not on all patients of either).
+    """
+
+    a: str = ""
+    b: str = ""
+    metric: str = ""
+    best: str = "high"
+    value_a: float = np.nan
+    value_b: float = np.nan
+
+    @property
+    def verdict(self) -> str:
+        """``better``, ``worse`` or ``not separated``: whether the interval of a - b excludes 0, and on which side."""
+        if np.isnan(self.low) or np.isnan(self.high) or self.low <= 0 <= self.high or self.best == "one":
+            return "not separated"
+        return "better" if (self.value > 0) == (self.best == "high") else "worse"
+
+
+def paired_difference(
+    metric: Metric, panels: tuple[Panel, Panel], names: tuple[str, str], moment: Moment, resamples: Resamples
+) -> Difference:
+    """Return metric(a) - metric(b) on the patients that both predict."""
+    first, second = panels
+    mask = first.predicted & second.predicted
+    a, b = first.rows(mask), second.rows(mask)
+    if metric.eats == "survival" and (a.survival is None or b.survival is None):
+        reason = "one of the models gives risks, not probabilities of survival"
+        return Difference(
+            np.nan, np.nan, np.nan, resamples.level, a.n, a.outcome.n_events, reason, a=names[0], b=names[1]
+        )
+
+    def difference(weights: FloatArray) -> FloatArray:
+        return metric.values(a, weights, moment) - metric.values(b, weights, moment)
+
+    found = resamples.interval(difference, mask)
+    once = np.ones((1, a.n))
+    values = [float(metric.values(panel, once, moment)[0]) if a.n else np.nan for panel in (a, b)]
+    method = f"paired difference on {a.n} patients; {describe(found, first)}"
+    return Difference(
+        found.value,
+        found.low,
+        found.high,
+        resamples.level,
+        a.n,
+        a.outcome.n_events,
+        method,
+        a=names[0],
+        b=names[1],
+        metric=metric.name,
+        best=metric.best,
+        value_a=values[0],
+        value_b=values[1],
+    )

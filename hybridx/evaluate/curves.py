@@ -1,0 +1,111 @@
+"""Each patient's prediction by the primary model, mean over repeats, with the band of its bootstrap refits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hybridx.compute.tasks import map_tasks
+from hybridx.evaluate.bands import BandTask, band_around, refit_predictions
+from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.panel import FloatArray, mean_over_repeats
+from hybridx.evaluate.plan import Plan
+
+__all__ = ["curves_frame"]
+
+REFITS_PER_TASK = 10
+
+
+def curves_frame(
+    plan: Plan, results: Sequence[FoldResult], predictions: pl.DataFrame
+) -> tuple[pl.DataFrame, list[str]]:
+    """Return `Result.curves`, and a sentence when refits failed."""
+    rows = predictions.filter(pl.col("model") == plan.primary)
+    patients = rows["patient_id"].unique(maintain_order=True).to_list()
+    repeats = rows["repeat"].n_unique()
+    column = "survival" if plan.times.size else "probability"
+    values = rows[column].to_numpy().astype(np.float64).reshape(repeats, len(patients), -1)
+    centre = mean_over_repeats(values)  # (n, T), or (n, 1) for a response
+    low, high = np.full_like(centre, np.nan), np.full_like(centre, np.nan)
+    notes: list[str] = []
+    if plan.bands:
+        drawn, notes = _refits(plan, results)
+        by_id = np.argsort(np.asarray(plan.cohort.patients, dtype=object), kind="stable")
+        low, high = band_around(centre, drawn[:, by_id])
+        if plan.times.size:
+            low, high = _falling(low, high)
+    return _frame(plan, patients, {column: centre, "low": low, "high": high}), notes
+
+
+def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return refitted predictions of every patient, (bands, n, T), rows in cohort order."""
+    tasks: list[BandTask] = []
+    places: list[tuple[slice, npt.NDArray[np.intp]]] = []
+    for split, result in zip(plan.splits, results, strict=True):
+        if split.repeat != plan.first_repeat or result.frozen is None:
+            continue
+        # patients without an outcome are new to every fold's model; the first fold stands for all
+        rows = np.concatenate([split.test, plan.open_rows]) if split.fold == 0 else split.test
+        for start in range(0, plan.bands, REFITS_PER_TASK):
+            count = min(REFITS_PER_TASK, plan.bands - start)
+            tasks.append(
+                BandTask(
+                    fold=split.fold,
+                    first=start,
+                    count=count,
+                    X_train=plan.frame[split.train],
+                    y_train=plan.outcome[split.train],
+                    X_test=plan.frame[rows],
+                    estimator=result.frozen,
+                    kind=plan.outcome.kind,
+                    times=plan.times,
+                    seed=plan.seed,
+                )
+            )
+            places.append((slice(start, start + count), rows))
+    drawn = np.full((plan.bands, len(plan.outcome), max(1, plan.times.size)), np.nan)
+    done = map_tasks(
+        refit_predictions,
+        tasks,
+        workers=plan.workers,
+        description="Refitting for the patients' bands",
+        progress=plan.progress,
+    )
+    failed = 0
+    for (draws, rows), task in zip(places, done, strict=True):
+        if task.ok:
+            values, lost = task.value
+            drawn[draws, rows] = values
+            failed += lost
+        else:
+            failed += draws.stop - draws.start
+    total = sum(task.count for task in tasks)
+    return drawn, [
+        f"{failed} of {total} bootstrap refits failed and are missing from the bands."
+    ] if failed else []
+
+
+def _falling(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Make the ends of a band fall with time, as survival does; this only ever widens it."""
+    return np.minimum.accumulate(low, axis=1), np.maximum.accumulate(high[:, ::-1], axis=1)[:, ::-1]
+
+
+def _frame(plan: Plan, patients: list[str], parts: dict[str, FloatArray]) -> pl.DataFrame:
+    times = plan.times
+    if not times.size:
+        columns = {name: part[:, 0] for name, part in parts.items()}
+        frame = pl.DataFrame({"patient_id": patients, **columns})
+    else:
+        ids = pl.Series("patient_id", patients, dtype=pl.String)
+        frame = pl.DataFrame(
+            {
+                "patient_id": ids.gather(np.repeat(np.arange(len(patients)), times.size)),
+                "time_days": np.tile(times, len(patients)),
+                **{name: part.ravel() for name, part in parts.items()},
+            }
+        )
+    frame = frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+    return frame.insert_column(1, pl.lit(plan.primary).alias("model"))

@@ -1,0 +1,179 @@
+"""One fold: fit every model on its training part, predict its test part. Nothing else ever sees a fit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sklearn.base import clone
+
+from hybridx.cohort.outcome import Outcome
+from hybridx.errors import HybridxError, InputError
+from hybridx.evaluate.baselines import Model
+from hybridx.evaluate.panel import FloatArray
+from hybridx.models.base import frozen
+
+__all__ = ["FoldResult", "FoldTask", "Prediction", "predict_rows", "run_fold", "seeded"]
+
+Explain = Callable[[Any, pl.DataFrame, pl.DataFrame], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldTask:
+    """What a worker needs for one fold; test outcomes are not among it.
+
+    Parameters
+    ----------
+    repeat, fold : int
+    X_train, y_train : polars.DataFrame, Outcome
+    X_test : polars.DataFrame
+        The fold's test patients, then those whose outcome is unknown (anyone's model may predict them).
+    models : tuple of Model
+    kind : {"survival", "response"}
+    times : array of float
+        Days at which survival is predicted.
+    primary : str
+        Model that is explained and handed back for refits.
+    explain : callable or None
+        ``(model, X_test, X_train) -> explanation``; None in all repeats but the first.
+    explained : int
+        How many of the test rows, from the first, are explained.
+    keep_frozen : bool
+        Hand back the primary model with its tuned settings fixed.
+    """
+
+    repeat: int
+    fold: int
+    X_train: pl.DataFrame
+    y_train: Outcome
+    X_test: pl.DataFrame
+    models: tuple[Model, ...]
+    kind: str
+    times: FloatArray
+    primary: str
+    explain: Explain | None = None
+    explained: int = 0
+    keep_frozen: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Scores (m,) and survival (m, T) of one model for the test rows; NaN where it says nothing."""
+
+    score: FloatArray
+    survival: FloatArray | None
+    failure: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """What comes back from a fold."""
+
+    repeat: int
+    fold: int
+    predictions: dict[str, Prediction]
+    explanation: Any = None
+    explanation_failure: str = ""
+    frozen: Any = None
+
+
+def run_fold(task: FoldTask) -> FoldResult:
+    """Fit and predict every model of a fold; a model that fails gives NaN and its reason."""
+    predictions: dict[str, Prediction] = {}
+    fitted: Any = None
+    for model in task.models:
+        estimator, predictions[model.name] = _fit_predict(model, task)
+        if model.name == task.primary:
+            fitted = estimator
+    explanation, failure, unfitted = None, "", None
+    if fitted is not None and task.explain is not None:
+        try:
+            explanation = task.explain(fitted, task.X_test.head(task.explained), task.X_train)
+        except (HybridxError, ValueError, ArithmeticError) as error:
+            failure = f"{type(error).__name__}: {error}"
+    if fitted is not None and task.keep_frozen:
+        unfitted = frozen(fitted)
+    return FoldResult(task.repeat, task.fold, predictions, explanation, failure, unfitted)
+
+
+def _fit_predict(model: Model, task: FoldTask) -> tuple[Any, Prediction]:
+    m = task.X_test.height
+    nothing = Prediction(np.full(m, np.nan), None)
+    train, test = model.applies_to(task.X_train), model.applies_to(task.X_test)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            estimator = seeded(clone(model.estimator), (task.repeat, task.fold))
+            estimator.fit(task.X_train.filter(train), task.y_train[train])
+            score, survival = predict_rows(estimator, task.X_test.filter(test), task.kind, task.times)
+        except Exception as error:  # noqa: BLE001 - any model's error becomes that fold's reason
+            return None, Prediction(nothing.score, None, failure=f"{type(error).__name__}: {error}")
+    nothing.score[test] = score
+    whole = None
+    if survival is not None:
+        whole = np.full((m, len(task.times)), np.nan)
+        whole[test] = survival
+    said = tuple(getattr(estimator, "notes_", ()))
+    said += tuple(
+        dict.fromkeys(str(w.message) for w in caught if issubclass(w.category, (UserWarning, RuntimeWarning)))
+    )
+    return estimator, Prediction(nothing.score, whole, warnings=said)
+
+
+def predict_rows(
+    estimator: Any, X: pl.DataFrame, kind: str, times: FloatArray
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return score (n,) and survival (n, T) or None of a fitted model, checked for shape and range.
+
+    Raises
+    ------
+    InputError
+        The model returned something else than its contract says.
+    """
+    name = type(estimator).__name__
+    if X.height == 0:
+        return np.empty(0), (np.empty((0, len(times))) if kind == "survival" else None)
+    if kind == "response":
+        probability = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        if probability.shape != (X.height, 2):
+            msg = f"{name}.predict_proba gave shape {probability.shape} while it should be ({X.height}, 2)."
+            raise InputError(msg)
+        _refuse_outside(probability, f"{name}.predict_proba")
+        return probability[:, 1], None
+    risk = np.asarray(estimator.predict(X), dtype=np.float64)
+    if risk.shape != (X.height,) or np.isinf(risk).any():
+        msg = f"{name}.predict gave shape {risk.shape} (infinite: {np.isinf(risk).sum()}); wanted ({X.height},)."
+        raise InputError(msg)
+    if not hasattr(estimator, "predict_survival"):
+        return risk, None
+    survival = np.asarray(estimator.predict_survival(X, times), dtype=np.float64)
+    if survival.shape != (X.height, len(times)):
+        msg = f"{name}.predict_survival gave shape {survival.shape} while it should be ({X.height}, {len(times)})."
+        raise InputError(msg)
+    _refuse_outside(survival, f"{name}.predict_survival")
+    return risk, np.clip(survival, 0.0, 1.0)
+
+
+def seeded(estimator: Any, seed: tuple[int, ...]) -> Any:
+    """Give every unset `random_state` of an estimator a number made from the place of its fold."""
+    if not hasattr(estimator, "get_params"):
+        return estimator
+    unset = [
+        name
+        for name, value in sorted(estimator.get_params(deep=True).items())
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    ]
+    number = int(np.random.SeedSequence(seed).generate_state(1)[0] % 2**31)
+    return estimator.set_params(**dict.fromkeys(unset, number)) if unset else estimator
+
+
+def _refuse_outside(probability: FloatArray, what: str) -> None:
+    outside = (probability < -1e-9) | (probability > 1 + 1e-9)
+    if outside.any():
+        msg = f"{what} gave {int(outside.sum())} values outside [0, 1], for example {probability[outside][0]:.3g}."
+        raise InputError(msg)

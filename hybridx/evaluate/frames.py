@@ -1,0 +1,117 @@
+"""Out-of-fold predictions as a table, and the table as arrays again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from hybridx.cohort.outcome import Outcome
+from hybridx.evaluate.designs import Split
+from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.panel import FloatArray, Panel
+
+__all__ = ["panel_from_frame", "predictions_frame"]
+
+
+def predictions_frame(
+    patients: Sequence[str],
+    y: Outcome,
+    *,
+    splits: Sequence[Split],
+    results: Sequence[FoldResult],
+    names: Sequence[str],
+    times: FloatArray,
+) -> pl.DataFrame:
+    """Return one row per model, repeat and patient.
+
+    A patient whose outcome is unknown was in no training part; the mean over the folds of a repeat stands for them,
+    with `fold` null.
+    """
+    of_repeat: dict[int, list[tuple[Split, FoldResult]]] = {}
+    for split, result in zip(splits, results, strict=True):
+        of_repeat.setdefault(split.repeat, []).append((split, result))
+    order = np.argsort(np.asarray(patients, dtype=object), kind="stable")
+    parts = []
+    for name in names:
+        for repeat in sorted(of_repeat):
+            score, survival, fold = _assemble(name, of_repeat[repeat], y, len(times))
+            part = {
+                "patient_id": [patients[i] for i in order],
+                "model": [name] * len(order),
+                "repeat": np.full(len(order), repeat),
+                "fold": pl.Series(np.where(fold[order] >= 0, fold[order], -1)).replace(-1, None),
+                _score_name(y.kind): _with_null(score[order]),
+            }
+            if y.kind == "survival":
+                part["time_days"] = _with_null(y.time_days[order])
+                part["event"] = pl.Series(y.event[order]).set(pl.Series(~y.known[order]), None)
+                part["survival"] = pl.Series(survival[order], dtype=pl.Array(pl.Float64, len(times)))
+            else:
+                part["response"] = _with_null(y.value[order]).cast(pl.Boolean)
+            parts.append(pl.DataFrame(part))
+    return pl.concat(parts)
+
+
+def _assemble(
+    name: str, parts: Sequence[tuple[Split, FoldResult]], y: Outcome, n_times: int
+) -> tuple[FloatArray, FloatArray, np.typing.NDArray[np.intp]]:
+    """Return score (n,), survival (n, T) and fold (n,) of one model in one repeat, in cohort order."""
+    score, survival = np.full(len(y), np.nan), np.full((len(y), n_times), np.nan)
+    fold = np.full(len(y), -1, dtype=np.intp)
+    of_open: list[tuple[FloatArray, FloatArray]] = []
+    for split, result in parts:
+        found = result.predictions[name]
+        m = len(split.test)
+        whole = np.full((len(found.score), n_times), np.nan) if found.survival is None else found.survival
+        score[split.test], survival[split.test], fold[split.test] = found.score[:m], whole[:m], split.fold
+        of_open.append((found.score[m:], whole[m:]))
+    open_rows = np.flatnonzero(~y.known)
+    if open_rows.size and of_open:
+        # every fold's model is new to them; one that failed leaves NaN, and so does their mean
+        score[open_rows] = np.mean([s for s, _ in of_open], axis=0)
+        survival[open_rows] = np.mean([s for _, s in of_open], axis=0)
+    return score, survival, fold
+
+
+def panel_from_frame(
+    predictions: pl.DataFrame, model: str, y: Outcome, patients: Sequence[str], times: FloatArray
+) -> Panel:
+    """Return one model's predictions of the patients whose outcome is known, in the order of identifiers.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        As `predictions_frame` makes it.
+    model : str
+    y : Outcome
+        Known outcomes of `patients`.
+    patients : sequence of str
+        In the order the panel shall have.
+    times : array
+        Days of the `survival` column.
+    """
+    rows = predictions.filter((pl.col("model") == model) & pl.col("fold").is_not_null())
+    place = {patient: i for i, patient in enumerate(patients)}
+    column = np.array([place[p] for p in rows["patient_id"].to_list()], dtype=np.intp)
+    repeat = rows["repeat"].to_numpy()
+    shape = (int(repeat.max(initial=0)) + 1, len(patients))
+    fold, score = np.full(shape, -1, dtype=np.intp), np.full(shape, np.nan)
+    fold[repeat, column] = rows["fold"].to_numpy()
+    score[repeat, column] = rows[_score_name(y.kind)].fill_null(float("nan")).to_numpy()
+    survival = None
+    if "survival" in rows.columns:
+        values = rows["survival"].to_numpy()
+        if np.isfinite(values).any():
+            survival = np.full((*shape, len(times)), np.nan)
+            survival[repeat, column] = values
+    return Panel(y, fold, score, survival, times if survival is not None else None)
+
+
+def _score_name(kind: str) -> str:
+    return "risk" if kind == "survival" else "probability"
+
+
+def _with_null(values: FloatArray) -> pl.Series:
+    return pl.Series(values).fill_nan(None)

@@ -1,0 +1,87 @@
+"""Which times an evaluation looks at: a horizon, the end of reliable follow-up, and the grid between."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hybridx.cohort.outcome import Outcome
+from hybridx.errors import InputError
+from hybridx.evaluate.panel import FloatArray
+from hybridx.evaluate.registry import Moment
+from hybridx.evaluate.weighted_km import censoring_curves
+from hybridx.terms.text import DAYS_PER_MONTH
+
+__all__ = ["LANDMARK_MONTHS", "moment_of", "months", "time_grid"]
+
+LANDMARK_MONTHS = (3, 6, 12, 18, 24, 36, 48, 60, 84, 120)
+GRID_STEPS = 60
+AT_RISK_HORIZON = 10  # a probability at a horizon is checked on those still followed then
+AT_RISK_TAU = 5
+
+
+def months(days: float) -> str:
+    """Say a time in months: ``24 months``, ``7.5 months``."""
+    value = days / DAYS_PER_MONTH
+    return f"{value:.0f} months" if abs(value - round(value)) < 0.05 else f"{value:.1f} months"
+
+
+def moment_of(y: Outcome, horizon_days: float | None = None) -> tuple[Moment, str]:
+    """Settle horizon, tau and grid of a survival outcome, and say how.
+
+    tau is the last time at which at least 5 patients and a tenth of them are still followed. The horizon, unless
+    given, is the longest of 3, 6, 12, 18, 24, 36, 48, 60, 84, 120 months that is neither beyond tau nor beyond the
+    median follow-up (reverse Kaplan-Meier), with at least 10 patients (and a tenth) at risk and 5 events before it;
+    if there is none, the median observed time.
+
+    Only follow-up enters these choices, no prediction.
+
+    Raises
+    ------
+    InputError
+        `horizon_days` is not a time at which anyone is followed, or nothing happened before it.
+    """
+    time, event = y.time_days, y.event
+    tau = float(np.sort(time)[::-1][max(AT_RISK_TAU, math.ceil(0.1 * len(y))) - 1])
+    if horizon_days is None:
+        horizon, how = _default_horizon(time, event, tau)
+    else:
+        horizon, how = float(horizon_days), "as asked"
+        at_risk, events = int(np.sum(time > horizon)), int(np.sum(event & (time <= horizon)))
+        if not (math.isfinite(horizon) and horizon > 0 and at_risk >= 2 and events >= 1):
+            msg = (
+                f"horizon_days={horizon_days!r}: {at_risk} patients are followed beyond it and {events} events lie "
+                f"before it. Choose a time up to {tau:.0f} days ({months(tau)}), where enough are still followed."
+            )
+            raise InputError(msg)
+    at_risk = int(np.sum(time > horizon))
+    grid = np.linspace(tau / GRID_STEPS, tau, GRID_STEPS)
+    moment = Moment(horizon, tau, tuple(np.unique(grid).tolist()))
+    sentence = (
+        f"Horizon {months(horizon)} ({how}), {at_risk} patients still followed then; Uno C and IBS look at the first "
+        f"{months(tau)}."
+    )
+    return moment, sentence
+
+
+def time_grid(moment: Moment) -> FloatArray:
+    """Return the days at which survival is predicted: the grid, the horizon, and the usual months before its end."""
+    end = max(moment.grid_days[-1], moment.horizon_days or 0.0)
+    usual = [m * DAYS_PER_MONTH for m in LANDMARK_MONTHS if m * DAYS_PER_MONTH <= end]
+    return np.unique(np.array([*moment.grid_days, moment.horizon_days or end, *usual], dtype=np.float64))
+
+
+def _default_horizon(time: FloatArray, event: np.typing.NDArray[np.bool_], tau: float) -> tuple[float, str]:
+    followed = censoring_curves(time, event, np.ones((1, len(time))))
+    below = np.flatnonzero(followed.values[0] <= 0.5)
+    median_follow_up = float(followed.times[below[0]]) if below.size else tau
+    least = max(AT_RISK_HORIZON, math.ceil(0.1 * len(time)))
+    for mark in reversed(LANDMARK_MONTHS):
+        days = mark * DAYS_PER_MONTH
+        enough = np.sum(time > days) >= least and np.sum(event & (time <= days)) >= min(5, event.sum())
+        if days <= min(tau, median_follow_up) and enough:
+            return days, f"the longest usual one within the median follow-up of {months(median_follow_up)}"
+    middle = float(min(np.median(time), tau))
+    first_event = float(time[event].min())
+    return max(middle, first_event), "the median observed time; no usual horizon has enough follow-up"

@@ -1,0 +1,138 @@
+"""Sentences that a reader of a result must not miss."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hybridx.cohort.cohort import Cohort
+from hybridx.cohort.outcome import Outcome
+from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.registry import metrics_of
+from hybridx.terms.text import listing
+
+if TYPE_CHECKING:
+    from hybridx.evaluate.result import Result
+
+__all__ = ["SYNTHETIC", "failure_notes", "outcome_notes", "score_notes", "warning_notes"]
+
+SYNTHETIC = "Synthetic data: these figures say how the software behaves, nothing about patients."
+WIDE = 0.15  # an interval of a C-index or AUC wider than this separates few models worth separating
+SMALL_N_EVENTS = 50
+
+
+def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
+    """Say what the data are: synthetic, how many, what was left out."""
+    notes = [SYNTHETIC] if cohort.provenance.get("synthetic") else []
+    n, unknown = int(y.known.sum()), int((~y.known).sum())
+    word = "events" if y.kind == "survival" else "responders"
+    notes.append(f"{y.endpoint}: {n} patients, {y.n_events} {word}.")
+    if unknown:
+        notes.append(
+            f"{unknown} patients without a known {y.endpoint} took no part in training or scoring; their predictions "
+            "are means over all folds' models."
+        )
+    if y.entry_days is not None and np.nanmax(y.entry_days, initial=0.0) > 0:
+        notes.append(
+            "Delayed entry is recorded but not used by the metrics: every patient counts from day 0."
+        )
+    if y.cause is not None:
+        notes.append(
+            "Competing events are treated as censoring: probabilities are those of a world without them."
+        )
+    return notes
+
+
+def failure_notes(results: Sequence[FoldResult]) -> list[str]:
+    """Say which models failed in which share of folds, and why."""
+    notes = []
+    for name in results[0].predictions:
+        reasons = [r.predictions[name].failure for r in results if r.predictions[name].failure]
+        if reasons:
+            notes.append(
+                f"{name} failed in {len(reasons)} of {len(results)} folds and predicts nothing there: "
+                f"{Counter(reasons).most_common(1)[0][0]}"
+            )
+    return notes
+
+
+def warning_notes(results: Sequence[FoldResult], most: int = 3) -> list[str]:
+    """Say what models warned of while they were fitted, each sentence once."""
+    counts = Counter(
+        (name, text) for r in results for name, found in r.predictions.items() for text in found.warnings
+    )
+    shown = [f"{name} warned in {count} folds: {text}" for (name, text), count in counts.most_common(most)]
+    return [*shown, *([f"{len(counts) - most} more warnings of models."] if len(counts) > most else [])]
+
+
+def score_notes(result: Result) -> list[str]:
+    """Say how wide the main interval is, what the primary model beats, and whether its probabilities can be trusted."""
+    headline = metrics_of(result.kind)[0]
+    main = result.estimate(result.primary, headline.name)
+    notes = []
+    word = "events" if result.kind == "survival" else "responders"
+    if np.isnan(main.value):
+        return [f"{headline.title} of {result.primary} is undefined: {main.method}."]
+    if np.isnan(main.width):
+        notes.append(f"{headline.title} of {result.primary} has no interval: {main.method}.")
+    elif main.width > WIDE or (main.n_events or 0) < SMALL_N_EVENTS:
+        notes.append(
+            f"{main.n_events} {word}: the {100 * main.level:g} % interval of {headline.title} is {main.width:.2f} wide "
+            f"({main.low:.2f} to {main.high:.2f}). Smaller differences cannot be seen in this cohort."
+        )
+    if main.low <= headline.useless <= main.high:
+        notes.append(
+            f"{result.primary} is not shown to be better than chance: the interval of its {headline.title} "
+            f"includes {headline.useless:g}."
+        )
+    notes += _beaten_or_not(result, headline.name, headline.title)
+    notes += _coverage(result)
+    slope = result.estimate(result.primary, "calibration_slope")
+    if slope.high < 1:
+        notes.append(
+            f"Predicted probabilities of {result.primary} are too extreme (calibration slope {slope.value:.2f}, "
+            f"{slope.low:.2f} to {slope.high:.2f})."
+        )
+    elif slope.low > 1:
+        notes.append(
+            f"Predicted probabilities of {result.primary} are too timid (calibration slope {slope.value:.2f}, "
+            f"{slope.low:.2f} to {slope.high:.2f})."
+        )
+    return notes
+
+
+def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
+    notes: list[str] = []
+    for verdict, words in (
+        ("not separated", "is not shown to be better than"),
+        ("worse", "is worse than"),
+        ("better", "is better than"),
+    ):
+        parts = []
+        for name in result.baselines:
+            difference = result.compare(result.primary, name, metric=metric)
+            if not np.isnan(difference.value) and difference.verdict == verdict:
+                parts.append(
+                    f"{name} ({difference.value:+.3f}, {difference.low:+.3f} to {difference.high:+.3f})"
+                )
+        if parts:
+            notes.append(
+                f"{result.primary} {words} {listing(parts, 12)}: difference of {title}, same patients."
+            )
+    return notes
+
+
+def _coverage(result: Result) -> list[str]:
+    table = result.table(metrics_of(result.kind)[0].name)
+    most = int(table["n"].to_numpy().max(initial=0))
+    fewer = [f"{row['model']} on {row['n']}" for row in table.iter_rows(named=True) if row["n"] < most]
+    if not fewer:
+        return []
+    sentence = (
+        f"Scored on fewer than {most} patients, those with the modality: {listing(fewer, 12)}. "
+        "Rows with different patients are compared through `compare`, not by eye."
+    )
+    return [sentence]

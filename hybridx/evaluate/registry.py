@@ -1,0 +1,195 @@
+"""The metrics by name: the outcome each takes, what it eats, which way is better, and its value with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from hybridx.errors import InputError
+from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_values
+from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
+from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
+from hybridx.evaluate.intervals import Interval, Resamples
+from hybridx.evaluate.panel import FloatArray, Panel
+from hybridx.terms.estimate import Estimate
+from hybridx.terms.text import check_name
+
+__all__ = ["METRICS", "Metric", "Moment", "describe", "measure", "metric_named", "metrics_of"]
+
+Values = Callable[[Panel, FloatArray, "Moment"], FloatArray]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The times a survival metric needs.
+
+    Parameters
+    ----------
+    horizon_days : float or None
+        Of AUC(t), Brier(t) and calibration.
+    tau_days : float or None
+        End of what Uno C and IBS look at; None: all follow-up.
+    grid_days : tuple of float
+        Times over which Brier(t) is integrated.
+    """
+
+    horizon_days: float | None = None
+    tau_days: float | None = None
+    grid_days: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way to score predictions.
+
+    Parameters
+    ----------
+    name, title : str
+        In tables; in figures.
+    kind : {"survival", "response"}
+        Outcome it takes.
+    eats : {"risk", "survival", "probability"}
+    best : {"high", "low", "one"}
+        Which way is better; calibration ratios and slopes are best at 1.
+    useless : float
+        What a model that knows nothing gets, NaN where that depends on the data.
+    when : {"", "horizon", "tau"}
+        The time that belongs to its value.
+    values : callable
+        Panel, weights (B, n) and moment to values (B,).
+    """
+
+    name: str
+    title: str
+    kind: Literal["survival", "response"]
+    eats: Literal["risk", "survival", "probability"]
+    best: Literal["high", "low", "one"]
+    useless: float
+    when: Literal["", "horizon", "tau"]
+    values: Values
+
+    def time_days(self, moment: Moment) -> float | None:
+        """Return the time that belongs to the value, or None."""
+        return {"horizon": moment.horizon_days, "tau": moment.tau_days}.get(self.when)
+
+
+def _tau(moment: Moment) -> float:
+    return np.inf if moment.tau_days is None else moment.tau_days
+
+
+def _horizon(moment: Moment) -> float:
+    if moment.horizon_days is None:
+        msg = "This metric belongs to a time: give `time_days`."
+        raise InputError(msg)
+    return moment.horizon_days
+
+
+def _grid(moment: Moment) -> FloatArray:
+    if len(moment.grid_days) < 2:
+        msg = "An integrated score needs two times or more."
+        raise InputError(msg)
+    return np.asarray(moment.grid_days, dtype=np.float64)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("harrell_c", "Harrell C", "survival", "risk", "high", 0.5, "", lambda p, w, _: harrell_values(p, w)),
+    Metric("uno_c", "Uno C", "survival", "risk", "high", 0.5, "tau", lambda p, w, m: uno_values(p, w, _tau(m))),
+    Metric(
+        "auc_t", "AUC(t)", "survival", "risk", "high", 0.5, "horizon",
+        lambda p, w, m: auc_t_values(p, w, _horizon(m)),
+    ),
+    Metric(
+        "brier_t", "Brier(t)", "survival", "survival", "low", np.nan, "horizon",
+        lambda p, w, m: brier_t_values(p, w, np.array([_horizon(m)]))[:, 0],
+    ),
+    Metric(
+        "ibs", "Integrated Brier score", "survival", "survival", "low", np.nan, "tau",
+        lambda p, w, m: ibs_values(p, w, _grid(m)),
+    ),
+    Metric(
+        "observed_expected", "Observed / expected", "survival", "survival", "one", np.nan, "horizon",
+        lambda p, w, m: observed_expected_values(p, w, _horizon(m)),
+    ),
+    Metric(
+        "calibration_slope", "Calibration slope", "survival", "survival", "one", 0.0, "horizon",
+        lambda p, w, m: slope_values(p, w, _horizon(m)),
+    ),
+    Metric(
+        "ici", "Integrated calibration index", "survival", "survival", "low", np.nan, "horizon",
+        lambda p, w, m: ici_values(p, w, _horizon(m)),
+    ),
+    Metric("roc_auc", "ROC AUC", "response", "probability", "high", 0.5, "", lambda p, w, _: roc_auc_values(p, w)),
+    Metric("brier", "Brier score", "response", "probability", "low", np.nan, "", lambda p, w, _: brier_values(p, w)),
+    Metric(
+        "observed_expected", "Observed / expected", "response", "probability", "one", np.nan, "",
+        lambda p, w, _: observed_expected_values(p, w, None),
+    ),
+    Metric(
+        "calibration_slope", "Calibration slope", "response", "probability", "one", 0.0, "",
+        lambda p, w, _: slope_values(p, w, None),
+    ),
+    Metric(
+        "ici", "Integrated calibration index", "response", "probability", "low", np.nan, "",
+        lambda p, w, _: ici_values(p, w, None),
+    ),
+)  # fmt: skip
+
+
+def metrics_of(kind: str) -> list[Metric]:
+    """Return the metrics for a kind of outcome, the headline first."""
+    return [metric for metric in METRICS if metric.kind == kind]
+
+
+def metric_named(name: str, kind: str) -> Metric:
+    """Return a metric by name.
+
+    Raises
+    ------
+    SettingsError
+        Unknown for this kind of outcome; the nearest name is given.
+    """
+    table = {metric.name: metric for metric in metrics_of(kind)}
+    return table[check_name(name, table, f"metric for a {kind} endpoint")]
+
+
+def measure(
+    metric: Metric,
+    panel: Panel,
+    moment: Moment,
+    resamples: Resamples,
+    *,
+    keep: Any = None,
+) -> Estimate:
+    """Return a metric of a model's out-of-fold predictions with its interval.
+
+    Parameters
+    ----------
+    keep : array of bool, shape (n,), optional
+        Score these patients only; by default all who have a prediction.
+
+    Returns
+    -------
+    Estimate
+        Undefined (NaN, with the reason in `method`) when the model gives no probabilities, or pairs are missing.
+    """
+    mask = panel.predicted if keep is None else panel.predicted & keep
+    part = panel.rows(mask)
+    n, n_events = part.n, part.outcome.n_events
+    if metric.eats == "survival" and panel.survival is None:
+        nothing = "the model gives risks, not probabilities of survival"
+        return Estimate(np.nan, np.nan, np.nan, resamples.level, n, n_events, nothing)
+    found = resamples.interval(lambda weights: metric.values(part, weights, moment), mask)
+    return Estimate(found.value, found.low, found.high, resamples.level, n, n_events, describe(found, panel))
+
+
+def describe(found: Interval, panel: Panel) -> str:
+    """Say how a value came about: the interval, then folds and repeats."""
+    repeats = panel.fold.shape[0]
+    folds = len(np.unique(panel.fold[panel.fold >= 0]))
+    if folds <= 1 and repeats == 1:
+        return found.note
+    several = f", mean of {repeats} repeats" if repeats > 1 else ""
+    return f"{found.note}; out-of-fold predictions of {folds} folds{several}; models not refitted"

@@ -1,0 +1,207 @@
+"""`evaluate`: fit and predict fold by fold, keep every out-of-fold prediction, and make a `Result` of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hybridx.cohort.cohort import Cohort
+from hybridx.compute.tasks import map_tasks
+from hybridx.errors import HybridxError, InputError
+from hybridx.evaluate.curves import curves_frame
+from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
+from hybridx.evaluate.folds import Explain, FoldResult, FoldTask, run_fold
+from hybridx.evaluate.frames import predictions_frame
+from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.notes import failure_notes, outcome_notes, warning_notes
+from hybridx.evaluate.plan import Plan, models_to_run
+from hybridx.evaluate.provenance import provenance_of
+from hybridx.evaluate.registry import Moment
+from hybridx.evaluate.result import Result
+from hybridx.terms.text import check_name, listing
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    models: Mapping[str, Any] | Any = None,
+    cohort: Cohort | None = None,
+    endpoint: str | None = None,
+    design: Design | None = None,
+    *,
+    baselines: bool = True,
+    primary: str | None = None,
+    horizon_days: float | None = None,
+    explain: Explain | None = None,
+    bands: int = 0,
+    resamples: int = 1000,
+    level: float = 0.95,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Result:
+    """Say how good models are on patients they have not seen, next to what they must beat, and how sure that is.
+
+    Every fit, tuning included, happens on the training part of a fold. All out-of-fold predictions are kept, so any
+    metric can be computed later without refitting.
+
+    Parameters
+    ----------
+    models : mapping of str to estimator, estimator, or None
+        Unfitted; by default late and early fusion of all modalities.
+    cohort : Cohort
+    endpoint : str
+        One of ``cohort.endpoints``.
+    design : Design, optional
+        Default ``NestedCV(folds=5, repeats=5, seed=0)``.
+    baselines : bool
+        Add clinical-only, volume-only and single-modality models, and the Kaplan-Meier curve (or the prevalence) as a
+        reference of Brier scores.
+    primary : str, optional
+        The model that is explained and gives patients their curves; default the first.
+    horizon_days : float, optional
+        For AUC(t), Brier(t) and calibration; see `hybridx.evaluate.horizon.moment_of` for the default.
+    explain : callable, optional
+        ``(fitted model, X_test, X_train) -> explanation`` with ``save`` and a classmethod ``concat``; called for the
+        primary model in each fold of the first repeat.
+    bands : int
+        Bootstrap refits of the primary model in each fold of the first repeat, for a 95 % band of each patient's
+        prediction; 0: none, else 10 or more.
+    resamples, level : int, float
+        Of the intervals of metrics.
+    workers : int, optional
+        Processes; the result does not depend on it.
+    progress : bool
+        Show a bar for what takes longer than two seconds.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    NotEnoughDataError
+        Too few patients or events for the design.
+    InputError
+        Unknown endpoint or primary model, or an outcome kind that cannot be evaluated.
+    HybridxError
+        The primary model failed in every fold.
+
+    Examples
+    --------
+    >>> result = hx.evaluate(cohort=cohort, endpoint="DFS")  # doctest: +SKIP
+    >>> result.compare("late", "clinical")  # doctest: +SKIP
+    """
+    checked, endpoint = _arguments(cohort, endpoint, bands)
+    y = checked.outcomes(endpoint)
+    if y.kind not in ("survival", "response"):
+        msg = f"{endpoint!r} is a {y.kind} outcome; survival and response endpoints can be evaluated."
+        raise InputError(msg)
+    design = NestedCV() if design is None else design
+    splits = design.splits(checked, y)
+    entries, notes = models_to_run(models, checked, y.kind, baselines=baselines)
+    primary = entries[0].name if primary is None else check_name(primary, [e.name for e in entries], "model")
+    moment, times = Moment(), np.empty(0)
+    if y.kind == "survival":
+        moment, sentence = moment_of(y[y.known], horizon_days)
+        times = time_grid(moment)
+        notes = [sentence, *notes]
+    plan = Plan(
+        checked, y, design, splits, entries, primary, moment, times, explain, bands, workers, progress
+    )
+    results = _run_folds(plan)
+    names = [entry.name for entry in entries]
+    predictions = predictions_frame(
+        checked.patients, y, splits=splits, results=results, names=names, times=times
+    )
+    curves, refit_notes = curves_frame(plan, results, predictions)
+    explanation, explanation_notes = _explanation(results)
+    return Result(
+        endpoint=endpoint,
+        kind=y.kind,
+        origin=y.origin,
+        criterion=y.criterion,
+        responder=y.responder,
+        primary=primary,
+        models=tuple(names),
+        roles={entry.name: entry.role for entry in entries},
+        design=design,
+        cohort=checked,
+        predictions=predictions,
+        curves=curves,
+        times_days=tuple(times.tolist()),
+        moment=moment,
+        resamples=resamples,
+        level=level,
+        seed=plan.seed,
+        bands=bands,
+        run_notes=(
+            *outcome_notes(checked, y),
+            *notes,
+            *failure_notes(results),
+            *warning_notes(results),
+            *refit_notes,
+            *explanation_notes,
+        ),
+        provenance=provenance_of(checked, design_to_dict(design)),
+        explanation=explanation,
+    )
+
+
+def _arguments(cohort: Any, endpoint: str | None, bands: Any) -> tuple[Cohort, str]:
+    if not isinstance(cohort, Cohort):
+        msg = f"evaluate needs `cohort`, a Cohort (see Cohort.load); got {type(cohort).__name__}."
+        raise InputError(msg)
+    if endpoint is None:
+        msg = f"evaluate needs `endpoint`, one of the cohort's: {listing(cohort.endpoints, limit=12)}."
+        raise InputError(msg)
+    if isinstance(bands, bool) or not isinstance(bands, int) or not (bands == 0 or bands >= 10):
+        msg = f"bands={bands!r}: wanted 0 (none) or a number of refits >= 10."
+        raise InputError(msg)
+    return cohort, endpoint
+
+
+def _run_folds(plan: Plan) -> list[FoldResult]:
+    tasks = [
+        FoldTask(
+            repeat=split.repeat,
+            fold=split.fold,
+            X_train=plan.frame[split.train],
+            y_train=plan.outcome[split.train],
+            X_test=plan.frame[np.concatenate([split.test, plan.open_rows])],
+            models=plan.models,
+            kind=plan.outcome.kind,
+            times=plan.times,
+            primary=plan.primary,
+            explain=plan.explain if split.repeat == plan.first_repeat else None,
+            # a patient without an outcome is explained once, by the first fold's model
+            explained=len(split.test) + (len(plan.open_rows) if split.fold == 0 else 0),
+            keep_frozen=plan.bands > 0 and split.repeat == plan.first_repeat,
+        )
+        for split in plan.splits
+    ]
+    done = map_tasks(
+        run_fold,
+        tasks,
+        workers=plan.workers,
+        description=f"Evaluating {plan.outcome.endpoint}, fold by fold",
+        progress=plan.progress,
+    )
+    for result in done:
+        if not result.ok:
+            msg = f"A fold could not be run: {result.error}"
+            raise HybridxError(msg)
+    results: list[FoldResult] = [result.value for result in done]
+    failures = [result.predictions[plan.primary].failure for result in results]
+    if all(failures):
+        msg = f"The model {plan.primary!r} failed in all {len(failures)} folds; the first said: {failures[0]}"
+        raise HybridxError(msg)
+    return results
+
+
+def _explanation(results: Sequence[FoldResult]) -> tuple[Any, list[str]]:
+    parts = [result.explanation for result in results if result.explanation is not None]
+    failures = [result.explanation_failure for result in results if result.explanation_failure]
+    notes = [f"No explanation in {len(failures)} folds: {failures[0]}"] if failures else []
+    return (type(parts[0]).concat(parts) if parts else None), notes
