@@ -9,10 +9,11 @@ import typer
 
 import hybridx as hx
 from hybridx.cli.say import FAILED, failures, refusing, say
+from hybridx.compute import atomic_write
 from hybridx.errors import InputError
 from hybridx.terms.text import DAYS_PER_MONTH
 
-__all__ = ["evaluate", "report"]
+__all__ = ["evaluate", "fit", "predict", "report"]
 
 
 def evaluate(
@@ -56,6 +57,59 @@ def evaluate(
         result.save(out)
     typer.echo(repr(result))
     say(f"Results written to {out}")
+
+
+def fit(
+    cohort: Annotated[Path, typer.Argument(help="Cohort written by `hybridx extract`.")],
+    endpoint: Annotated[str, typer.Option("--endpoint", "-e", help="For example OS, PFS, response.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the locked model is written.")] = Path(
+        "model"
+    ),
+    modality: Annotated[
+        list[str] | None, typer.Option("--modality", "-m", help="Only these (repeatable).")
+    ] = None,
+) -> None:
+    """Fit late fusion on **all** patients and lock it for new ones. It reports no score: that is `evaluate`'s work.
+
+    Example: `hybridx fit cohort/ --endpoint OS --out model/`
+    """
+    with refusing():
+        training = hx.Cohort.load(cohort)
+        X, y = training.frame(), training.outcomes(endpoint)
+        model = hx.fusion.LateFusion(endpoint=y.kind, modalities=modality or None).fit(X, y)
+        hx.fusion.lock(model, X, y, cohort=training).save(out)
+    typer.echo(repr(model))
+    say(f"Locked model written to {out}. How good it is: `hybridx evaluate {cohort} --endpoint {endpoint}`")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Locked model written by `hybridx fit`.")],
+    cohort: Annotated[Path, typer.Argument(help="Cohort of new patients, written by `hybridx extract`.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV or Parquet file.")] = Path("predictions.csv"),
+    months: Annotated[
+        list[float] | None, typer.Option(help="Horizons of the survival probability (repeatable).")
+    ] = None,
+) -> None:
+    """Apply a locked model to new patients, each with the warnings that the prediction deserves.
+
+    A patient with none of the model's modalities gets no number.
+
+    Example: `hybridx predict model/ new_cohort/ --out predictions.csv --months 12 --months 24`
+    """
+    with refusing():
+        if out.suffix not in {".csv", ".parquet"}:
+            msg = f"--out must end in .csv or .parquet, got {out.name!r}."
+            raise InputError(msg)
+        locked = hx.fusion.LockedModel.load(model)
+        times = [m * DAYS_PER_MONTH for m in months or (12, 24)]
+        table = locked.predict(hx.Cohort.load(cohort), times=times)
+        with atomic_write(out) as temporary:
+            table.write_csv(temporary) if out.suffix == ".csv" else table.write_parquet(temporary)
+    typer.echo(repr(locked))
+    warned = table.filter(table["warnings"] != "").height
+    say(f"{table.height} patients, {warned} with a warning; written to {out}")
 
 
 def report(

@@ -46,5 +46,7 @@ def hybridx_command(
 app.command()(data.validate)
 app.command()(data.extract)
 app.command()(analysis.evaluate)
+app.command()(analysis.fit)
+app.command()(analysis.predict)
 app.command()(analysis.report)
 app.command()(data.demo)

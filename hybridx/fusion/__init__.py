@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = attach(
         "EarlyFusion": "early",
         "FusionModel": "base",
         "LateFusion": "late",
+        "LockedModel": "locked",
         "frozen": "base",
+        "lock": "locked",
     },
 )

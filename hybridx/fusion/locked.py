@@ -1,0 +1,256 @@
+"""A locked model: a fitted model on disk, ready for new patients, with the warnings it deserves.
+
+A folder of two files: ``model.json`` (what it is, what it needs, what it was trained on, hashes) and ``model.skops``.
+Loading never unpickles: skops rebuilds only the types of a fixed list, and refuses a file that asks for others.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import skops.io
+
+from hybridx.cohort import Cohort, Outcome
+from hybridx.cohort.columns import measured_mask, to_frame, to_matrix
+from hybridx.compute import atomic_folder
+from hybridx.errors import InputError
+from hybridx.fusion.base import FusionModel
+from hybridx.terms.text import listing
+
+__all__ = ["LockedModel", "lock"]
+
+SCHEMA_VERSION = 1
+RARE_PATTERN = 10  # training patients below which a pattern of modalities deserves a warning
+FAR_SHARE = 0.1  # share of a modality's features outside the training range that deserves a warning
+
+# Whatever a saved model may be made of, beyond numpy, scipy and scikit-learn types that skops knows itself.
+TRUSTED = (
+    "hybridx.fusion.early.EarlyFusion",
+    "hybridx.fusion.late.LateFusion",
+    "hybridx.models.baseline.BreslowBaseline",
+    "hybridx.models.ridge_models.CoxRidge",
+    "hybridx.models.ridge_models.LogisticModel",
+    "hybridx.models.sksurv_elastic_net.CoxElasticNet",
+    "hybridx.models.sksurv_forest.SurvivalForest",
+    "hybridx.models.xgboost_models.XGBoostCox",
+    "hybridx.models.xgboost_models.XGBoostResponse",
+    "hybridx.prepare.correlation.CorrelationFilter",
+    "hybridx.prepare.impute.MedianImputer",
+    "hybridx.prepare.preparation.Preparation",
+    "hybridx.prepare.scale.Standardizer",
+    "hybridx.prepare.variance.VarianceFilter",
+    "polars.dataframe.frame.DataFrame",  # Arrow IPC bytes; polars refuses to write or read Python objects in them
+    "sklearn.tree._tree.Tree",
+    "sksurv.ensemble.forest.RandomSurvivalForest",
+    "sksurv.tree.tree.SurvivalTree",
+    "xgboost.core.Booster",  # its own UBJSON
+)
+PACKAGES = ("hybridx", "numpy", "polars", "scikit-learn", "scikit-survival", "xgboost", "skops")
+
+
+@dataclass(frozen=True)
+class LockedModel:
+    """A fitted fusion model that no longer changes, and what is known of its training.
+
+    Parameters
+    ----------
+    model : FusionModel
+        Fitted.
+    manifest : mapping
+        Endpoint, modalities and columns with units, training counts and ranges, provenance, versions.
+
+    Examples
+    --------
+    >>> locked = LockedModel.load("model/")           # doctest: +SKIP
+    >>> locked.predict(cohort, times=[365, 730])      # doctest: +SKIP
+    """
+
+    model: FusionModel
+    manifest: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        m = self.manifest
+        return (
+            f"LockedModel({m['model']} for {m['endpoint']}: {', '.join(m['modalities'])}; "
+            f"trained on {m['n_patients']} patients, {m['n_events']} events)"
+        )
+
+    def predict(self, cohort: Cohort, times: Sequence[float] = ()) -> pl.DataFrame:
+        """Predict new patients.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Needs the model's columns for every modality that its patients have; modalities may be missing whole.
+        times : sequence of float
+            Days at which to give the survival probability (survival models).
+
+        Returns
+        -------
+        polars.DataFrame
+            `patient_id`; `risk` and ``survival_<days>d``, or `probability` of response; `measured`; `warnings`.
+            Null where the patient has none of the model's modalities.
+        """
+        frame = cohort.frame()
+        columns: dict[str, Any] = {"patient_id": list(cohort.patients)}
+        if self.model.endpoint == "survival":
+            columns["risk"] = self.model.predict(frame)
+            if len(times):
+                curves = self.model.predict_survival(frame, times)
+                columns |= {f"survival_{t:g}d": curves[:, i] for i, t in enumerate(times)}
+        else:
+            columns["probability"] = self.model.predict_proba(frame)[:, 1]
+        measured = self.model.measured(frame)
+        names = np.array(self.model.modalities_)
+        columns["measured"] = [", ".join(names[row]) for row in measured]
+        columns["warnings"] = self._warnings(frame, measured)
+        return pl.DataFrame(columns, strict=False).with_columns(pl.selectors.float().fill_nan(None))
+
+    def _warnings(self, frame: pl.DataFrame, measured: npt.NDArray[np.bool_]) -> list[str]:
+        support = {tuple(p["measured"]): p["patients"] for p in self.manifest["patterns"]}
+        found: list[list[str]] = [[] for _ in range(frame.height)]
+        names = self.model.modalities_
+        for row, flags in enumerate(measured):
+            seen = [name for name, flag in zip(names, flags, strict=True) if flag]
+            n = support.get(tuple(seen), 0)
+            if not seen:
+                found[row].append("none of the model's modalities is measured: no prediction")
+            elif n < RARE_PATTERN:
+                found[row].append(f"only {n} training patients had just {', '.join(seen)}")
+        for name, flags in zip(names, measured.T, strict=True):
+            for row, share in self._outside(frame, name, np.flatnonzero(flags)):
+                found[row].append(
+                    f"{100 * share:.0f} % of the {name} features lie outside the training range"
+                )
+        return ["; ".join(texts) for texts in found]
+
+    def _outside(
+        self, frame: pl.DataFrame, modality: str, rows: npt.NDArray[np.intp]
+    ) -> list[tuple[int, float]]:
+        """Return the rows for which too many of a modality's features lie outside what training saw."""
+        ranges = self.manifest["ranges"][modality]
+        if not len(rows) or not ranges:
+            return []
+        values = to_matrix(frame[rows], list(ranges))
+        low, high = np.array(list(ranges.values())).T
+        there = ~np.isnan(values)
+        outside = (there & ((values < low) | (values > high))).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+        return [(int(r), float(s)) for r, s in zip(rows, outside, strict=True) if s > FAR_SHARE]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the two files; whole or not at all."""
+        folder = Path(folder)
+        slim = copy.copy(self.model)
+        for name in ("held_out_", "oof_"):  # individual training patients stay at home
+            if hasattr(slim, name):
+                delattr(slim, name)
+        with atomic_folder(folder, replace_if="model.json") as new:
+            content = skops.io.dumps(slim)
+            foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+            if foreign:
+                msg = f"The model holds types that could not be loaded again safely: {listing(foreign)}."
+                raise InputError(msg)
+            (new / "model.skops").write_bytes(content)
+            manifest = {**self.manifest, "sha256": hashlib.sha256(content).hexdigest()}
+            (new / "model.json").write_text(
+                json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
+            )
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> LockedModel:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            No model there, another schema version, a changed file, or types outside the fixed list.
+        """
+        folder = Path(folder)
+        path = folder / "model.json"
+        if not path.is_file() or not (folder / "model.skops").is_file():
+            msg = f"{str(folder)!r} holds no locked model (model.json and model.skops). Make one with `hybridx fit`."
+            raise InputError(msg)
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            msg = f"{str(path)!r} is not readable JSON: {error}"
+            raise InputError(msg) from error
+        if manifest.get("schema_version") != SCHEMA_VERSION:
+            got = manifest.get("schema_version")
+            msg = f"{str(folder)!r} has model schema version {got!r}; this hybridx reads version {SCHEMA_VERSION}."
+            raise InputError(msg)
+        content = (folder / "model.skops").read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
+            msg = f"{str(folder / 'model.skops')!r} was changed since it was written: it is not loaded."
+            raise InputError(msg)
+        foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+        if foreign:
+            msg = f"{str(folder / 'model.skops')!r} asks for types that no model of ours has: {listing(foreign)}."
+            raise InputError(msg)
+        model = skops.io.loads(content, trusted=list(TRUSTED))
+        if not isinstance(model, FusionModel):
+            msg = f"{str(folder)!r} holds a {type(model).__name__}, no fusion model."
+            raise InputError(msg)
+        return cls(model, manifest)
+
+
+def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None) -> LockedModel:
+    """Bind a fitted model to a description of its training patients (counts and ranges, no single patient).
+
+    Parameters
+    ----------
+    model : FusionModel
+        Fitted on `X` and `y`.
+    X, y : table and Outcome
+        What it was fitted on.
+    cohort : Cohort, optional
+        Gives units and provenance.
+    """
+    frame = to_frame(X)[np.flatnonzero(y.known)]
+    measured, names = model.measured(frame), model.modalities_
+    patterns, counts = np.unique(measured, axis=0, return_counts=True)
+    ranges: dict[str, dict[str, tuple[float, float]]] = {}
+    for name in names:
+        rows = np.flatnonzero(measured_mask(frame, name))
+        values = to_matrix(frame[rows], model.columns_[name])
+        ranges[name] = {
+            column: (float(np.nanmin(v)), float(np.nanmax(v)))
+            for column, v in zip(model.columns_[name], values.T, strict=True)
+            if not np.isnan(v).all()
+        }
+    units: dict[str, str] = {}
+    if cohort is not None:
+        units = dict(cohort.features.select("column", pl.col("unit").fill_null("")).iter_rows())
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "model": type(model).__name__,
+        "kind": model.endpoint,
+        "endpoint": y.endpoint,
+        "origin": y.origin,
+        "responder": y.responder,
+        "modalities": list(names),
+        "columns": {m: {c: units.get(c, "") for c in model.columns_[m]} for m in names},
+        "n_patients": int(y.known.sum()),
+        "n_events": y.n_events,
+        "patterns": [
+            {"measured": [n for n, flag in zip(names, row, strict=True) if flag], "patients": int(count)}
+            for row, count in zip(patterns, counts, strict=True)
+        ],
+        "ranges": ranges,
+        "notes": list(model.notes_),
+        "training": dict(cohort.provenance) if cohort is not None else {},
+        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
+        "notice": "Research software, not a medical device.",
+    }
+    return LockedModel(model, manifest)
