@@ -61,9 +61,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(
-    path: str | os.PathLike[str], *, replace_if: str | None = None
-) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], *, replace_if: str | None = None) -> Iterator[Path]:
     """Write a folder so that it appears complete or not at all.
 
     Parameters
@@ -97,21 +95,25 @@ def atomic_folder(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def ensure_writable(folder: str | os.PathLike[str]) -> None:
+def ensure_writable(folder: str | os.PathLike[str], *, replace_if: str | None = None) -> None:
     """Refuse an output place before the work starts, not after an hour of it.
 
     Parameters
     ----------
     folder : path
         A folder that exists or is to be made.
+    replace_if : str, optional
+        Also ask what `atomic_folder` will ask at the end: that the folder is new, empty, or holds this file.
 
     Raises
     ------
     InputError
-        The folder (or the nearest existing folder above it) cannot be written to, is marked read-only, or
-        is a file.
+        The folder (or the nearest existing folder above it) cannot be written to, is marked read-only, is a file, or
+        holds something else.
     """
     target = Path(folder).absolute()
+    if replace_if is not None:
+        _refuse_foreign(target, replace_if)
     places = [target] if target.exists() else []
     above = target.parent
     while not above.exists():
@@ -157,18 +159,12 @@ def _neighbour(target: Path) -> Path:
     ending = f".partial{''.join(target.suffixes)}"
     for left in target.parent.glob(f"{_escape(prefix)}{_HOST}-*{_escape(ending)}"):
         if not _alive(left.name[len(prefix) + len(_HOST) + 1 :].split("-", 1)[0]):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(
-                missing_ok=True
-            )
-    return (
-        target.parent / f"{prefix}{_HOST}-{os.getpid()}-{secrets.token_hex(4)}{ending}"
-    )
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+    return target.parent / f"{prefix}{_HOST}-{os.getpid()}-{secrets.token_hex(4)}{ending}"
 
 
 def _escape(text: str) -> str:
-    return "".join(
-        f"[{character}]" if character in "[*?" else character for character in text
-    )
+    return "".join(f"[{character}]" if character in "[*?" else character for character in text)
 
 
 def _alive(process: str) -> bool:

@@ -20,9 +20,7 @@ __all__ = ["ProgressBar", "duration", "progress"]
 SHOW_AFTER_SECONDS = 2.0
 
 
-def progress(
-    description: str, total: int, *, done: int = 0, enabled: bool = True
-) -> ProgressBar:
+def progress(description: str, total: int, *, done: int = 0, enabled: bool = True) -> ProgressBar:
     """Follow a long piece of work.
 
     Parameters
@@ -111,9 +109,7 @@ class ProgressBar:
                 return
             self._announced = True
             if not (self._console.is_terminal or self._console.is_jupyter):
-                self._console.print(
-                    f"{self.description}: {self._plan()}", highlight=False, markup=False
-                )
+                self._console.print(f"{self.description}: {self._plan()}", highlight=False, markup=False)
                 return
             self._shown = Progress(
                 TextColumn("{task.description}"),
@@ -123,9 +119,7 @@ class ProgressBar:
                 console=self._console,
                 transient=True,
             )
-            self._task = self._shown.add_task(
-                self.description, total=self.total, note=""
-            )
+            self._task = self._shown.add_task(self.description, total=self.total, note="")
             self._refresh()
             self._shown.start()
 
@@ -133,11 +127,7 @@ class ProgressBar:
         if self._shown is None:
             return
         left = self.remaining()
-        note = (
-            "first one still running"
-            if left is None
-            else f"about {duration(left)} left"
-        )
+        note = "first one still running" if left is None else f"about {duration(left)} left"
         if self.failed:
             note += f", {self.failed} failed"
         self._shown.update(self._task, completed=self.completed, note=note)

@@ -51,10 +51,7 @@ class Checkpoint:
 
     def path(self, key: str) -> Path:
         """Name the file of a task: a digest, since keys may hold what must not stand in a file name."""
-        return (
-            Path(self.folder)
-            / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{self.suffix}"
-        )
+        return Path(self.folder) / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{self.suffix}"
 
     def write(self, key: str, value: Any) -> None:
         """Write one task's value whole."""

@@ -11,9 +11,7 @@ from hybridx.errors import SettingsError
 
 try:
     import distributed
-except (
-    ImportError
-):  # the extra "cluster" is not installed; run_dask says so when it is asked for
+except ImportError:  # the extra "cluster" is not installed; run_dask says so when it is asked for
     distributed = None
 
 __all__ = ["run_dask"]
@@ -22,9 +20,7 @@ Job = tuple[int, str, Any]
 Work = Callable[[str, Any], TaskResult]
 
 
-def run_dask(
-    work: Work, jobs: list[Job], client: Any
-) -> Iterator[tuple[int, TaskResult]]:
+def run_dask(work: Work, jobs: list[Job], client: Any) -> Iterator[tuple[int, TaskResult]]:
     """Run on a Dask cluster; a task whose worker is lost is tried once more elsewhere.
 
     Raises
@@ -38,8 +34,7 @@ def run_dask(
     with contextlib.ExitStack() as stack:
         session = _client(client, stack)
         futures = {
-            session.submit(work, key, item, pure=False, retries=1): (index, key)
-            for index, key, item in jobs
+            session.submit(work, key, item, pure=False, retries=1): (index, key) for index, key, item in jobs
         }
         for future in distributed.as_completed(futures, raise_errors=False):
             index, key = futures[future]
@@ -69,7 +64,5 @@ def _outcome(future: Any, key: str) -> TaskResult:
     error = future.exception()
     return TaskResult(
         key,
-        error=TaskError.of(error)
-        if error is not None
-        else TaskError(future.status, "no result"),
+        error=TaskError.of(error) if error is not None else TaskError(future.status, "no result"),
     )

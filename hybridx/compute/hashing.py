@@ -40,9 +40,7 @@ def content_hash(content: str | os.PathLike[str] | bytes | np.ndarray) -> str:
     if path.is_dir():
         digest = hashlib.sha256()
         for file in sorted(file for file in path.rglob("*") if file.is_file()):
-            digest.update(
-                f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode()
-            )
+            digest.update(f"{file.relative_to(path).as_posix()}\0{content_hash(file)}\0".encode())
         return digest.hexdigest()
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

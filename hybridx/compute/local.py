@@ -37,9 +37,7 @@ def run_here(work: Work, jobs: list[Job]) -> Iterator[tuple[int, TaskResult]]:
         yield index, work(key, item)
 
 
-def run_pool(
-    work: Work, jobs: list[Job], workers: int
-) -> Iterator[tuple[int, TaskResult]]:
+def run_pool(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[int, TaskResult]]:
     """Run in spawned processes.
 
     A worker that is killed (out of memory, a crash in C code) takes the whole pool with it and nobody says which
@@ -85,9 +83,7 @@ def _outcome(future: Future[TaskResult], key: str) -> TaskResult | None:
         return future.result()
     if isinstance(error, BrokenProcessPool):
         return None
-    return TaskResult(
-        key, error=TaskError.of(error)
-    )  # such as a value that cannot be sent back
+    return TaskResult(key, error=TaskError.of(error))  # such as a value that cannot be sent back
 
 
 def _killed() -> TaskError:
@@ -95,7 +91,5 @@ def _killed() -> TaskError:
         type="WorkerKilled",
         message="The worker process died, twice, while it ran this task alone: most likely out of memory, "
         "or a crash in native code.",
-        notes=(
-            "Try again with workers=1 on a machine with more memory, or with smaller images.",
-        ),
+        notes=("Try again with workers=1 on a machine with more memory, or with smaller images.",),
     )

@@ -90,9 +90,7 @@ def map_tasks(
     open_ = [index for index, result in enumerate(results) if result is None]
     work = _Work(fn, store)
     count = worker_count(workers, len(open_))
-    with progress_bar(
-        description, len(tasks), done=len(tasks) - len(open_), enabled=progress
-    ) as bar:
+    with progress_bar(description, len(tasks), done=len(tasks) - len(open_), enabled=progress) as bar:
         jobs = [(index, names[index], tasks[index]) for index in open_]
         if engine == "dask":
             from hybridx.compute.cluster import (
@@ -125,9 +123,7 @@ class _Work:
                 if self.store is not None:
                     self.store.write(key, value)
         except Exception as error:  # noqa: BLE001 - a failure is a result here: the other patients go on
-            return TaskResult(
-                key, error=TaskError.of(error), seconds=time.perf_counter() - start
-            )
+            return TaskResult(key, error=TaskError.of(error), seconds=time.perf_counter() - start)
         return TaskResult(key, value, seconds=time.perf_counter() - start)
 
 

@@ -105,7 +105,7 @@ def table_faults(rows: Sequence[StudyRow], hashes: dict[Path, str]) -> list[Foun
 
 
 def shared_content(rows: Sequence[StudyRow], hashes: dict[Path, str], column: str, code: str) -> list[Found]:
-    """List the rows whose file holds the same bytes as another patient's; nobody can say whose it is, so all of them."""
+    """List the rows whose file has another patient's content; nobody can say whose it is, so all of them."""
     owners: dict[str, list[StudyRow]] = defaultdict(list)
     for row in rows:
         path = getattr(row, column)
@@ -144,11 +144,11 @@ def _check_study(task: tuple[list[StudyRow], bool]) -> list[Found]:
         (row, one) for modality, one in overlap_faults(grids) for row in rows if row.modality == modality
     ]
     for row in rows:
-        found += [(row, one) for one in [*_check_image(row, voxels), *_check_mask(row, grids)]]
+        found += [(row, one) for one in [*_check_image(row, voxels=voxels), *_check_mask(row, grids)]]
     return found
 
 
-def _check_image(row: StudyRow, voxels: bool) -> list[Fault]:
+def _check_image(row: StudyRow, *, voxels: bool) -> list[Fault]:
     if row.image is None:
         return [fault("I001", "no image named")]
     try:

@@ -37,8 +37,9 @@ def key_views(study: Study) -> dict[str, npt.NDArray[np.generic]]:
     if not study.images:
         return {}
     lead = next((name for name in ("pet", "ct", "mr") if name in study.images), next(iter(study.images)))
-    mask = study.masks.get(lead) or next(iter(study.masks.values()), None)
-    point = _point(study, lead, mask)
+    point = _point(study, lead)
+    # the finest mask draws the smoothest contour, on PET as well
+    mask = min(study.masks.values(), key=lambda one: one.grid.voxel_ml, default=None)
     extent = np.stack([image.grid.box() for image in study.images.values()])
     low, high = extent[:, 0].min(axis=0), extent[:, 1].max(axis=0)
     near, far = np.maximum(low, point - LARGEST_MM / 2), np.minimum(high, point + LARGEST_MM / 2)
@@ -61,15 +62,18 @@ def key_views(study: Study) -> dict[str, npt.NDArray[np.generic]]:
     return views
 
 
-def _point(study: Study, lead: str, mask: Image | None) -> npt.NDArray[np.float64]:
-    image = study.images[lead]
+def _point(study: Study, lead: str) -> npt.NDArray[np.float64]:
+    """Find the hottest voxel of the lesion on PET, else the lesion's centre, else the image's."""
+    image, mask = study.images[lead], study.masks.get(lead)
+    if mask is None:
+        mask = next(iter(study.masks.values()), None)
     if mask is None:
         return np.asarray(image.grid.box().mean(axis=0))
     if lead == "pet" and mask.grid.same(image.grid):
         hottest = np.where(mask.array > 0, image.array, -np.inf).argmax()
         z, y, x = np.unravel_index(int(hottest), image.array.shape)
-        return np.asarray(image.grid.points([(x, y, z)])[0])
-    z, y, x = (axis.mean() for axis in np.nonzero(mask.array))
+    else:
+        z, y, x = (axis.mean() for axis in np.nonzero(mask.array))
     return np.asarray(mask.grid.points([(x, y, z)])[0])
 
 
