@@ -55,7 +55,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -185,13 +185,13 @@ def _flush(path: Path) -> None:
 
 def _swap(temporary: Path, target: Path) -> None:
     if not target.exists():
-        os.rename(temporary, target)
+        temporary.rename(target)
         return
     aside = _neighbour(target)
-    os.rename(target, aside)
+    target.rename(aside)
     try:
-        os.rename(temporary, target)
+        temporary.rename(target)
     except OSError:
-        os.rename(aside, target)
+        aside.rename(target)
         raise
     shutil.rmtree(aside, ignore_errors=True)

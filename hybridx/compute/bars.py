@@ -49,13 +49,13 @@ def progress(description: str, total: int, *, done: int = 0, enabled: bool = Tru
     >>> bar.completed
     3
     """
-    return ProgressBar(description, total, done, enabled)
+    return ProgressBar(description, total, done, enabled=enabled)
 
 
 class ProgressBar:
     """The bar that `progress` returns; see there."""
 
-    def __init__(self, description: str, total: int, done: int, enabled: bool) -> None:
+    def __init__(self, description: str, total: int, done: int, *, enabled: bool) -> None:
         self.description = description
         self.total = total
         self.earlier = done

@@ -19,7 +19,7 @@ Load = Callable[[Path], Any]
 
 
 def _save_json(value: Any, path: Path) -> None:
-    path.write_text(json.dumps(value, sort_keys=True), encoding="utf-8")
+    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 def _load_json(path: Path) -> Any:

@@ -93,9 +93,8 @@ def map_tasks(
     with progress_bar(description, len(tasks), done=len(tasks) - len(open_), enabled=progress) as bar:
         jobs = [(index, names[index], tasks[index]) for index in open_]
         if engine == "dask":
-            from hybridx.compute.cluster import (
-                run_dask,  # an extra that need not be installed
-            )
+            # an extra that need not be installed, and takes a second to load
+            from hybridx.compute.cluster import run_dask  # noqa: PLC0415
 
             stream = run_dask(work, jobs, client)
         elif count == 1:

@@ -39,6 +39,8 @@ class StudyRow:
         Which label of the mask is the lesion.
     row : int
         Line in the file (the header is line 1).
+    day : float
+        Relative to the patient's baseline.
     """
 
     patient_id: str
@@ -49,6 +51,7 @@ class StudyRow:
     unit: str = ""
     label: int | None = None
     row: int = 0
+    day: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,7 @@ def rows_of(folder: str | os.PathLike[str], studies: pl.DataFrame) -> list[Study
                 unit=row.get("unit") or "",
                 label=None if label is None else int(label),
                 row=position + 2,
+                day=float(row.get("day") or 0.0),
             )
         )
     return rows

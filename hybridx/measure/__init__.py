@@ -1,0 +1,27 @@
+"""From studies and raw tables to feature blocks: radiomics, uptake, lesions, deep features, labs, genomics, clinic."""
+
+from hybridx._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "DeepEncoder": "encoder",
+        "ExtractSettings": "settings",
+        "Radiomics": "radiomics",
+        "RadiomicsSettings": "settings",
+        "clinical_block": "clinical",
+        "deep_features": "deep",
+        "expression_block": "expression",
+        "extract": "extract",
+        "extract_radiomics": "radiomics",
+        "genomics_block": "genomics",
+        "key_views": "views",
+        "lab_block": "labs",
+        "lesion_rows": "lesions",
+        "make_patch": "deep",
+        "measure_radiomics": "radiomics",
+        "suv_peak": "uptake",
+        "uptake": "uptake",
+        "validate": "validate_folder",
+    },
+)
