@@ -14,24 +14,25 @@ from sksurv.nonparametric import kaplan_meier_estimator
 
 from hybridx.cohort import Cohort, Outcome
 from hybridx.report.curves import Curve
-from hybridx.terms import DAYS_PER_MONTH
+from hybridx.terms import DAYS_PER_MONTH, Estimate
 
-__all__ = ["GROUP_CLASSES", "HORIZON_MONTHS", "Background", "observed_curve"]
+__all__ = ["HORIZON_MONTHS", "Background", "observed_curve"]
 
-GROUP_CLASSES = ("low", "mid", "high")
 HORIZON_MONTHS = (12.0, 24.0, 60.0)
-SMALLEST_RISK_SET = 5  # an observed curve read from fewer patients than this is noise
-FEWEST_FOR_GROUPS = 15  # thirds of fewer than five patients say nothing
+FEWEST_FOR_GROUPS = 15  # groups of fewer than five patients say nothing
+FEWEST_FOR_PERCENTILE = 5
+_GROUP_ORDER = ("low", "intermediate", "high")
+_RESPONSE_WORDS = {"low": "least likely", "intermediate": "middle", "high": "likeliest"}
 
 
-def observed_curve(label: str, y: Outcome) -> Curve:
+def observed_curve(label: str, y: Outcome, style: str = "mid") -> Curve:
     """Return the Kaplan-Meier curve of the known outcomes, with its 95 % band (log-log)."""
     known = y[np.flatnonzero(y.known)]
     time = known.time_days / DAYS_PER_MONTH
     if not len(known):
-        return Curve(label, np.empty(0), np.empty(0), entries=np.empty(0))
+        return Curve(label, np.empty(0), np.empty(0), entries=np.empty(0), style=style)
     months, survival, band = kaplan_meier_estimator(known.event, time, conf_type="log-log")
-    return Curve(label, months, survival, band[0], band[1], entries=time)
+    return Curve(label, months, survival, band[0], band[1], entries=time, style=style)
 
 
 @dataclass(frozen=True)
@@ -85,25 +86,27 @@ class Background:
         if not self.is_survival or self.result.curves is None:
             return {}
         own = self.result.curves.filter(pl.col("model") == self.result.primary).sort("time_days")
-        return {str(key[0]): _curve(rows) for key, rows in own.partition_by("patient_id", as_dict=True).items()}
-
-    @functools.cached_property
-    def horizons(self) -> tuple[float, ...]:
-        """The months of `HORIZON_MONTHS` that the observed follow-up reaches."""
-        return tuple(m for m in HORIZON_MONTHS if m <= self.until) or (round(self.until / 2, 1),)
+        return {
+            str(key[0]): _curve(rows) for key, rows in own.partition_by("patient_id", as_dict=True).items()
+        }
 
     @functools.cached_property
     def main_horizon(self) -> float:
-        """The month of the headline and of the risk groups: 24 where follow-up allows."""
-        return 24.0 if 24.0 in self.horizons else self.horizons[0]
+        """The month of the headline: the horizon at which the result was calibrated (NaN for a response)."""
+        days = self.result.horizon_days
+        return math.nan if days is None else round(days / DAYS_PER_MONTH, 1)
 
     @functools.cached_property
     def until(self) -> float:
-        """Last month at which enough patients were still followed to say anything."""
-        time = np.sort(self.outcome.time_days[self.outcome.known]) / DAYS_PER_MONTH
-        if not len(time):
-            return HORIZON_MONTHS[1]
-        return float(time[-min(SMALLEST_RISK_SET, len(time))])
+        """Last month for which survival is predicted: beyond it too few patients were followed."""
+        return max(
+            (float(c.months[-1]) for c in self.curves.values() if len(c.months)), default=self.main_horizon
+        )
+
+    @functools.cached_property
+    def horizons(self) -> tuple[float, ...]:
+        """The months a page shows: 12, 24, 60 and the main horizon; see `until` for those that can be told."""
+        return tuple(sorted({*HORIZON_MONTHS, self.main_horizon}))
 
     @functools.cached_property
     def predicted(self) -> Mapping[str, float]:
@@ -111,36 +114,68 @@ class Background:
         if self.is_survival:
             found = {p: curve.at(self.main_horizon)[0] for p, curve in self.curves.items()}
         else:
-            own = self.result.predictions.filter(pl.col("model") == self.result.primary)
-            means = own.group_by("patient_id").agg(pl.col("probability").fill_nan(None).mean())
-            found = {p: math.nan if v is None else float(v) for p, v in means.iter_rows()}
+            found = {p: found.value for p, found in self.probabilities.items()}
         return {p: v for p, v in found.items() if math.isfinite(v)}
 
     @functools.cached_property
-    def groups(self) -> Mapping[str, int]:
-        """Per patient 0, 1 or 2: the third of the cohort's predictions, 2 being the worst; empty for a small cohort.
+    def probabilities(self) -> Mapping[str, Estimate]:
+        """Per patient the probability of response with its band; empty for a survival endpoint."""
+        if self.is_survival:
+            return {}
+        rows = self.result.curves.filter(pl.col("model") == self.result.primary)
+        return {
+            r["patient_id"]: Estimate(
+                *(math.nan if r[k] is None else float(r[k]) for k in ("probability", "low", "high"))
+            )
+            for r in rows.iter_rows(named=True)
+        }
 
-        The cuts use out-of-fold predictions only, never an outcome.
+    @functools.cached_property
+    def groups(self) -> Mapping[str, str]:
+        """Per patient the group of the out-of-fold prediction (``low``, ``high``, ...); empty for a small cohort.
+
+        The cuts use predictions only, never an outcome.
         """
         if len(self.predicted) < FEWEST_FOR_GROUPS:
             return {}
-        good = np.array(list(self.predicted.values()))
-        cuts = np.quantile(-good, [1 / 3, 2 / 3])
-        return {p: int(np.searchsorted(cuts, -v, side="right")) for p, v in self.predicted.items()}
+        found = dict(self.result.risk_groups().select("patient_id", "group").drop_nulls().iter_rows())
+        # a patient whose outcome is unknown is placed by the cut points of the others
+        found |= {p: self.result.patient(p).group for p in self.predicted if p not in found}
+        return {p: g for p, g in found.items() if g}
+
+    @functools.cached_property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups in use, lowest first."""
+        return tuple(g for g in _GROUP_ORDER if g in set(self.groups.values()))
+
+    def group_title(self, group: str) -> str:
+        """Write a group as a reader understands it: ``high-risk third``, ``likeliest half``."""
+        part = {2: "half", 3: "third"}.get(len(self.group_names), "group")
+        if self.is_survival:
+            return f"{group}-risk {part}"
+        return f"{_RESPONSE_WORDS[group]} {part}"
+
+    def group_class(self, group: str) -> str:
+        """Return the colour class of a group; for a response a high probability is the good end."""
+        place = self.group_names.index(group)
+        place = place if self.is_survival else len(self.group_names) - 1 - place
+        return "mid" if len(self.group_names) == 3 and place == 1 else "low" if place == 0 else "high"
 
     @functools.cached_property
     def group_curves(self) -> tuple[Curve, ...]:
-        """Observed curves of the thirds; of the whole cohort when it is too small for thirds."""
+        """Observed curves of the groups; of the whole cohort when it is too small for groups."""
         if not self.is_survival:
             return ()
         if not self.groups:
             return (observed_curve("all patients", self.outcome),)
-        index = {p: i for i, p in enumerate(self.cohort.patients)}
-        members = [[index[p] for p, g in self.groups.items() if g == third] for third in range(3)]
+        members = {
+            g: [self._order[p] for p, own in self.groups.items() if own == g] for g in self.group_names
+        }
         return tuple(
-            observed_curve(name, self.outcome[np.array(rows, dtype=int)])
-            for name, rows in zip(GROUP_NAMES, members, strict=True)
-            if rows
+            observed_curve(
+                self.group_title(g), self.outcome[np.array(rows, dtype=int)], style=self.group_class(g)
+            )
+            for g, rows in members.items()
         )
 
     @functools.cached_property
@@ -157,7 +192,7 @@ class Background:
         if column not in self._wide.columns or not math.isfinite(value):
             return None
         values = self._wide[column].drop_nulls().cast(pl.Float64).drop_nans().to_numpy()
-        if len(values) < SMALLEST_RISK_SET:
+        if len(values) < FEWEST_FOR_PERCENTILE:
             return None
         return float(100 * (np.mean(values < value) + 0.5 * np.mean(values == value)))
 

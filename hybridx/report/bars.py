@@ -35,7 +35,7 @@ def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: fl
     """
     row, top = 28, 30
     reach = max((abs(b.value) for b in bars if math.isfinite(b.value)), default=0.0) or 1.0
-    labels = 148
+    labels = 138
     x = Scale(-reach * 1.32, reach * 1.32, labels, width)
     drawing = Drawing(
         width, top + row * len(bars) + 24, title,
@@ -46,7 +46,7 @@ def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: fl
     drawing.text(x(0) + 8, 14, "higher risk ▶", colour=HIGHER, size=11.5)
     for i, bar in enumerate(bars):
         y = top + row * i
-        drawing.text(labels - 10, y + 16, shorten(bar.label, 22), anchor="end", colour=INK, size=12.5)
+        drawing.text(labels - 10, y + 16, shorten(bar.label, 20), anchor="end", colour=INK, size=12.5)
         if not math.isfinite(bar.value):
             drawing.text(x(0) + 8, y + 16, bar.note or "not measured", size=11.5, font_style="italic")
             continue
@@ -56,7 +56,7 @@ def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: fl
         where = (right + 6, "start") if raises else (left - 6, "end")
         drawing.text(where[0], y + 17, signed(bar.value), anchor=where[1], colour=INK, size=12)
     drawing.line(x(0), top - 8, x(0), bottom, MUTED)
-    drawing.text(x(0), bottom + 17, f"{unit}, relative to the average patient", anchor="middle", size=11)
+    drawing.text(width, bottom + 17, f"{unit}, against the average patient", anchor="end", size=11)
     return drawing.markup()
 
 
@@ -96,9 +96,9 @@ def share_cell(share: float, *, width: float = 84, title: str = "") -> Markup:
 def dots_of_hundred(share: float, *, title: str) -> Markup:
     """Draw 100 dots, as many filled as patients are expected without the event; rings for the others."""
     filled = round(100 * share)
-    drawing = Drawing(214, 112, title)
+    drawing = Drawing(214, 54, title)
     for i in range(100):
-        x, y = 6 + 10.6 * (i % 20), 8 + 21 * (i // 20)
+        x, y = 6 + 10.6 * (i % 20), 6 + 10.6 * (i // 20)
         if i < filled:
             drawing.circle(x, y, 4.2, ACCENT)
         else:

@@ -187,7 +187,12 @@ def write_reports(
     index_page(background, pages, problems).save(folder / "index.html")
     rows = pl.DataFrame(
         [
-            (p, pages.get(p), "failed" if p in problems else "written" if p in written else "kept", problems.get(p))
+            (
+                p,
+                pages.get(p),
+                "failed" if p in problems else "written" if p in written else "kept",
+                problems.get(p),
+            )
             for p in chosen
         ],
         schema={"patient_id": pl.String, "page": pl.String, "state": pl.String, "reason": pl.String},
@@ -289,7 +294,9 @@ def _manifest(
         "schema_version": 1,
         "hybridx": hybridx.__version__,
         "inputs": state,
-        "pages": [{"patient_id": p, "page": page, "inputs": tasks[p].inputs_hash} for p, page in pages.items()],
+        "pages": [
+            {"patient_id": p, "page": page, "inputs": tasks[p].inputs_hash} for p, page in pages.items()
+        ],
         "failed": [{"patient_id": p, "reason": reason} for p, reason in problems.items()],
     }
     with atomic_write(folder / "manifest.json") as temporary:

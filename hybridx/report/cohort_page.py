@@ -9,17 +9,22 @@ import numpy as np
 import polars as pl
 
 from hybridx.cohort import Cohort, Outcome
-from hybridx.errors import HybridxError
-from hybridx.evaluate.registry import metric_named, metrics_of
+from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.curves import survival_figure
 from hybridx.report.forest import ForestRow, forest_figure, importance_figure, measured_map
 from hybridx.report.page import Page
-from hybridx.report.rendering import number, percent, render
+from hybridx.report.rendering import months, number, percent, render
 from hybridx.report.trust import provenance, trust
-from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title, scale_words, survivors
-from hybridx.terms import DAYS_PER_MONTH
+from hybridx.report.words import (
+    INTENDED_USE,
+    INTENDED_USE_SHORT,
+    endpoint_words,
+    model_title,
+    scale_words,
+    survivors,
+)
 from hybridx.terms.modalities import modality_title
 
 __all__ = ["build_cohort_report", "cohort_report"]
@@ -57,7 +62,7 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
             ("Patients", str(len(cohort))),
             (f"With known {result.endpoint}", str(int(y.known.sum()))),
             ("Events" if background.is_survival else "Responders", str(y.n_events)),
-            ("Follow-up, median", _follow_up(y)),
+            ("Observed time, median", _follow_up(y)),
             ("Model", model_title(result.primary)),
         ],
         synthetic=bool(cohort.provenance.get("synthetic")),
@@ -71,7 +76,9 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         modalities=_modalities(cohort),
         endpoints=[_endpoint_row(cohort.outcomes(e)) for e in cohort.endpoints],
         description=_description(cohort),
-        failures=[] if failures is None else [[_text(v) for v in row] for row in failures.head(_MOST_FAILURES).iter_rows()],
+        failures=[]
+        if failures is None
+        else [[_text(v) for v in row] for row in failures.head(_MOST_FAILURES).iter_rows()],
         n_failures=0 if failures is None else failures.height,
         provenance=provenance(background),
         notice=INTENDED_USE,
@@ -89,7 +96,7 @@ def _text(value: Any) -> str:
 def _follow_up(y: Outcome) -> str:
     if y.kind != "survival" or not y.known.any():
         return "–"
-    return f"{number(float(np.median(y.time_days[y.known])) / DAYS_PER_MONTH)} months"
+    return f"{months(float(np.median(y.time_days[y.known])))} months"
 
 
 def _endpoint_row(y: Outcome) -> list[str]:
@@ -103,11 +110,18 @@ def _forest(background: Background) -> dict[str, Any]:
     metric = metrics_of(result.kind)[0]
     table = result.table().filter(pl.col("metric") == metric.name)
     rows = [
-        ForestRow(model_title(r["model"]), _f(r["value"]), _f(r["low"]), _f(r["high"]), r["model"] == result.primary)
+        ForestRow(
+            model_title(r["model"]), _f(r["value"]), _f(r["low"]), _f(r["high"]), r["model"] == result.primary
+        )
         for r in table.iter_rows(named=True)
     ]
-    drawing = forest_figure(rows, title=f"{metric.title} of each model", x_label=metric.title, reference=metric.useless)
-    return {"drawing": drawing, "caption": f"{metric.title}, out of fold, 95 % interval; dashed: knowing nothing."}
+    drawing = forest_figure(
+        rows, title=f"{metric.title} of each model", x_label=metric.title, reference=metric.useless
+    )
+    return {
+        "drawing": drawing,
+        "caption": f"{metric.title}, out of fold, 95 % interval; dashed: knowing nothing.",
+    }
 
 
 def _f(value: Any) -> float:
@@ -118,21 +132,16 @@ def _differences(background: Background) -> dict[str, Any] | None:
     """The primary model minus each other one, on the same patients."""
     result = background.result
     metric = metrics_of(result.kind)[0]
-    rows = []
-    for model in dict.fromkeys(result.table()["model"]):
-        if model == result.primary:
-            continue
-        try:
-            found = result.compare(result.primary, model, metric=metric.name)
-        except HybridxError:  # a model without this metric (Kaplan-Meier has no ranks) has no difference either
-            continue
-        if math.isfinite(found.value):
-            rows.append(ForestRow(f"minus {model_title(model)}", found.value, found.low, found.high))
+    rows = [
+        ForestRow(f"vs {model_title(r['other'])}", _f(r["difference"]), _f(r["low"]), _f(r["high"]))
+        for r in result.comparisons().iter_rows(named=True)
+        if r["difference"] is not None
+    ]
     if not rows:
         return None
     title = f"{model_title(result.primary)}: difference in {metric.title}"
     drawing = forest_figure(rows, title=title, x_label=f"difference in {metric.title}", reference=0.0)
-    better = "right" if metric_named(metric.name, result.kind).best == "high" else "left"
+    better = "right" if metric.best == "high" else "left"
     return {
         "drawing": drawing,
         "caption": f"Paired difference on the same patients, 95 % interval; {better} of the line the model of this "
@@ -145,17 +154,23 @@ def _curves(background: Background) -> dict[str, Any] | None:
         return None
     groups = background.group_curves
     drawing = survival_figure(
-        None, groups, title=f"{background.result.endpoint} by third of the predicted risk",
+        None, groups, title=f"{background.result.endpoint} by group of the predicted risk",
         y_label=f"% {survivors(background.result.endpoint)}", until=max(background.until, 6.0),
     )  # fmt: skip
     caption = (
-        f"Observed (Kaplan-Meier) by third of the out-of-fold prediction at {number(background.main_horizon)} months."
+        f"Observed (Kaplan-Meier) by group of the out-of-fold prediction at {number(background.main_horizon)} months; no "
+        "p-value, because out-of-fold groups of one cohort are not independent."
         if background.groups
-        else "Observed (Kaplan-Meier) in all patients; the cohort is too small for thirds."
+        else "Observed (Kaplan-Meier) in all patients; the cohort is too small for groups."
     )
     times = range(0, int(background.until) + 1, 6)
     rows = [(f"{m}", *(_with_band(g.at(m)) for g in groups)) for m in times]
-    return {"drawing": drawing, "caption": caption, "columns": ("Months", *(g.label for g in groups)), "rows": rows}
+    return {
+        "drawing": drawing,
+        "caption": caption,
+        "columns": ("Months", *(g.label for g in groups)),
+        "rows": rows,
+    }
 
 
 def _with_band(found: tuple[float, float, float]) -> str:
@@ -169,7 +184,9 @@ def _importance(background: Background) -> dict[str, Any] | None:
         return None
 
     def largest(frame: pl.DataFrame, names: Any) -> list[tuple[str, float]]:
-        means = frame.select(pl.col(c).abs().fill_nan(None).mean() for c in frame.columns if c != "patient_id")
+        means = frame.select(
+            pl.col(c).abs().fill_nan(None).mean() for c in frame.columns if c != "patient_id"
+        )
         found = {c: v for c, v in means.row(0, named=True).items() if v is not None and v > 0}
         return [(names(c), found[c]) for c in sorted(found, key=lambda c: -found[c])[:_MOST_FEATURES]]
 
@@ -177,7 +194,9 @@ def _importance(background: Background) -> dict[str, Any] | None:
     modalities = largest(why.modalities, modality_title)
     scale = scale_words(str(why.scale))
     return {
-        "modalities": importance_figure(modalities, title="Importance by modality", unit="mean |contribution|"),
+        "modalities": importance_figure(
+            modalities, title="Importance by modality", unit="mean |contribution|"
+        ),
         "features": importance_figure(features, title="Importance by feature", unit="mean |contribution|"),
         "n_features": len(features),
         "n": why.features.height,
@@ -195,7 +214,13 @@ def _map(cohort: Cohort) -> Any:
     for name in cohort.modalities:
         failed = _failed(cohort, name)
         flags = [bool(v) for v in cohort.measured[name]]
-        rows.append((modality_title(name), flags, [p in failed and not f for p, f in zip(cohort.patients, flags, strict=True)]))
+        rows.append(
+            (
+                modality_title(name),
+                flags,
+                [p in failed and not f for p, f in zip(cohort.patients, flags, strict=True)],
+            )
+        )
     return measured_map(rows, title="Who was measured with what")
 
 
@@ -223,7 +248,13 @@ def _description(cohort: Cohort) -> list[tuple[str, str]]:
     if "age_years" in patients.columns and patients["age_years"].drop_nulls().len():
         q = [patients["age_years"].quantile(s, "linear") for s in (0.5, 0.25, 0.75)]
         rows.append(("Age, median (quartiles)", f"{number(q[0])} ({number(q[1])} to {number(q[2])}) years"))
-    for column, title in (("sex", "Sex"), ("diagnosis", "Diagnosis"), ("stage", "Stage"), ("ecog", "ECOG"), ("centre", "Centre")):
+    for column, title in (
+        ("sex", "Sex"),
+        ("diagnosis", "Diagnosis"),
+        ("stage", "Stage"),
+        ("ecog", "ECOG"),
+        ("centre", "Centre"),
+    ):
         if column in patients.columns and patients[column].drop_nulls().len():
             counts = patients[column].drop_nulls().cast(pl.String).value_counts(sort=True).head(8)
             rows.append((title, ", ".join(f"{value}: {count}" for value, count in counts.iter_rows())))

@@ -24,7 +24,7 @@ class Happening:
     end: float | None = None
 
 
-def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float = 900) -> Markup:
+def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float = 1060) -> Markup:
     """Draw one lane per kind of happening; day 0 is baseline.
 
     Parameters
@@ -47,8 +47,11 @@ def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float
         y = top + row * i
         drawing.rect(x.start, y + 2, x.end - x.start, row - 4, "#f4f6f8", rx="3")
         drawing.text(x.start - 10, y + 17, shorten(lane, 18), anchor="end", colour=INK, size=12)
-        for happening in (h for h in shown if h.lane == lane):
-            _place(drawing, happening, x, y, row)
+        members = [h for h in shown if h.lane == lane]
+        for happening in members:
+            # a lone point carries its name where the lane does not say it already
+            named = len(members) == 1 and happening.label.casefold() != lane.casefold()
+            _place(drawing, happening, x, y, row, named=named)
     drawing.line(x(0), top - 6, x(0), bottom + 2, HIGHER, stroke_width=1.4, stroke_dasharray="4 2")
     for day in ticks(first, last, 8):
         drawing.line(x(day), bottom, x(day), bottom + 4, MUTED)
@@ -57,16 +60,20 @@ def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float
     return drawing.markup()
 
 
-def _place(drawing: Drawing, happening: Happening, x: Scale, y: float, row: float) -> None:
+def _place(drawing: Drawing, happening: Happening, x: Scale, y: float, row: float, *, named: bool) -> None:
     tip = f"{shorten(happening.label)}, day {happening.day:.0f}"
     if happening.end is None:
         drawing.circle(x(happening.day), y + row / 2, 5, ACCENT, tip, stroke="#fff")
+        if named:
+            drawing.text(x(happening.day) + 9, y + 17, shorten(happening.label, 28), colour=INK, size=11)
         return
     tip += f" to {happening.end:.0f}"
     left, right = x(happening.day), max(x(happening.end), x(happening.day) + 5)
     drawing.rect(left, y + 5, right - left, row - 10, ACCENT, tip, rx="3", fill_opacity="0.85")
     label = shorten(happening.label, 28)
-    if right - left > 7 * len(label):  # the name inside its bar when it fits, else beside it where there is room
+    if right - left > 7 * len(
+        label
+    ):  # the name inside its bar when it fits, else beside it where there is room
         drawing.text(left + 6, y + 17, label, colour="#fff", size=11)
     elif right + 7 * len(label) < x.end:
         drawing.text(right + 6, y + 17, label, colour=INK, size=11)
@@ -75,7 +82,7 @@ def _place(drawing: Drawing, happening: Happening, x: Scale, y: float, row: floa
 def sparkline(
     days: Sequence[float], values: Sequence[float], low: float | None, high: float | None, *, title: str
 ) -> Markup:
-    """Draw a laboratory value over days with its reference range as a grey band; the last baseline value is the dot."""
+    """Draw a laboratory value over days with its reference range as a grey band and baseline dashed."""
     known = sorted((d, v) for d, v in zip(days, values, strict=True) if math.isfinite(d) and math.isfinite(v))
     if not known:
         return Markup("–")
@@ -89,10 +96,13 @@ def sparkline(
         top = y(high) if high is not None and math.isfinite(high) else 1.0
         bottom = y(low) if low is not None and math.isfinite(low) else 25.0
         drawing.rect(0, top, 118, bottom - top, GRID)
+    if known[0][0] < 0 < known[-1][0]:
+        drawing.line(x(0), 0, x(0), 26, MUTED, stroke_dasharray="3 2")
     drawing.path([(x(d), y(v)) for d, v in known], ACCENT, stroke_width=1.6)
     for day, value in known:
         outside = any(
-            b is not None and math.isfinite(b) and sign * (value - b) > 0 for b, sign in ((low, -1), (high, 1))
+            b is not None and math.isfinite(b) and sign * (value - b) > 0
+            for b, sign in ((low, -1), (high, 1))
         )
         drawing.circle(x(day), y(value), 2.8, HIGHER if outside else ACCENT, f"day {day:.0f}: {value:g}")
     return drawing.markup()

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from hybridx.report.svg import ACCENT, GROUP_COLOURS, INK, MUTED, Drawing, Scale, ticks
+from hybridx.report.svg import ACCENT, HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
 
 __all__ = ["Curve", "survival_figure"]
 
 Floats = npt.NDArray[np.float64]
-_DASHES = (None, "5 3", "1.5 3")  # the groups stay apart in grey print
+# colour and dashes: the groups stay apart in grey print
+_STYLES = {"low": (LOWER, None), "mid": (MUTED, "5 3"), "high": (HIGHER, "1.5 3")}
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Curve:
         Ends of the 95 % band.
     entries : ndarray of the follow-up months behind an observed curve, or None
         Needed to count who is still at risk.
+    style : {"low", "mid", "high"}
+        Colour and dashes of an observed curve.
     """
 
     label: str
@@ -39,6 +42,7 @@ class Curve:
     low: Floats | None = None
     high: Floats | None = None
     entries: Floats | None = field(default=None, repr=False)
+    style: str = "mid"
 
     def at(self, month: float) -> tuple[float, float, float]:
         """Return survival, low and high at `month` (a step function), NaN beyond the last time."""
@@ -77,13 +81,15 @@ def _frame(drawing: Drawing, x: Scale, y: Scale, month_ticks: Sequence[float], y
     drawing.text(x.end, y.start + 33, "months from baseline", anchor="end", size=11.5)
 
 
-def _group_labels(drawing: Drawing, groups: Sequence[Curve], x: Scale, top: float, month_ticks: Sequence[float]) -> None:
+def _group_labels(
+    drawing: Drawing, groups: Sequence[Curve], x: Scale, top: float, month_ticks: Sequence[float]
+) -> None:
     """Legend and numbers at risk in one: each group's line sample, name and counts stand in one row."""
     drawing.text(x.start - 36, top - 4, "Observed in the cohort, number at risk", size=11)
     for i, group in enumerate(groups):
         row = top + 14 + 16 * i
-        colour = GROUP_COLOURS[i % 3]
-        drawing.line(8, row - 4, 30, row - 4, colour, stroke_width=2.0, stroke_dasharray=_DASHES[i % 3])
+        colour, dashes = _STYLES[group.style]
+        drawing.line(8, row - 4, 30, row - 4, colour, stroke_width=2.0, stroke_dasharray=dashes)
         drawing.text(36, row, group.label, size=11, colour=colour)
         if group.entries is None:
             continue
@@ -119,7 +125,7 @@ def survival_figure(
     """
     height = 300 + 22 + 16 * len(groups)
     month_ticks = [t for t in ticks(0, until, 6) if t <= until]
-    inset = 150 if groups else 44
+    inset = 172 if groups else 44
     x, y = Scale(0.0, until, inset, width - 14), Scale(0.0, 1.0, 244, 26)
     said = []
     if patient is not None:
@@ -133,18 +139,22 @@ def survival_figure(
     if patient is not None and patient.low is not None and patient.high is not None:
         upper, lower = _steps(patient.months, patient.high, x, y), _steps(patient.months, patient.low, x, y)
         drawing.path([*upper, *reversed(lower)], ACCENT, closed=True, fill_opacity="0.16")
-    for i, group in enumerate(groups):
+    for group in groups:
+        colour, dashes = _STYLES[group.style]
         drawing.path(
-            _steps(group.months, group.survival, x, y), GROUP_COLOURS[i % 3],
-            stroke_width=1.6, stroke_dasharray=_DASHES[i % 3], stroke_opacity="0.9",
-        )  # fmt: skip
+            _steps(group.months, group.survival, x, y), colour, stroke_width=1.6, stroke_dasharray=dashes
+        )
     if patient is not None:
         drawing.path(_steps(patient.months, patient.survival, x, y), ACCENT, stroke_width=3.0)
         for mark in marks:
             value, _, _ = patient.at(mark)
             if np.isfinite(value):
-                drawing.line(x(mark), y.start, x(mark), y(value), ACCENT, stroke_dasharray="2 3", stroke_width=1.0)
-                drawing.circle(x(mark), y(value), 4.2, ACCENT, f"{mark:g} months: {100 * value:.0f} %", stroke="#fff")
+                drawing.line(
+                    x(mark), y.start, x(mark), y(value), ACCENT, stroke_dasharray="2 3", stroke_width=1.0
+                )
+                drawing.circle(
+                    x(mark), y(value), 4.2, ACCENT, f"{mark:g} months: {100 * value:.0f} %", stroke="#fff"
+                )
         drawing.line(x.end - 150, 14, x.end - 126, 14, ACCENT, stroke_width=3.0)
         words = "this patient, 95 % band" if patient.low is not None else "this patient (no band)"
         drawing.text(x.end - 120, 18, words, size=11.5, colour=INK)

@@ -97,7 +97,9 @@ def labs(background: Background, patient: str) -> list[dict[str, Any]]:
         return []
     sex = background.fact(patient, "sex")
     table = []
-    for (analyte, unit), group in rows.sort("day", nulls_last=True).group_by("analyte", "unit", maintain_order=True):
+    for (analyte, unit), group in rows.sort("day", nulls_last=True).group_by(
+        "analyte", "unit", maintain_order=True
+    ):
         known = group.filter(pl.col("value").is_not_null() & pl.col("value").is_not_nan())
         if not known.height:
             continue
@@ -116,7 +118,8 @@ def labs(background: Background, patient: str) -> list[dict[str, Any]]:
                 "value": number(value),
                 "unit": unit_text(unit),
                 "day": "–" if chosen["day"] is None else f"{chosen['day']:.0f}",
-                "range": _range(low, high) + (" (usual)" if usual and not (low is None and high is None) else ""),
+                "range": _range(low, high)
+                + (" (usual)" if usual and not (low is None and high is None) else ""),
                 "usual": usual and not (low is None and high is None),
                 "flag": _flag(value, low, high),
                 "spark": sparkline(days, known["value"].to_list(), low, high, title=f"{title} over days"),
@@ -170,19 +173,26 @@ def _happenings(background: Background, patient: str) -> list[Happening]:
     return [h for h in found if math.isfinite(h.day)]
 
 
+def _lanes(treatments: list[Happening]) -> list[Happening]:
+    """Give each kind of treatment its lane, and a further one where two of a kind overlap and would hide each other."""
+    placed: list[Happening] = []
+    for h in sorted(treatments, key=lambda h: h.day):
+        kind, _, agent = h.label.partition(": ")
+        lane, count = kind.capitalize(), 1
+        while any(p.lane == lane and (p.day if p.end is None else p.end) >= h.day for p in placed):
+            count += 1
+            lane = f"{kind.capitalize()} ({count})"
+        placed.append(Happening(lane, agent or kind, h.day, h.end))
+    return placed
+
+
 def timeline(background: Background, patient: str) -> dict[str, Any]:
     """Return the time axis of scans, samples and treatments, and the same as rows."""
     happenings = _happenings(background, patient)
-    # A row per treatment: two that overlap would hide each other on one line.
     treatments = [h for h in happenings if h.lane == "Treatment"]
-    if len(treatments) > 1:
-        numbered = [
-            Happening(f"Treatment {i}", h.label, h.day, h.end)
-            for i, h in enumerate(sorted(treatments, key=lambda h: h.day)[:6], start=1)
-        ]
-        happenings = [h for h in happenings if h.lane != "Treatment"] + numbered
+    happenings = [h for h in happenings if h.lane != "Treatment"] + _lanes(treatments)
     rows = [
-        (h.label, f"{h.day:.0f}", "–" if h.end is None else f"{h.end:.0f}")
+        (f"{h.lane}: {h.label}", f"{h.day:.0f}", "–" if h.end is None else f"{h.end:.0f}")
         for h in sorted(happenings, key=lambda h: h.day)
     ]
     figure = timeline_figure(happenings, title="Course in days from baseline") if happenings else None

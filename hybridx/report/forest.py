@@ -28,10 +28,10 @@ class ForestRow:
 
 
 def forest_figure(
-    rows: Sequence[ForestRow], *, title: str, x_label: str, reference: float, width: float = 640
+    rows: Sequence[ForestRow], *, title: str, x_label: str, reference: float, width: float = 520
 ) -> Markup:
     """Draw estimates with their intervals; the dashed line is where knowing nothing (or no difference) lies."""
-    labels, numbers, row, top = 170.0, 150.0, 25.0, 12.0
+    labels, numbers, row, top = 186.0, 132.0, 25.0, 12.0
     ends = [v for r in rows for v in (r.value, r.low, r.high) if math.isfinite(v)]
     ends += [reference] if math.isfinite(reference) else []
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
@@ -39,7 +39,7 @@ def forest_figure(
     x = Scale(low - pad, high + pad, labels, width - numbers)
     bottom = top + row * len(rows)
     drawing = Drawing(width, bottom + 40, title, "; ".join(f"{r.label} {_estimate(r)}" for r in rows))
-    for tick in ticks(x.low, x.high, 5):
+    for tick in ticks(x.low, x.high, 3):
         drawing.line(x(tick), top, x(tick), bottom)
         drawing.text(x(tick), bottom + 16, f"{tick:g}", anchor="middle", size=11.5)
     if math.isfinite(reference):
@@ -48,7 +48,9 @@ def forest_figure(
         y = top + row * (i + 0.5)
         colour = ACCENT if r.strong else MUTED
         weight = "650" if r.strong else None
-        drawing.text(labels - 10, y + 4, shorten(r.label, 26), anchor="end", colour=INK, size=12.5, font_weight=weight)
+        drawing.text(
+            labels - 10, y + 4, shorten(r.label, 29), anchor="end", colour=INK, size=12.5, font_weight=weight
+        )
         if math.isfinite(r.low) and math.isfinite(r.high):
             drawing.line(x(r.low), y, x(r.high), y, colour, stroke_width=2.6 if r.strong else 1.8)
         if math.isfinite(r.value):
@@ -66,7 +68,9 @@ def _estimate(row: ForestRow) -> str:
     return f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})".replace("-", "−")
 
 
-def importance_figure(rows: Sequence[tuple[str, float]], *, title: str, unit: str, width: float = 520) -> Markup:
+def importance_figure(
+    rows: Sequence[tuple[str, float]], *, title: str, unit: str, width: float = 520
+) -> Markup:
     """Draw mean absolute contributions, longest first."""
     row, labels = 24.0, 210.0
     reach = max((v for _, v in rows), default=0.0) or 1.0
@@ -75,13 +79,19 @@ def importance_figure(rows: Sequence[tuple[str, float]], *, title: str, unit: st
     for i, (name, value) in enumerate(rows):
         drawing.text(labels - 10, row * i + 16, shorten(name, 32), anchor="end", colour=INK, size=12)
         drawing.rect(labels, row * i + 5, x(value) - labels, 14, ACCENT, rx="2")
-        drawing.text(x(value) + 6, row * i + 16, f"{value:.2f}" if reach >= 0.1 else f"{value:.3f}", colour=INK, size=11.5)
+        drawing.text(
+            x(value) + 6,
+            row * i + 16,
+            f"{value:.2f}" if reach >= 0.1 else f"{value:.3f}",
+            colour=INK,
+            size=11.5,
+        )
     drawing.text(width, row * len(rows) + 18, unit, anchor="end", size=11.5)
     return drawing.markup()
 
 
 def measured_map(
-    modalities: Sequence[tuple[str, Sequence[bool], Sequence[bool]]], *, title: str, width: float = 900
+    modalities: Sequence[tuple[str, Sequence[bool], Sequence[bool]]], *, title: str, width: float = 1060
 ) -> Markup:
     """Draw who was measured with what: a row per modality, a stripe per patient.
 

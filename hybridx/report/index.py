@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from hybridx.report.background import GROUP_CLASSES, Background
+from hybridx.report.background import Background
 from hybridx.report.bars import share_cell
 from hybridx.report.page import Page
-from hybridx.report.rendering import number, render
+from hybridx.report.rendering import months, number, render
 from hybridx.report.trust import provenance
 from hybridx.report.who import failures_of
 from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title, survivors
-from hybridx.terms import DAYS_PER_MONTH
 from hybridx.terms.modalities import modality_title
 
 __all__ = ["index_page"]
@@ -67,7 +66,7 @@ def index_page(
         model=model_title(result.primary),
         rows=rows,
         modalities=[modality_title(m) for m in cohort.modalities],
-        group_names=list(dict.fromkeys(name for _, name in sorted((g, n) for g, n in background.group_names.items()))),
+        group_names=[background.group_title(g) for g in background.group_names],
         n_failed=sum(bool(r["failures"] or r["problem"]) for r in rows),
         cohort_link=cohort_link,
         synthetic=bool(cohort.provenance.get("synthetic")),
@@ -86,7 +85,9 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
     share = background.predicted.get(patient, math.nan)
     group = background.groups.get(patient)
     failures = failures_of(background, patient)
-    words = [f"{modality_title(f['modality']) if f['modality'] else 'study'}: {f['reason']}" for f in failures]
+    words = [
+        f"{modality_title(f['modality']) if f['modality'] else 'study'}: {f['reason']}" for f in failures
+    ]
     measured = [bool(cohort.measured[m][i]) for m in cohort.modalities]
     return {
         "patient": patient,
@@ -95,8 +96,8 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
         "share": share,
         "share_sort": -1.0 if math.isnan(share) else share,
         "bar": share_cell(share, title=f"{100 * share:.0f} %" if math.isfinite(share) else ""),
-        "group": "" if group is None else background.group_names[group],
-        "group_class": "" if group is None else GROUP_CLASSES[group],
+        "group": "" if group is None else background.group_title(group),
+        "group_class": "" if group is None else background.group_class(group),
         "measured": measured,
         "n_measured": sum(measured),
         "failures": words,
@@ -110,4 +111,4 @@ def _observed(background: Background, i: int) -> str:
         return "not recorded"
     if not background.is_survival:
         return "responder" if y.value[i] == 1 else "non-responder"
-    return f"{'event' if y.event[i] else 'no event'}, {number(float(y.time_days[i]) / DAYS_PER_MONTH)} mo"
+    return f"{'event' if y.event[i] else 'no event'}, {months(float(y.time_days[i]))} mo"

@@ -58,7 +58,9 @@ class NotebookRuns:
         return f"NotebookRuns({str(self.path)!r}: {', '.join(parts) or 'nothing'})"
 
     def _repr_html_(self) -> str:
-        return f'<p>{escape(repr(self))}: <a href="{escape(str(self.path))}" target="_blank">index.html</a></p>'
+        return (
+            f'<p>{escape(repr(self))}: <a href="{escape(str(self.path))}" target="_blank">index.html</a></p>'
+        )
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,17 @@ def run_notebooks(
     source = Path(notebook)
     papermill = _extra("papermill")
     if not source.is_file() or source.suffix != ".ipynb":
-        msg = f"{str(source)!r} is not an .ipynb file. A .py notebook: convert it first, `jupytext --to ipynb`."
+        msg = (
+            f"{str(source)!r} is not an .ipynb file. A .py notebook: convert it first, `jupytext --to ipynb`."
+        )
         raise InputError(msg)
     _check_parameters(papermill, source, parameters)
     folder = Path(out)
     ensure_writable(folder)
     labels = _names(parameters, names)
-    runs = [_plan(source, label, given, folder, html) for label, given in zip(labels, parameters, strict=True)]
+    runs = [
+        _plan(source, label, given, folder, html) for label, given in zip(labels, parameters, strict=True)
+    ]
     kept = {r.name for r in runs if resume and _succeeded(Path(r.target), r.inputs_hash)}
     todo = [r for r in runs if r.name not in kept]
     done = map_tasks(
@@ -135,7 +141,14 @@ def run_notebooks(
     )  # fmt: skip
     reasons = {r.name: d.value if d.ok else str(d.error) for r, d in zip(todo, done, strict=True)}
     rows = pl.DataFrame(
-        [_row(r, "kept" if r.name in kept else "failed" if reasons[r.name] else "written", reasons.get(r.name)) for r in runs],
+        [
+            _row(
+                r,
+                "kept" if r.name in kept else "failed" if reasons[r.name] else "written",
+                reasons.get(r.name),
+            )
+            for r in runs
+        ],
         schema={c: pl.String for c in ("name", "parameters", "notebook", "page", "state", "reason")},
         orient="row",
     )
@@ -173,7 +186,9 @@ def _names(parameters: Sequence[Mapping[str, Any]], names: Sequence[str] | None)
     folded = [label.casefold() for label in labels]
     twice = sorted({label for label, f in zip(labels, folded, strict=True) if folded.count(f) > 1})
     if twice:
-        msg = f"Several runs would write the same file: {listing(twice)}. Give each its own name with `names`."
+        msg = (
+            f"Several runs would write the same file: {listing(twice)}. Give each its own name with `names`."
+        )
         raise InputError(msg)
     return labels
 
@@ -194,7 +209,9 @@ def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, html
     for value in values.values():
         if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
             digest.update(_fingerprint(Path(value)).encode())
-    return _Run(label, str(source.resolve()), values, str(folder / f"{label}.ipynb"), digest.hexdigest(), html)
+    return _Run(
+        label, str(source.resolve()), values, str(folder / f"{label}.ipynb"), digest.hexdigest(), html
+    )
 
 
 def _fingerprint(path: Path) -> str:
@@ -233,7 +250,11 @@ def _execute(run: _Run) -> str | None:
         try:
             with _plotly_in_exports():
                 papermill.execute_notebook(
-                    run.notebook, str(temporary), parameters=dict(run.parameters), progress_bar=False, log_output=False
+                    run.notebook,
+                    str(temporary),
+                    parameters=dict(run.parameters),
+                    progress_bar=False,
+                    log_output=False,
                 )
         except papermill.PapermillExecutionError as error:
             reason = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
@@ -260,7 +281,9 @@ def _export(notebook: Any, target: Path) -> None:
 
 def _row(run: _Run, state: str, reason: str | None) -> tuple[str | None, ...]:
     there = Path(run.target).is_file()
-    page = f"{run.name}.html" if run.html and there and Path(run.target).with_suffix(".html").is_file() else None
+    page = (
+        f"{run.name}.html" if run.html and there and Path(run.target).with_suffix(".html").is_file() else None
+    )
     given = json.dumps(dict(run.parameters), default=str, ensure_ascii=False)
     return run.name, given, f"{run.name}.ipynb" if there else None, page, state, reason
 

@@ -6,18 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from hybridx.report.background import GROUP_NAMES, HORIZON_MONTHS, Background
+from hybridx.report.background import Background
 from hybridx.report.bars import dots_of_hundred
 from hybridx.report.curves import Curve, survival_figure
-from hybridx.report.rendering import number, percent
+from hybridx.report.rendering import months, number, percent
 from hybridx.report.words import survivors
-from hybridx.terms import DAYS_PER_MONTH
+from hybridx.terms.endpoints import endpoint_title
 
 __all__ = ["outlook"]
-
-_GROUP_CLASSES = ("low", "mid", "high")
 
 
 def outlook(background: Background, patient: str) -> dict[str, Any]:
@@ -26,8 +23,8 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
     group = background.groups.get(patient)
     return {
         "reason": None,
-        "group": None if group is None else GROUP_NAMES[group],
-        "group_class": None if group is None else _GROUP_CLASSES[group],
+        "group": None if group is None else background.group_title(group),
+        "group_class": None if group is None else background.group_class(group),
         "n_predicted": len(background.predicted),
         "figure": None,
         "columns": (),
@@ -62,7 +59,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
             None, background.group_curves, title=f"{endpoint}: the cohort", y_label=label, until=until
         )
         return {"reason": _why_not(background, patient), "figure": figure, **_alternative(background, None)}
-    shown = [m for m in background.horizons if math.isfinite(curve.at(m)[0])]
+    shown = [m for m in background.horizons if m <= background.until and math.isfinite(curve.at(m)[0])]
     main = background.main_horizon
     value, low, high = curve.at(main)
     figure = survival_figure(
@@ -70,8 +67,8 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
         y_label=label, until=until, marks=shown,
     )  # fmt: skip
     table = []
-    for month in HORIZON_MONTHS if main in HORIZON_MONTHS else (main,):
-        v, lo, hi = curve.at(month) if month in background.horizons else (math.nan,) * 3
+    for month in background.horizons:
+        v, lo, hi = curve.at(month) if month in shown else (math.nan,) * 3
         table.append(
             {
                 "month": number(month),
@@ -85,6 +82,11 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
     if any(not row["supported"] for row in table):
         remarks.append(
             f"Beyond {background.until:.0f} months too few patients of the cohort were followed to say anything."
+        )
+    if curve.low is not None:
+        remarks.append(
+            f"Band: 95 % of {background.result.bands} refits on resampled training patients; how sure the model is, not "
+            "when the event will come."
         )
     if curve.low is None:
         remarks.append("The run computed no bootstrap refits, so this prediction has no band.")
@@ -106,31 +108,34 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
 
 def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
     """The figure of curves as a table: every six months, the patient first."""
-    shown = ([] if curve is None else [("this patient", curve)]) + [(g.label, g) for g in background.group_curves]
+    shown = ([] if curve is None else [("this patient", curve)]) + [
+        (g.label, g) for g in background.group_curves
+    ]
     times = [m for m in range(0, int(background.until) + 1, 6 if background.until <= 72 else 12)]
     rows = [(f"{month}", *(percent(c.at(month)[0]) for _, c in shown)) for month in times]
     return {"columns": ("Months", *(name for name, _ in shown)), "rows": rows}
 
 
 def _response(background: Background, patient: str) -> dict[str, Any]:
-    value = background.predicted.get(patient)
-    if value is None:
+    if patient not in background.predicted:
         return {"reason": _why_not(background, patient)}
-    result = background.result
-    own = result.predictions.filter((pl.col("model") == result.primary) & (pl.col("patient_id") == patient))
-    repeats = own["probability"].drop_nulls().drop_nans().to_numpy()
-    spread = f"{100 * repeats.min():.0f} to {percent(repeats.max())} over {len(repeats)} repeats of the validation"
+    found = background.probabilities[patient]
+    value = found.value
+    banded = math.isfinite(found.low)
+    band = f"95 % band {100 * found.low:.0f} to {percent(found.high)}" if banded else "no band computed"
     responders = background.outcome.value[background.outcome.known]
     base = float(np.mean(responders)) if len(responders) else math.nan
     sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to respond"
     sentence += f"; in the cohort {100 * base:.0f} of 100 did." if math.isfinite(base) else "."
-    remarks = ["The spread over repeats says how stable the model is, not how sure the prediction is."]
+    remarks = [] if banded else ["The run computed no bootstrap refits, so this prediction has no band."]
     if background.outcome.criterion:
-        remarks.append(f"Response by {background.outcome.criterion}; responder: {background.outcome.responder}.")
+        remarks.append(
+            f"Response by {background.outcome.criterion}; responder: {background.outcome.responder}."
+        )
     return {
         "headline": percent(value),
-        "headline_unit": f"probability of {result.endpoint}",
-        "band": spread,
+        "headline_unit": f"probability of {endpoint_title(background.result.endpoint).lower()}",
+        "band": band,
         "sentence": sentence,
         "dots": dots_of_hundred(value, title=sentence),
         "remarks": remarks,
@@ -145,6 +150,6 @@ def _observed(background: Background, patient: str) -> str:
         return f"{y.endpoint}: outcome not recorded."
     if not background.is_survival:
         return f"{y.endpoint}: {'responder' if y.value[i] == 1 else 'non-responder'}."
-    month = number(float(y.time_days[i]) / DAYS_PER_MONTH)
+    month = months(float(y.time_days[i]))
     happened = "event" if y.event[i] else "no event so far, followed"
     return f"{y.endpoint}: {happened} {'after' if y.event[i] else 'for'} {month} months from {y.origin.replace('_', ' ')}."

@@ -67,7 +67,10 @@ def build_patient_page(background: Background, patient: str, inputs_hash: str = 
         hint = f" Did you mean {guess!r}?" if guess else ""
         msg = f"The cohort has no patient {patient!r}.{hint} It has {len(cohort)} patients."
         raise InputError(msg)
-    failures = [{**f, "modality": modality_title(f["modality"]) if f["modality"] else ""} for f in failures_of(background, patient)]
+    failures = [
+        {**f, "modality": modality_title(f["modality"]) if f["modality"] else ""}
+        for f in failures_of(background, patient)
+    ]
     title = f"{shorten(patient, 60)}: tumour-board page"
     html = render(
         "patient.html.j2",

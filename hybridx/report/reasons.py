@@ -16,17 +16,25 @@ from hybridx.terms.modalities import modality_title
 
 __all__ = ["reasons", "unit_text"]
 
-STRONGEST = 10
+STRONGEST = 8
+_UNITS = {
+    "1": "", "{score}": "", "g/mL{SUVbw}": "SUVbw", "[hnsf'U]": "HU", "a": "years", "d": "days",
+    "mm2": "mm²", "mm3": "mm³", "cm3": "cm³", "kg/m2": "kg/m²",
+}  # fmt: skip
 
 
 def unit_text(unit: Any) -> str:
-    """Write a UCUM unit for people: nothing for a pure number, ``SUV`` for ``g/mL{SUVbw}``."""
+    """Write a UCUM unit for people: nothing for a pure number, ``HU`` for ``[hnsf'U]``."""
     text = "" if unit is None else str(unit)
-    if text in ("1", "{score}"):
-        return ""
-    if "SUV" in text:
-        return "SUVbw"
-    return text.replace("10*", "10^").replace("{", "").replace("}", "")
+    if text in _UNITS:
+        return _UNITS[text]
+    return (
+        text.replace("10*9", "10⁹")
+        .replace("10*6", "10⁶")
+        .replace("10*3", "10³")
+        .replace("{", "")
+        .replace("}", "")
+    )
 
 
 def _row(frame: pl.DataFrame, patient: str) -> dict[str, Any] | None:
@@ -52,7 +60,9 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         known = value is not None and math.isfinite(value) and (there or value != 0)
         note = "" if there else "not measured"
         label = modality_title(name)
-        bars.append(Bar(label if there or not known else f"{label} (absent)", value if known else math.nan, note))
+        bars.append(
+            Bar(label if there or not known else f"{label} (absent)", value if known else math.nan, note)
+        )
     bars.sort(key=lambda b: -abs(b.value) if math.isfinite(b.value) else 1.0)
     rows = _feature_rows(background, patient, features)
     scale = scale_words(str(why.scale))
@@ -68,7 +78,11 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
 def _feature_rows(background: Background, patient: str, features: dict[str, Any]) -> dict[str, Any]:
     why = background.explanation
     seen = _row(why.values, patient) or {}
-    known = {c: v for c, v in features.items() if c != "patient_id" and v is not None and math.isfinite(v) and v != 0}
+    known = {
+        c: v
+        for c, v in features.items()
+        if c != "patient_id" and v is not None and math.isfinite(v) and v != 0
+    }
     strongest = sorted(known, key=lambda c: -abs(known[c]))[:STRONGEST]
     reach = max((abs(known[c]) for c in strongest), default=1.0)
     rows = []
@@ -82,7 +96,9 @@ def _feature_rows(background: Background, patient: str, features: dict[str, Any]
                 "title": meta.get("title") or column,
                 "column": column,
                 "modality": modality_title(modality_of(column)),
-                "value": "missing, filled in" if missing else f"{number(value)} {unit_text(meta.get('unit'))}".strip(),
+                "value": "missing, filled in"
+                if missing
+                else f"{number(value)} {unit_text(meta.get('unit'))}".strip(),
                 "percentile": "–" if percentile is None else f"{percentile:.0f}",
                 "place": percentile_cell(percentile),
                 "contribution": signed(known[column]),

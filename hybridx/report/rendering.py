@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hybridx.terms import DAYS_PER_MONTH
 
-__all__ = ["number", "percent", "render", "shorten", "signed"]
+__all__ = ["months", "number", "percent", "render", "shorten", "signed"]
 
 LONGEST_TEXT = 160  # a 10,000-character free text must not push the numbers off the page
 
@@ -53,8 +53,8 @@ def percent(value: Any, digits: int = 0) -> str:
 
 
 def months(days: Any) -> str:
-    """Write days as months of 30.4375 days."""
-    return number(None if days is None else float(days) / DAYS_PER_MONTH, 3)
+    """Write days as months of 30.4375 days, with one decimal: nobody follows up to the hour."""
+    return "–" if days is None or not math.isfinite(days) else f"{float(days) / DAYS_PER_MONTH:.1f}"
 
 
 def shorten(text: Any, limit: int = LONGEST_TEXT) -> str:
@@ -72,9 +72,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=number, signed=signed, percent=percent, months=months, shorten=shorten
-    )
+    environment.filters.update(number=number, signed=signed, percent=percent, months=months, shorten=shorten)
     return environment
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
-__all__ = ["ACCENT", "GRID", "GROUP_COLOURS", "HIGHER", "INK", "LOWER", "MUTED", "Drawing", "Scale", "ticks"]
+__all__ = ["ACCENT", "GRID", "HIGHER", "INK", "LOWER", "MUTED", "Drawing", "Scale", "ticks"]
 
 INK = "#1c2430"
 MUTED = "#566070"  # 6.4:1 on white: small grey text still passes contrast AA
@@ -23,7 +23,6 @@ ACCENT = "#0b5a7d"
 # Blue and vermilion of Okabe and Ito, darkened until text in them passes AA; told apart in all colour vision types.
 LOWER = "#0a6aa8"
 HIGHER = "#b5480c"
-GROUP_COLOURS = (LOWER, "#6f7785", HIGHER)  # lower, middle, higher third; each also has its own dash pattern
 
 
 def _number(value: float) -> str:
@@ -101,7 +100,16 @@ class Drawing:
     def rect(self, x: float, y: float, w: float, h: float, fill: str, tip: str = "", **more: object) -> None:
         """Add a filled rectangle, with an optional text shown when the pointer rests on it."""
         content = Markup("<title>{}</title>").format(tip) if tip else ""
-        self.add("rect", content, x=float(x), y=float(y), width=float(max(w, 0)), height=float(h), fill=fill, **more)
+        self.add(
+            "rect",
+            content,
+            x=float(x),
+            y=float(y),
+            width=float(max(w, 0)),
+            height=float(h),
+            fill=fill,
+            **more,
+        )
 
     def circle(self, x: float, y: float, r: float, fill: str, tip: str = "", **more: object) -> None:
         """Add a dot, with an optional text shown when the pointer rests on it."""
@@ -113,9 +121,20 @@ class Drawing:
     ) -> None:
         """Add text; `anchor` is start, middle or end."""
         anchor = more.pop("anchor", None)
-        self.add("text", words, x=float(x), y=float(y), font_size=float(size), fill=colour, text_anchor=anchor, **more)
+        self.add(
+            "text",
+            words,
+            x=float(x),
+            y=float(y),
+            font_size=float(size),
+            fill=colour,
+            text_anchor=anchor,
+            **more,
+        )
 
-    def path(self, points: Sequence[tuple[float, float]], colour: str, *, closed: bool = False, **more: object) -> None:
+    def path(
+        self, points: Sequence[tuple[float, float]], colour: str, *, closed: bool = False, **more: object
+    ) -> None:
         """Add a line through points (or, closed, an area)."""
         if not points:
             return

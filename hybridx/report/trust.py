@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
-import hybridx
+from hybridx.evaluate.registry import metric_named
 from hybridx.report.background import Background
 from hybridx.report.rendering import number
-from hybridx.report.words import metric_title, model_title
+from hybridx.report.words import model_title
 
 __all__ = ["provenance", "trust"]
 
 # In a page's table: the few that a board discusses; the cohort report shows them all.
-_FIRST_METRICS = ("harrell_c", "uno_c", "auc_t", "ibs", "calibration_oe", "roc_auc", "brier")
+_FIRST_METRICS = ("harrell_c", "auc_t", "observed_expected", "roc_auc", "brier")
+_TABLE_WIDTH = 4  # metrics side by side; more than that does not fit a page
 
 
 def _interval(row: dict[str, Any]) -> str:
     if row["value"] is None or not math.isfinite(row["value"]):
         return "–"
     text = f"{row['value']:.2f}"
-    if row["low"] is not None and row["high"] is not None and math.isfinite(row["low"]) and math.isfinite(row["high"]):
+    if (
+        row["low"] is not None
+        and row["high"] is not None
+        and math.isfinite(row["low"])
+        and math.isfinite(row["high"])
+    ):
         text += f" ({row['low']:.2f} to {row['high']:.2f})"
     return text
 
@@ -32,12 +38,11 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
     """Return the performance table of the primary model and its baselines, notes and counts."""
     result = background.result
     table = result.table()
-    available = list(dict.fromkeys(table["metric"]))
-    wanted = [m for m in available if every_metric or _rank(m) < len(_FIRST_METRICS)]
-    metrics = sorted(wanted or available, key=_rank)[: None if every_metric else 4]
+    metrics = [m for m in result.metrics if every_metric or m in _FIRST_METRICS]
     cells = {(r["model"], r["metric"]): r for r in table.iter_rows(named=True)}
     baseline = {r["model"]: bool(r["baseline"]) for r in table.iter_rows(named=True)}
     models = sorted(baseline, key=lambda m: (m != result.primary, baseline[m]))
+    patients = {m: _count(table.filter(pl.col("model") == m), "n") for m in models}
     rows, seen_baseline = [], False
     for model in models:
         first = baseline[model] and not seen_baseline
@@ -46,6 +51,7 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
             {
                 "model": model_title(model),
                 "primary": model == result.primary,
+                "n": number(patients[model]),
                 "first_baseline": first,
                 "cells": [_interval(cells[model, m]) if (model, m) in cells else "–" for m in metrics],
             }
@@ -55,8 +61,13 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
     level = own["level"].drop_nulls()
     kind = "events" if background.is_survival else "responders"
     return {
-        "metrics": [metric_title(m) for m in metrics],
-        "rows": rows,
+        "tables": [
+            {
+                "metrics": [_metric_title(background, m) for m in metrics[i : i + _TABLE_WIDTH]],
+                "rows": [{**row, "cells": row["cells"][i : i + _TABLE_WIDTH]} for row in rows],
+            }
+            for i in range(0, len(metrics), _TABLE_WIDTH)
+        ],
         "n": n,
         "n_events": events,
         "kind": kind,
@@ -69,9 +80,11 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
     }
 
 
-def _rank(metric: str) -> int:
-    names = [i for i, name in enumerate(_FIRST_METRICS) if metric.startswith(name)]
-    return names[0] if names else len(_FIRST_METRICS)
+def _metric_title(background: Background, name: str) -> str:
+    """Write a metric with the time it belongs to: ``AUC at 24 months``."""
+    metric = metric_named(name, background.result.kind)
+    title = metric.title.replace("(t)", "")
+    return f"{title} at {number(background.main_horizon)} months" if metric.when == "horizon" else title
 
 
 def _count(own: pl.DataFrame, column: str) -> int | None:
@@ -85,19 +98,22 @@ def _design_words(design: Any) -> str:
 
 
 def provenance(background: Background) -> list[tuple[str, str]]:
-    """Return name and value of all that a reader needs to find this result again."""
+    """Return name and value of all that a reader needs to find this result again; no time of day."""
     result = background.result
+    versions = dict(result.provenance.get("versions", {}))
     pairs = [
-        ("hybridx", hybridx.__version__),
-        ("endpoint", f"{result.endpoint} from {background.outcome.origin}"),
+        ("endpoint", f"{result.endpoint} from {result.origin}"),
         ("model", str(result.primary)),
         ("design", str(result.design)),
+        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
-    for name in ("scikit-learn", "scikit-survival", "polars"):
-        pairs.append((name, importlib.metadata.version(name)))
-    pairs += [
-        (str(key).replace("_", " "), str(value))
-        for key, value in sorted(background.cohort.provenance.items(), key=lambda kv: str(kv[0]))
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-    ]
-    return pairs
+    return pairs + list(_flat("", background.cohort.provenance))
+
+
+def _flat(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in sorted(content.items(), key=lambda item: str(item[0])):
+        name = f"{prefix}{str(key).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            yield from _flat(f"{name} / ", value)
+        elif value is not None and not isinstance(value, bool):
+            yield name, str(value)

@@ -29,7 +29,7 @@ SUV_CEILING = 10.0  # PET is shown from SUV 0 to this, or lower when the lesion 
 _PLANES = ("axial", "coronal", "sagittal")
 _SIDES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
 _CONTOUR = "#00c2a8"  # seen on grey, on white and on hot alike
-_ENLARGE = 2  # stored pixels are about 2 mm; twice as many, interpolated, look like a viewer's
+_REACH_MM = 120.0  # coronal and sagittal slices are cut to this far above and below the lesion; the MIP shows the rest
 
 Pixels = npt.NDArray[np.float64]
 
@@ -43,12 +43,10 @@ class _Slice:
     spacing: tuple[float, float]  # mm per pixel: down, across
 
 
-def _png(pixels: npt.NDArray[np.uint8], size: tuple[int, int]) -> str:
-    picture = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
-    if picture.mode == "RGB":
-        picture = picture.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+def _png(pixels: npt.NDArray[np.uint8]) -> str:
+    """The pixels as they are, without loss; the browser interpolates between them as a viewer does."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -72,23 +70,37 @@ def _fused(ct: Pixels, pet: Pixels, ceiling: float) -> npt.NDArray[np.uint8]:
 
 
 def _picture(
-    pixels: npt.NDArray[np.uint8], spacing: tuple[float, float], mask: Pixels | None, *, plane: str, title: str
+    pixels: npt.NDArray[np.uint8],
+    spacing: tuple[float, float],
+    mask: Pixels | None,
+    *,
+    plane: str,
+    title: str,
+    dark: bool = True,
 ) -> Markup:
     rows, columns = pixels.shape[:2]
     height, width = rows * spacing[0], columns * spacing[1]  # the drawing is in millimetres
     letter = max(min(width, height) * 0.062, 5.0)
     drawing = Drawing(width, height, title)
-    source = _png(pixels, (_ENLARGE * columns, _ENLARGE * rows))
-    drawing.add("image", href=source, width=float(width), height=float(height), preserveAspectRatio="none")
+    drawing.add(
+        "image", href=_png(pixels), width=float(width), height=float(height), preserveAspectRatio="none"
+    )
     if mask is not None and (mask > 0.5).any():
         _contour(drawing, np.asarray(mask > 0.5, dtype=np.float64), spacing)
-    light = {"colour": "#fff", "size": letter, "paint_order": "stroke", "stroke": "#000", "stroke_width": letter * 0.16}
+    ink, halo = ("#fff", "#000") if dark else ("#000", "#fff")
+    light = {
+        "colour": ink,
+        "size": letter,
+        "paint_order": "stroke",
+        "stroke": halo,
+        "stroke_width": letter * 0.16,
+    }
     left, right = _SIDES[plane]
     drawing.text(letter * 0.5, height / 2, left, **light)
     drawing.text(width - letter * 0.5, height / 2, right, anchor="end", **light)
     bar = 50.0 if width > 130 else 20.0
     y = height - letter * 0.75
-    for colour, thick in (("#000", 0.3), ("#fff", 0.17)):
+    for colour, thick in ((halo, 0.3), (ink, 0.17)):
         drawing.line(letter * 0.5, y, letter * 0.5 + bar, y, colour, stroke_width=letter * thick)
     drawing.text(letter * 0.5, y - letter * 0.4, f"{bar:.0f} mm", **{**light, "size": letter * 0.8})
     return drawing.markup()
@@ -98,10 +110,17 @@ def _contour(drawing: Drawing, mask: Pixels, spacing: tuple[float, float]) -> No
     padded = np.pad(mask, 1)  # a lesion cut by the edge of the view still gets a closed line
     lines = contour_generator(z=padded).lines(0.5)
     steps = " ".join(
-        "M" + " ".join(f"{(x - 0.5) * spacing[1]:.1f},{(y - 0.5) * spacing[0]:.1f}" for x, y in line) + "Z" for line in lines
+        "M" + " ".join(f"{(x - 0.5) * spacing[1]:.1f},{(y - 0.5) * spacing[0]:.1f}" for x, y in line) + "Z"
+        for line in lines
     )
     drawing.add(
-        "path", d=steps, fill="none", stroke=_CONTOUR, stroke_width="1.6", vector_effect="non-scaling-stroke", class_="contour"
+        "path",
+        d=steps,
+        fill="none",
+        stroke=_CONTOUR,
+        stroke_width="1.6",
+        vector_effect="non-scaling-stroke",
+        class_="contour",
     )
 
 
@@ -119,12 +138,34 @@ def _slices(views: Mapping[str, Any]) -> list[_Slice]:
         _Slice(p, *(_array(views, f"{name}_{p}") for name in ("pet", "ct", "mask")), spacing=down_across[p])
         for p in _PLANES
     ]
-    return [s for s in found if s.pet is not None or s.ct is not None]
+    return [_near_lesion(s) for s in found if s.pet is not None or s.ct is not None]
+
+
+def _near_lesion(piece: _Slice) -> _Slice:
+    """Cut a tall slice to the surroundings of the lesion (without one, of the middle)."""
+    shape = next(a.shape for a in (piece.pet, piece.ct) if a is not None)
+    reach = int(_REACH_MM / piece.spacing[0])
+    if piece.plane == "axial" or shape[0] <= 2 * reach:
+        return piece
+    inside = np.flatnonzero((piece.mask > 0.5).any(axis=1)) if piece.mask is not None else np.empty(0)
+    middle = int((inside[0] + inside[-1]) / 2) if inside.size else shape[0] // 2
+    first = min(max(middle - reach, 0), shape[0] - 2 * reach)
+    rows = slice(first, first + 2 * reach)
+    cut = (None if a is None else a[rows] for a in (piece.pet, piece.ct, piece.mask))
+    return _Slice(piece.plane, *cut, spacing=piece.spacing)
+
+
+def _width_mm(piece: _Slice) -> float:
+    return next(a.shape[1] for a in (piece.pet, piece.ct) if a is not None) * piece.spacing[1]
 
 
 def _ceiling(slices: list[_Slice], mip: Pixels | None) -> float:
     """Upper end of the PET scale: 10, but lower when the lesion is faint, so that it can be seen at all."""
-    inside = [float(s.pet[s.mask > 0.5].max()) for s in slices if s.pet is not None and s.mask is not None and (s.mask > 0.5).any()]
+    inside = [
+        float(s.pet[s.mask > 0.5].max())
+        for s in slices
+        if s.pet is not None and s.mask is not None and (s.mask > 0.5).any()
+    ]
     hottest = max(inside) if inside else float(np.nanmax(mip)) if mip is not None else SUV_CEILING
     return float(min(SUV_CEILING, max(4.0, math.ceil(hottest))))
 
@@ -133,13 +174,16 @@ def _panels(piece: _Slice, ceiling: float) -> list[Markup]:
     panels = []
     place = f"{piece.plane} slice through the lesion"
 
-    def add(pixels: npt.NDArray[np.uint8], what: str) -> None:
-        panels.append(_picture(pixels, piece.spacing, piece.mask, plane=piece.plane, title=f"{what}, {place}, lesion outlined"))
+    outlined = ", lesion outlined" if piece.mask is not None and (piece.mask > 0.5).any() else ""
+
+    def add(pixels: npt.NDArray[np.uint8], what: str, *, dark: bool = True) -> None:
+        title = f"{what}, {place}{outlined}"
+        panels.append(_picture(pixels, piece.spacing, piece.mask, plane=piece.plane, title=title, dark=dark))
 
     if piece.ct is not None:
         add(_grey(piece.ct, CT_WINDOW), "CT")
     if piece.pet is not None:
-        add(_grey(piece.pet, (0.0, ceiling), inverted=True), "PET")
+        add(_grey(piece.pet, (0.0, ceiling), inverted=True), "PET", dark=False)
     if piece.ct is not None and piece.pet is not None:
         add(_fused(piece.ct, piece.pet, ceiling), "PET/CT fused")
     return panels
@@ -155,7 +199,7 @@ def _colour_bar(name: str, window: tuple[float, float], unit: str) -> Markup:
         pixels = np.asarray(ramp, dtype=np.uint8)[None, :]
     drawing = Drawing(190, 30, f"{unit} scale", f"from {window[0]:g} to {window[1]:g}")
     drawing.add(
-        "image", href=_png(pixels, (128, 8)), x="1", y="1", width="188", height="11", preserveAspectRatio="none"
+        "image", href=_png(pixels), x="1", y="1", width="188", height="11", preserveAspectRatio="none"
     )
     drawing.rect(1, 1, 188, 11, "none", stroke="#8a94a3", stroke_width="0.8")
     drawing.text(1, 26, f"{window[0]:g}", size=11.5)
@@ -180,7 +224,10 @@ def key_images(views: Mapping[str, Any]) -> dict[str, Any] | None:
     if not slices and mip is None:
         return None
     ceiling = _ceiling(slices, mip)
-    has_pet, has_ct = any(s.pet is not None for s in slices) or mip is not None, any(s.ct is not None for s in slices)
+    has_pet, has_ct = (
+        any(s.pet is not None for s in slices) or mip is not None,
+        any(s.ct is not None for s in slices),
+    )
     scales = []
     if has_ct:
         scales.append(_colour_bar("grey", CT_WINDOW, "CT, HU"))
@@ -193,11 +240,21 @@ def key_images(views: Mapping[str, Any]) -> dict[str, Any] | None:
     if mip is not None:
         picture = _picture(
             _grey(mip, (0.0, ceiling), inverted=True), (z, x), _array(views, "mask_mip"), plane="coronal",
-            title="PET maximum-intensity projection from the front",
+            title="PET maximum-intensity projection from the front", dark=False,
         )  # fmt: skip
+    widths = [_width_mm(s) for s in slices]
+    widest = max(widths, default=1.0)
     return {
         "mip": picture,
-        "planes": [(s.plane, _panels(s, ceiling)) for s in slices],
+        # every picture at the same millimetres per pixel of the page
+        "planes": [
+            (s.plane, _panels(s, ceiling), 100 * w / widest) for s, w in zip(slices, widths, strict=True)
+        ],
+        "columns": [
+            n
+            for n, there in (("CT", has_ct), ("PET", has_pet), ("PET/CT fused", has_pet and has_ct))
+            if there
+        ],
         "outlined": any(s.mask is not None and (s.mask > 0.5).any() for s in slices),
         "scales": scales,
         "window": f"CT window {CT_WINDOW[0]:g} to {CT_WINDOW[1]:g} HU; PET SUVbw 0 to {ceiling:g}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ NOT_RECORDED = "not recorded"
 
 def _age(value: Any) -> str:
     # Above 89 a single year of age identifies a person (HIPAA safe harbour), so the page says "90 or older".
-    return "90 or older" if float(value) >= 90 else f"{float(value):.0f} years"
+    return "90 or older" if float(value) >= 90 else f"{math.floor(float(value))} years"
 
 
 def header_facts(background: Background, patient: str) -> list[tuple[str, str]]:

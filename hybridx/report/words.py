@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from hybridx.terms.analytes import find_analyte
 from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint, endpoint_title
+from hybridx.terms.modalities import MODALITIES, modality_title
 
 __all__ = [
     "INTENDED_USE",
     "INTENDED_USE_SHORT",
     "analyte_title",
     "endpoint_words",
-    "metric_title",
     "model_title",
     "scale_words",
     "survivors",
 ]
 
-INTENDED_USE_SHORT = "Research software, not a medical device. Not for decisions about a patient's care on its own."
+INTENDED_USE_SHORT = (
+    "Research software, not a medical device. Not for decisions about a patient's care on its own."
+)
 INTENDED_USE = (
     "hybridx is research software and not a medical device. It has no approval for diagnosis or treatment. The figures "
     "describe patients of the cohort named here; they do not compare treatments, and the contributions are associations "
     "in the model, not causes. Decisions belong to the treating physicians and the board, who see what no table holds."
 )
 
-_METRICS = {
-    "harrell_c": "Harrell C",
-    "uno_c": "Uno C",
-    "ibs": "Integrated Brier",
-    "roc_auc": "ROC AUC",
-    "brier": "Brier",
-    "ici": "Calibration error (ICI)",
-    "observed_expected": "Observed : expected",
-    "calibration_slope": "Calibration slope",
+_MODELS = {
+    "late": "Late fusion",
+    "early": "Early fusion",
+    "mtv": "PET tumour volume alone",
+    "kaplan_meier": "Kaplan-Meier, no predictor",
+    "prevalence": "Prevalence, no predictor",
 }
 _SCALES = {
     "log-hazard": "log-hazard (+0.7 doubles the hazard)",
@@ -64,7 +63,9 @@ def endpoint_words(endpoint: str) -> str:
     ('Disease-free survival (DFS)', 'lung metastasis')
     """
     title = endpoint_title(endpoint)
-    return f"{title} ({endpoint})" if canonical_endpoint(endpoint) in ENDPOINTS and title != endpoint else title
+    return (
+        f"{title} ({endpoint})" if canonical_endpoint(endpoint) in ENDPOINTS and title != endpoint else title
+    )
 
 
 def analyte_title(analyte: str) -> str:
@@ -73,14 +74,12 @@ def analyte_title(analyte: str) -> str:
     return known.title if known else analyte.replace("_", " ")
 
 
-def metric_title(metric: str) -> str:
-    """Write a metric under the name people expect."""
-    return _METRICS.get(metric, metric.replace("_", " "))
-
-
 def model_title(model: str) -> str:
-    """Write the name that the analyst gave a model: underscores are blanks."""
-    return str(model).replace("_", " ")
+    """Write the name of a model: the library's own in words, an analyst's with blanks for underscores."""
+    name = str(model)
+    if name.partition("@")[0] in MODALITIES:
+        return f"{modality_title(name)} alone"
+    return _MODELS.get(name, name.replace("_", " "))
 
 
 def scale_words(scale: str) -> str:
