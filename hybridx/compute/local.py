@@ -18,6 +18,13 @@ from hybridx.errors import SettingsError
 __all__ = ["run_here", "run_pool", "worker_count"]
 
 Job = tuple[int, str, Any]
+UNREADABLE = "un-serialize"  # loky's words for a worker that cannot import what the task needs
+KILLED = TaskError(
+    type="WorkerKilled",
+    message="The worker process died, twice, while it ran this task alone: most likely out of memory, or a crash "
+    "in native code.",
+    notes=("Try again on a machine with more memory, or with smaller images.",),
+)
 Work = Callable[[str, Any], TaskResult]
 
 
@@ -50,7 +57,7 @@ def run_pool(work: Work, jobs: list[Job], workers: int) -> Iterator[tuple[int, T
         for job in suspects:
             alone = deque([job])
             if (yield from _until_broken(work, alone, 1)):
-                yield job[0], TaskResult(job[1], error=_killed())
+                yield job[0], TaskResult(job[1], error=KILLED)
 
 
 def _until_broken(
@@ -62,8 +69,9 @@ def _until_broken(
     try:
         while waiting or flying:
             while waiting and len(flying) < workers:
-                job = waiting.popleft()
+                job = waiting[0]  # taken off only once the pool has it: a broken pool refuses
                 flying[pool.submit(work, job[1], job[2])] = job
+                waiting.popleft()
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
                 result = _outcome(future, flying[future][1])
@@ -81,15 +89,7 @@ def _outcome(future: Future[TaskResult], key: str) -> TaskResult | None:
     error = future.exception()
     if error is None:
         return future.result()
-    if isinstance(error, BrokenProcessPool):
+    if isinstance(error, BrokenProcessPool) and UNREADABLE not in str(error):
         return None
-    return TaskResult(key, error=TaskError.of(error))  # such as a value that cannot be sent back
-
-
-def _killed() -> TaskError:
-    return TaskError(
-        type="WorkerKilled",
-        message="The worker process died, twice, while it ran this task alone: most likely out of memory, "
-        "or a crash in native code.",
-        notes=("Try again with workers=1 on a machine with more memory, or with smaller images.",),
-    )
+    # the task could not be sent, read in the worker, or its value could not be sent back
+    return TaskResult(key, error=TaskError.of(error.__cause__ or error))

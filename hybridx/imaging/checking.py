@@ -14,9 +14,8 @@ from hybridx.cohort.problem import Problem
 from hybridx.compute import content_hash, map_tasks
 from hybridx.imaging.faults import Fault, ImageError, fault
 from hybridx.imaging.grid import Grid
-from hybridx.imaging.image import Image
 from hybridx.imaging.masks import fit_mask
-from hybridx.imaging.reading import image_faults, read_grid, read_image
+from hybridx.imaging.reading import read_checked, read_grid
 from hybridx.imaging.study import StudyRow, grids_of, rows_of
 
 __all__ = ["Found", "check_studies", "group_rows", "shared_content", "table_faults"]
@@ -155,10 +154,9 @@ def _check_image(row: StudyRow, *, voxels: bool) -> list[Fault]:
         if not voxels:
             read_grid(row.image)
             return []
-        image: Image = read_image(row.image, row.modality, row.unit)
+        return read_checked(row.image, row.modality, row.unit)[1]
     except ImageError as error:
         return list(error.faults)
-    return image_faults(image)
 
 
 def _check_mask(row: StudyRow, grids: dict[str, Grid]) -> list[Fault]:

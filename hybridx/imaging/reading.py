@@ -17,7 +17,7 @@ from hybridx.imaging.faults import Fault, ImageError, fault, raise_errors
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.image import Image
 
-__all__ = ["image_faults", "read_grid", "read_image", "read_volume", "write_image"]
+__all__ = ["read_checked", "read_grid", "read_image", "read_volume", "write_image"]
 
 EDGE_MM = (0.05, 25.0)  # micro-PET to thick-slice radiographs; outside, the header is in other units
 ANISOTROPY = 10.0
@@ -51,9 +51,15 @@ def read_image(path: str | os.PathLike[str], modality: str | None = None, unit: 
     ImageError
         With the code of what is wrong (missing, unreadable, not 3-D, NaN, geometry, implausible values).
     """
+    return read_checked(path, modality, unit)[0]
+
+
+def read_checked(
+    path: str | os.PathLike[str], modality: str | None = None, unit: str = ""
+) -> tuple[Image, list[Fault]]:
+    """Do what `read_image` does and hand back what is worth a warning."""
     image = Image.from_sitk(read_volume(path), modality or "", unit)
-    raise_errors([*_non_finite(path, image.array), *image_faults(image)])
-    return image
+    return image, raise_errors([*_non_finite(path, image.array), *_image_faults(image)])
 
 
 def read_grid(path: str | os.PathLike[str], column: str = "image") -> Grid:
@@ -80,7 +86,7 @@ def write_image(image: Image, path: str | os.PathLike[str]) -> None:
         sitk.WriteImage(image.to_sitk(), str(temporary), useCompression=True)
 
 
-def image_faults(image: Image) -> list[Fault]:
+def _image_faults(image: Image) -> list[Fault]:
     """List what is implausible in the values, given the modality."""
     low, high = float(image.array.min()), float(image.array.max())
     seen = f"values from {low:.4g} to {high:.4g}"

@@ -14,7 +14,7 @@ from hybridx.imaging.faults import Fault, ImageError, fault
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.image import Image
 from hybridx.imaging.masks import fit_mask
-from hybridx.imaging.reading import image_faults, read_grid, read_image
+from hybridx.imaging.reading import read_checked, read_grid
 
 __all__ = ["Study", "StudyRow", "grids_of", "read_pair", "read_study", "rows_of"]
 
@@ -135,12 +135,12 @@ def read_pair(row: StudyRow, grids: Mapping[str, Grid]) -> tuple[Image, Image, l
     """
     if row.image is None:
         raise ImageError([fault("I001", "no image named")])
-    image = read_image(row.image, row.modality, row.unit)
+    image, seen = read_checked(row.image, row.modality, row.unit)
     if row.mask is None:
         raise ImageError([fault("I023", "no mask named", "mask")])
     others = [grid for modality, grid in grids.items() if modality != row.modality]
     mask, faults = fit_mask(row.mask, image.grid, row.label, others)
-    return image, mask, [*image_faults(image), *faults]
+    return image, mask, [*seen, *faults]
 
 
 def read_study(
