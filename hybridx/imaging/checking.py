@@ -17,6 +17,7 @@ from hybridx.imaging.grid import Grid
 from hybridx.imaging.masks import fit_mask
 from hybridx.imaging.reading import read_checked, read_grid
 from hybridx.imaging.study import StudyRow, grids_of, rows_of
+from hybridx.terms import listing
 
 __all__ = ["Found", "check_studies", "group_rows", "shared_content", "table_faults"]
 
@@ -67,12 +68,16 @@ def check_studies(
             found += result.value
         else:  # such as a worker that ran out of memory on one huge file
             found += [(row, fault("I002", str(result.error))) for row in group]
+    table = next(
+        (f"studies.{end}" for end in ("csv", "parquet") if (Path(folder) / f"studies.{end}").is_file()),
+        "studies",
+    )
     found.sort(key=lambda pair: (pair[0].row, pair[1].column, pair[1].code))
     return [
         Problem(
             code=one.code,
             severity=one.severity,
-            file="studies",
+            file=table,
             row=row.row,
             column=one.column,
             value=one.value,
@@ -114,9 +119,14 @@ def shared_content(rows: Sequence[StudyRow], hashes: dict[Path, str], column: st
     for group in owners.values():
         patients = list(dict.fromkeys(row.patient_id for row in group))
         for row in group if len(patients) > 1 else []:
-            lines = sorted(other.row for other in group if other.patient_id != row.patient_id)
-            shown = ", ".join(str(line) for line in lines[:5]) + (" ..." if len(lines) > 5 else "")
-            found.append((row, fault(code, f"the same content as in row {shown}", column)))
+            others = [
+                f"row {other.row} ({other.patient_id!r})"
+                for other in group
+                if other.patient_id != row.patient_id
+            ]
+            found.append(
+                (row, fault(code, f"{getattr(row, column).name!r} is the file of {listing(others)}", column))
+            )
     return found
 
 
