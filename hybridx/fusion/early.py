@@ -80,19 +80,19 @@ class EarlyFusion(FusionModel):
             msg = f"`model` for {self.endpoint!r} takes its estimators of hybridx.models, got {self.model!r}."
             raise InputError(msg)
         rows = np.flatnonzero(some)
-        self.model_.fit(self._wide(frame)[rows], outcome[rows])
+        self.model_.fit(self.wide(frame)[rows], outcome[rows])
         self.tuned_ = {"model": frozen(self.model_)}
         return self
 
-    def _wide(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the model's columns; those of a modality that the table lacks are empty."""
+    def wide(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns that the inner model eats; those of a modality that the table lacks are empty."""
         names = [c for m in self.modalities_ for c in self.columns_[m]]
         carried = [c for c in ("patient_id",) if c in frame.columns]
         empty = [pl.lit(None, dtype=pl.Float64).alias(c) for c in names if c not in frame.columns]
         return frame.with_columns(empty).select(carried + names)
 
     def _linear_predictor(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:  # noqa: ARG002
-        return self.model_.linear_predictor(self._wide(frame))
+        return self.model_.linear_predictor(self.wide(frame))
 
     def _survival(self, frame: pl.DataFrame, measured: BoolArray, days: FloatArray) -> FloatArray:  # noqa: ARG002
-        return cast("SurvivalModel", self.model_).predict_survival(self._wide(frame), days)
+        return cast("SurvivalModel", self.model_).predict_survival(self.wide(frame), days)

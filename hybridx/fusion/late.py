@@ -10,7 +10,7 @@ import polars as pl
 from sklearn.base import clone
 
 from hybridx.cohort import Outcome
-from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame
+from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame, to_matrix
 from hybridx.errors import ConvergenceError, NotEnoughDataError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
 from hybridx.fusion.display import fitted_html, fitted_text
@@ -165,31 +165,31 @@ class LateFusion(FusionModel):
         self, modality: str, frame: pl.DataFrame, y: Outcome, held_out: dict[str, FloatArray]
     ) -> None:
         """Fit one modality's model on those who have it, with its held-out risks; say so when it cannot be done."""
-        rows = np.flatnonzero(measured_mask(frame, modality))
-        columns = feature_columns(frame, [modality])
-        table = frame.select([c for c in ("patient_id",) if c in frame.columns] + columns)[rows]
+        rows, template = np.flatnonzero(measured_mask(frame, modality)), self._template(modality)
+        columns = feature_columns(frame, [modality]) if template.columns is None else list(template.columns)
+        data = TrainingData(to_matrix(frame, columns), columns, y, patient_keys(frame, columns)).rows(rows)
         try:
-            check_enough(y[rows], f"The modality {modality!r}", _MIN_EVENTS)
-            model = self._template(modality).fit(table, y[rows])
-            risk = self._held_out(frozen(model), table, y[rows], columns)
+            check_enough(data.y, f"The modality {modality!r}", _MIN_EVENTS)
+            model = template.fit_data(data)
+            risk = self._held_out(frozen(model), data)
         except (NotEnoughDataError, ConvergenceError) as error:
             self.notes_.append(f"{modality} was left out: {error}")
             return
         self.columns_[modality], self.models_[modality] = columns, model
-        self.center_[modality] = float(model.linear_predictor(table).mean())
+        self.center_[modality] = float(model.predictor_of(data.matrix).mean())
         held_out[modality] = np.full(len(y), np.nan)
         held_out[modality][rows] = risk
 
-    def _held_out(self, model: TableModel, table: pl.DataFrame, y: Outcome, columns: list[str]) -> FloatArray:
+    def _held_out(self, model: TableModel, data: TrainingData) -> FloatArray:
         """Return each patient's risk from a model that did not see them, relative to that model's training mean."""
-        data = TrainingData(np.empty((len(y), 0)), columns, y, patient_keys(table, columns))
         # other folds than those on which the model was tuned
         folds = data.folds(self.n_folds, self.random_state + 1_000_003)
-        risk = np.zeros(len(y))
+        risk = np.zeros(len(data.y))
         for fold in np.unique(folds):
             train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            fitted = clone(model).fit(table[train], y[train])
-            risk[test] = fitted.linear_predictor(table[test]) - fitted.linear_predictor(table[train]).mean()
+            fitted = clone(model).fit_data(data.rows(train))
+            mean = fitted.predictor_of(data.matrix[train]).mean()
+            risk[test] = fitted.predictor_of(data.matrix[test]) - mean
         return risk
 
     def _fuse(self, risk: FloatArray, measured: BoolArray, y: Outcome) -> None:

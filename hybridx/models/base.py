@@ -17,7 +17,7 @@ from hybridx.cohort import as_outcome
 from hybridx.cohort.columns import to_frame, to_matrix
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.concordance import harrell_c
-from hybridx.models.data import Endpoint, TrainingData, training_data
+from hybridx.models.data import Endpoint, TrainingData, check_enough, training_data
 
 __all__ = ["ResponseModel", "SurvivalModel", "TableModel", "frozen"]
 
@@ -64,15 +64,21 @@ class TableModel(BaseEstimator, ABC):
         """Learn from rows in canonical order."""
 
     @abstractmethod
-    def _predictor(self, matrix: FloatArray) -> FloatArray:
-        """Return the linear predictor of rows with the columns of `fit`."""
+    def predictor_of(self, matrix: FloatArray) -> FloatArray:
+        """Return the linear predictor of a matrix (n, p) with the columns of `fit`, shape (n,)."""
 
     def _matrix(self, X: Any) -> FloatArray:
         check_is_fitted(self, "columns_")
         return to_matrix(to_frame(X), self.columns_)
 
     def _learn(self, X: Any, y: Any) -> Self:
-        data = training_data(X, y, self.columns, self.takes, type(self).__name__)
+        return self.fit_data(training_data(X, y, self.columns, self.takes, type(self).__name__))
+
+    def fit_data(self, data: TrainingData) -> Self:
+        """Learn from rows that are already a matrix; `fit` ends here, and fusion begins here, fold by fold."""
+        check_enough(data.y, type(self).__name__)
+        if self.takes == "response":
+            self.classes_ = np.array([0.0, 1.0])
         self._fit(data)
         self.columns_ = data.columns
         self.n_patients_, self.n_events_ = len(data.y), data.y.n_events
@@ -80,7 +86,7 @@ class TableModel(BaseEstimator, ABC):
 
     def linear_predictor(self, X: Any) -> FloatArray:
         """Return the scale on which models are fused and explained: log-hazard or log-odds, shape (n,)."""
-        return self._predictor(self._matrix(X))
+        return self.predictor_of(self._matrix(X))
 
 
 class SurvivalModel(TableModel):
@@ -143,7 +149,6 @@ class ResponseModel(ClassifierMixin, TableModel):
         ConvergenceError
             The fit found no solution.
         """
-        self.classes_ = np.array([0.0, 1.0])
         return self._learn(X, y)
 
     def decision_function(self, X: Any) -> FloatArray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,10 @@ class TrainingData:
     columns: list[str]
     y: Outcome
     keys: npt.NDArray[np.str_]
+
+    def rows(self, index: npt.NDArray[np.intp]) -> Self:
+        """Return some of the rows; keep them in rising order, as a model's fit leans on it."""
+        return replace(self, matrix=self.matrix[index], y=self.y[index], keys=self.keys[index])
 
     def folds(self, n_folds: int, random_state: int) -> npt.NDArray[np.intp]:
         """Return the inner fold of each row, at most as many folds as there are events."""
@@ -139,7 +143,6 @@ def training_data(
         The model's name, for messages.
     """
     frame, outcome = known_rows(X, y, endpoint)
-    check_enough(outcome, who)
     names = feature_columns(frame) if columns is None else list(columns)
     if not names:
         msg = f"{who} found no feature column: features are numeric columns named '<modality>.<name>'."

@@ -34,7 +34,7 @@ class _Ridge(TableModel):
         *,
         prior_sd: float | None = None,
         max_missing: float = 0.5,
-        correlation: float | None = None,
+        correlation: float | None = 0.9,
         n_folds: int = 5,
         random_state: int = 0,
     ) -> None:
@@ -83,7 +83,8 @@ class _Ridge(TableModel):
         loss = make_loss(data.y)
         return pl.DataFrame({"prior_sd": PRIOR_SDS, "loss": [loss.value(eta) for eta in held_out.T]})
 
-    def _predictor(self, matrix: FloatArray) -> FloatArray:
+    def predictor_of(self, matrix: FloatArray) -> FloatArray:
+        """Return the linear predictor of a matrix (n, p) with the columns of `fit`, shape (n,)."""
         return self.preparation_.transform_matrix(matrix) @ self.coef_ + self.intercept_
 
 
@@ -127,7 +128,7 @@ class CoxRidge(_Ridge, SurvivalModel):
 
     def _fit(self, data: TrainingData) -> None:
         super()._fit(data)
-        self.baseline_ = BreslowBaseline.fit(data.y.time_days, data.y.event, self._predictor(data.matrix))
+        self.baseline_ = BreslowBaseline.fit(data.y.time_days, data.y.event, self.predictor_of(data.matrix))
 
 
 class LogisticModel(_Ridge, ResponseModel):

@@ -67,7 +67,7 @@ class CoxElasticNet(SurvivalModel):
         l1_ratio: float | None = None,
         penalty: float | None = None,
         max_missing: float = 0.5,
-        correlation: float | None = None,
+        correlation: float | None = 0.9,
         n_folds: int = 5,
         random_state: int = 0,
     ) -> None:
@@ -118,7 +118,8 @@ class CoxElasticNet(SurvivalModel):
             rows += [(ratio, a, loss.value(eta)) for a, eta in zip(penalties, held_out.T, strict=True)]
         return pl.DataFrame(rows, schema=["l1_ratio", "penalty", "loss"], orient="row")
 
-    def _predictor(self, matrix: FloatArray) -> FloatArray:
+    def predictor_of(self, matrix: FloatArray) -> FloatArray:
+        """Return the linear predictor of a matrix (n, p) with the columns of `fit`, shape (n,)."""
         return np.asarray(self.preparation_.transform_matrix(matrix) @ self.coef_)
 
 

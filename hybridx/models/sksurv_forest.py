@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from sksurv.ensemble import RandomSurvivalForest
+from sksurv.tree import SurvivalTree
 
 from hybridx.cohort import Outcome
 from hybridx.errors import SettingsError
@@ -46,12 +47,15 @@ class SurvivalForest(SurvivalModel):
     ----------
     forest_ : sksurv.ensemble.RandomSurvivalForest
         Fitted on the prepared columns.
+    node_risk_ : list of array of float
+        For each tree, log(mortality + 1/2) of each of its nodes.
 
     Notes
     -----
-    `predict` gives log(mortality + 1/2): mortality is the number of events expected if all training patients were like
-    this one (Ishwaran), the half keeps a risk of no event at all finite. `predict_survival` is the forest's own curve
-    and needs no proportional hazards.
+    `predict` is the mean over trees of log(mortality + 1/2) of the leaf that a patient falls in: mortality is the count
+    of events expected if all training patients were like those of the leaf (Ishwaran); the half keeps a leaf without
+    event finite. A mean over trees, unlike the log of the mean, can be explained exactly. `predict_survival` is the
+    forest's own curve and needs no proportional hazards.
 
     Source
     ------
@@ -65,7 +69,7 @@ class SurvivalForest(SurvivalModel):
         n_trees: int = 100,
         min_leaf: int | None = None,
         max_missing: float = 0.5,
-        correlation: float | None = None,
+        correlation: float | None = 0.9,
         n_folds: int = 3,
         random_state: int = 0,
     ) -> None:
@@ -103,6 +107,7 @@ class SurvivalForest(SurvivalModel):
             else int(self.cv_["min_leaf"][int(self.cv_["harrell_c"].arg_max() or 0)])
         )
         self.forest_ = self._forest(prepared, data.y, leaf, self.n_trees)
+        self.node_risk_ = [_node_risk(tree) for tree in self.forest_.estimators_]
         self.tuned_ = {"min_leaf": leaf}
         self.last_day_ = float(data.y.time_days.max())
 
@@ -123,11 +128,15 @@ class SurvivalForest(SurvivalModel):
         scores = [harrell_c(data.y.time_days, data.y.event, risk) for risk in held_out.T]
         return pl.DataFrame({"min_leaf": _LEAF_SIZES, "harrell_c": scores})
 
-    def _predictor(self, matrix: FloatArray) -> FloatArray:
-        prepared = self.preparation_.transform_matrix(matrix)
-        if not len(prepared):
-            return np.empty(0)
-        return np.log(np.asarray(self.forest_.predict(prepared)) + 0.5)
+    def predictor_of(self, matrix: FloatArray) -> FloatArray:
+        """Return the linear predictor of a matrix (n, p) with the columns of `fit`, shape (n,)."""
+        prepared = self.preparation_.transform_matrix(matrix).astype(
+            np.float32
+        )  # as scikit-learn's trees compare
+        total = np.zeros(len(prepared))
+        for tree, risk in zip(self.forest_.estimators_, self.node_risk_, strict=True):
+            total += risk[tree.tree_.apply(prepared)] if len(prepared) else 0.0
+        return total / len(self.node_risk_)
 
     def predict_survival(self, X: object, times: npt.ArrayLike) -> FloatArray:
         """Return the forest's mean curve at `times` (days), shape (n, n_times).
@@ -143,3 +152,9 @@ class SurvivalForest(SurvivalModel):
         # the forest's grid holds censoring times too; a curve read at t is its value at the last grid point <= t
         at = np.searchsorted(self.forest_.unique_times_, days, side="right")
         return np.clip(np.minimum.accumulate(steps, axis=1)[:, at], 0.0, 1.0)
+
+
+def _node_risk(tree: SurvivalTree) -> FloatArray:
+    """Return log(mortality + 1/2) of each node of a tree: the sum of its cumulative hazard over the event times."""
+    cumulative_hazard = tree.tree_.value[:, :, 0]
+    return np.log(cumulative_hazard[:, tree.is_event_time_].sum(axis=1) + 0.5)

@@ -116,7 +116,8 @@ class _Boosted(TableModel):
         table = pl.DataFrame(settings, schema=["max_depth", "n_rounds"], orient="row")
         return table.with_columns(loss=np.array([loss.value(eta) for eta in held_out.T])), held_out
 
-    def _predictor(self, matrix: FloatArray) -> FloatArray:
+    def predictor_of(self, matrix: FloatArray) -> FloatArray:
+        """Return the linear predictor of a matrix (n, p) with the columns of `fit`, shape (n,)."""
         return _margin(self.booster_, self.preparation_.transform_matrix(matrix))
 
 

@@ -66,7 +66,7 @@ class CorrelationFilter(TableTransformer):
             self.stands_for_[names[best]] = sorted(names[i] for i in np.flatnonzero(members))
             members[best] = True
             left &= ~members
-            copies = close[:, left].sum(axis=1)
+            copies = copies - close[:, members].sum(axis=1)
         self.stands_for_ = dict(sorted(self.stands_for_.items()))
         return {
             copy: f"|r| > {self.threshold:g} with {kept}"

@@ -1,0 +1,296 @@
+"""Contributions of many patients: tables that add up, kept as Parquet, shown as figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from plotly.graph_objects import Figure
+
+from hybridx.cohort.columns import modality_of
+from hybridx.compute import atomic_folder
+from hybridx.errors import ExplanationError, InputError
+from hybridx.explain import figures
+from hybridx.explain.patient import PatientExplanation
+from hybridx.terms.text import check_name, listing, nearest
+
+__all__ = ["TOLERANCE", "Explanation"]
+
+FloatArray = npt.NDArray[np.float64]
+
+# Largest gap between a prediction and the sum of its parts, relative to 1 + |prediction|: float64 leaves 1e-12, float32
+# trees 1e-7 after their rounding is put into the base.
+TOLERANCE = 1e-6
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What each feature and each modality adds to the prediction of each of n patients.
+
+    ``prediction = base + sum of modalities`` and ``modality = sum of its features`` hold for every row, which is
+    checked when the object is made.
+
+    Parameters
+    ----------
+    features : polars.DataFrame
+        `patient_id` and one column per feature: its contribution, on `scale`.
+    modalities : polars.DataFrame
+        `patient_id` and one column per modality: the sum of its features; 0 where it is not measured.
+    base : array of float, shape (n,)
+        Prediction for an average patient with the same modalities measured.
+    prediction : array of float, shape (n,)
+        The model's linear predictor; NaN (and nulls in the tables) where nothing is measured.
+    values : polars.DataFrame
+        `patient_id` and the feature values as the model was given them, in their own units; null where missing.
+    scale : {"log-hazard", "log-mortality", "log-odds"}
+        What the numbers are. Positive: a worse prognosis; for log-odds: response more likely.
+    method : str
+        How contributions were found, with the error where it is not exact.
+    units : mapping of column to str
+        UCUM units, where known.
+    """
+
+    features: pl.DataFrame
+    modalities: pl.DataFrame
+    base: FloatArray
+    prediction: FloatArray
+    values: pl.DataFrame
+    scale: str
+    method: str
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.features.columns != self.values.columns or not self.features.height == len(self.base) == len(
+            self.prediction
+        ):
+            msg = "Contributions, values, base and prediction of an explanation differ in rows or columns."
+            raise ExplanationError(msg)
+        sums = _numbers(self.modalities)
+        of = np.array([modality_of(c) for c in self.feature_names], dtype=np.str_)
+        inner = np.column_stack(
+            [
+                np.zeros((len(self), 0)),
+                *[_numbers(self.features)[:, of == m].sum(axis=1) for m in self.modality_names],
+            ]
+        )
+        self._check("the modalities and the base", self.base + sums.sum(axis=1), self.prediction)
+        for i, modality in enumerate(self.modality_names):
+            self._check(f"the features of {modality!r}", inner[:, i], sums[:, i])
+
+    def _check(self, what: str, total: FloatArray, wanted: FloatArray) -> None:
+        gap = np.abs(total - wanted) / (1.0 + np.abs(wanted))
+        bad = np.flatnonzero((gap > TOLERANCE) | (np.isnan(total) != np.isnan(wanted)))
+        if len(bad):
+            gaps = listing(f"row {i}: {total[i]:.6g} for {wanted[i]:.6g}" for i in bad)
+            msg = f"Contributions do not add up: {what} give {gaps} (tolerance {TOLERANCE:g})."
+            raise ExplanationError(msg)
+
+    def __len__(self) -> int:
+        return self.features.height
+
+    def __repr__(self) -> str:
+        shape = (
+            f"{len(self)} patients, {len(self.feature_names)} features, {len(self.modality_names)} modalities"
+        )
+        return f"Explanation({shape}; {self.scale}; {self.method})"
+
+    @property
+    def patients(self) -> list[str]:
+        """Patient identifiers, in order."""
+        return self.features["patient_id"].to_list()
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Feature columns, in order."""
+        return self.features.columns[1:]
+
+    @property
+    def modality_names(self) -> list[str]:
+        """Modalities, in order."""
+        return self.modalities.columns[1:]
+
+    def patient(self, patient_id: str) -> PatientExplanation:
+        """Return one patient's explanation, with its own table and figures.
+
+        Raises
+        ------
+        InputError
+            No such patient, with the nearest identifier.
+        """
+        patients = self.patients
+        if patient_id not in patients:
+            guess = nearest(str(patient_id), patients)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            msg = f"The explanation has no patient {patient_id!r}.{hint} It has {len(self)} patients."
+            raise InputError(msg)
+        row = patients.index(patient_id)
+        features = pl.DataFrame(
+            {
+                "feature": self.feature_names,
+                "modality": [modality_of(c) for c in self.feature_names],
+                "value": list(self.values.row(row)[1:]),
+                "unit": [self.units.get(c, "") for c in self.feature_names],
+                "contribution": list(self.features.row(row)[1:]),
+            },
+            schema_overrides={"value": pl.Float64, "contribution": pl.Float64},
+        )
+        modalities = pl.DataFrame(
+            {"modality": self.modality_names, "contribution": list(self.modalities.row(row)[1:])},
+            schema_overrides={"contribution": pl.Float64},
+        )
+        return PatientExplanation(
+            patient_id, features, modalities, float(self.base[row]), float(self.prediction[row]), self.scale
+        )
+
+    def importance(self, level: str = "feature") -> pl.DataFrame:
+        """Return how much each feature or modality moves predictions: the mean size of its contribution.
+
+        Parameters
+        ----------
+        level : {"feature", "modality"}
+            What the rows are.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns `feature` (or not), `modality`, `mean_abs` (on `scale`, over the patients with a prediction) and
+            `share` (of the sum over rows), largest first.
+        """
+        check_name(level, ("feature", "modality"), "level")
+        table = self.features if level == "feature" else self.modalities
+        rows = ~np.isnan(self.prediction)
+        names, numbers = table.columns[1:], np.abs(_numbers(table)[rows])
+        size = numbers.mean(axis=0) if rows.any() else np.zeros(len(names))
+        of = names if level == "modality" else [modality_of(c) for c in names]
+        columns: dict[str, Any] = {"feature": names} if level == "feature" else {}
+        columns |= {"modality": of, "mean_abs": size, "share": size / max(float(size.sum()), 1e-300)}
+        return pl.DataFrame(columns).sort("mean_abs", level, descending=[True, False])
+
+    def plot(self, top: int = 20) -> Figure:
+        """Return a figure of the `top` features by mean size of contribution."""
+        return figures.importance(self.importance(), self.scale, top)
+
+    def plot_modalities(self) -> Figure:
+        """Return a figure of the modalities by mean size of contribution."""
+        return figures.importance(self.importance("modality"), self.scale, top=len(self.modality_names))
+
+    def plot_beeswarm(self, top: int = 12) -> Figure:
+        """Return a figure with one dot per patient: contribution against feature, coloured by the feature's value."""
+        names = self.importance()["feature"].head(top).to_list()
+        return figures.beeswarm(self.features, self.values, names, self.scale, self.units)
+
+    def with_units(self, units: Mapping[str, str]) -> Self:
+        """Return the same explanation with UCUM units for its columns."""
+        kept = {c: u for c, u in units.items() if c in self.feature_names}
+        return type(self)(
+            self.features,
+            self.modalities,
+            self.base,
+            self.prediction,
+            self.values,
+            self.scale,
+            self.method,
+            kept,
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[Self]) -> Self:
+        """Return the explanations of several folds as one; a feature that a fold did not use contributes 0 there.
+
+        Raises
+        ------
+        InputError
+            There are no parts, or they are on different scales.
+        """
+        if not parts or len({part.scale for part in parts}) > 1:
+            msg = f"concat takes explanations on one scale, got {listing(part.scale for part in parts) or 'none'}."
+            raise InputError(msg)
+        units: dict[str, str] = {}
+        for part in parts:
+            units |= part.units
+        measured = [~np.isnan(part.prediction) for part in parts]
+        return cls(
+            features=_stack([part.features for part in parts], measured),
+            modalities=_stack([part.modalities for part in parts], measured),
+            base=np.concatenate([part.base for part in parts]),
+            prediction=np.concatenate([part.prediction for part in parts]),
+            values=pl.concat([part.values for part in parts], how="diagonal"),
+            scale=parts[0].scale,
+            method=" | ".join(dict.fromkeys(part.method for part in parts)),
+            units=units,
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the explanation as a folder of Parquet tables and `explanation.json`; whole or not at all."""
+        facts = {"format": _FORMAT, "scale": self.scale, "method": self.method, "units": dict(self.units)}
+        with atomic_folder(Path(folder), replace_if="explanation.json") as target:
+            self.features.write_parquet(target / "features.parquet")
+            self.modalities.write_parquet(target / "modalities.parquet")
+            self.values.write_parquet(target / "values.parquet")
+            totals = pl.DataFrame(
+                {"patient_id": self.patients, "base": self.base, "prediction": self.prediction}
+            )
+            totals.write_parquet(target / "totals.parquet")
+            (target / "explanation.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        return Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote; sums are checked again.
+
+        Raises
+        ------
+        InputError
+            The folder holds no explanation, or one of a later format.
+        """
+        source = Path(folder)
+        try:
+            facts = json.loads((source / "explanation.json").read_text(encoding="utf-8"))
+            tables = {
+                name: pl.read_parquet(source / f"{name}.parquet")
+                for name in ("features", "modalities", "values", "totals")
+            }
+        except (OSError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
+            msg = f"{str(source)!r} holds no readable explanation: {error}"
+            raise InputError(msg) from error
+        if facts.get("format") != _FORMAT:
+            msg = f"{str(source)!r} has format {facts.get('format')!r}; this version reads {_FORMAT}."
+            raise InputError(msg)
+        totals = tables["totals"]
+        return cls(
+            features=tables["features"],
+            modalities=tables["modalities"],
+            base=totals["base"].to_numpy().astype(np.float64),
+            prediction=totals["prediction"].to_numpy().astype(np.float64),
+            values=tables["values"],
+            scale=str(facts["scale"]),
+            method=str(facts["method"]),
+            units=dict(facts["units"]),
+        )
+
+
+def _numbers(table: pl.DataFrame) -> FloatArray:
+    return (
+        table.drop("patient_id")
+        .fill_null(float("nan"))
+        .to_numpy()
+        .astype(np.float64)
+        .reshape(table.height, -1)
+    )
+
+
+def _stack(tables: Sequence[pl.DataFrame], measured: Sequence[npt.NDArray[np.bool_]]) -> pl.DataFrame:
+    stacked = pl.concat(tables, how="diagonal")
+    known = pl.Series(np.concatenate(measured))
+    filled = stacked.with_columns(pl.all().exclude("patient_id").fill_null(0.0))
+    # rows without any prediction keep their nulls
+    return filled.with_columns(
+        pl.when(known).then(pl.col(c)).otherwise(None).alias(c) for c in filled.columns if c != "patient_id"
+    )

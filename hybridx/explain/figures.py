@@ -1,0 +1,125 @@
+"""Figures of explanations: vermilion raises the risk, blue lowers it (Okabe & Ito), the sign says it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+
+__all__ = ["beeswarm", "importance", "modality_bars", "waterfall"]
+
+RAISES, LOWERS, TOTAL = "#D55E00", "#0072B2", "#555555"
+# blue to vermilion through grey: readable with every common colour vision, and in grey as dark-light-dark
+_VALUES = [(0.0, LOWERS), (0.5, "#BBBBBB"), (1.0, RAISES)]
+_AXIS = {
+    "log-hazard": "log-hazard (higher: worse prognosis)",
+    "log-mortality": "log expected events (higher: worse prognosis)",
+    "log-odds": "log-odds of response (higher: response more likely)",
+}
+_NOUN = {"log-hazard": "hazard", "log-mortality": "expected events", "log-odds": "odds of response"}
+
+
+def _colour(value: float, scale: str) -> str:
+    raises = value > 0 if scale != "log-odds" else value < 0
+    return RAISES if raises else LOWERS
+
+
+def _label(feature: str, value: float | None, unit: str) -> str:
+    shown = "" if value is None or np.isnan(value) else f" = {value:.4g} {unit}".rstrip()
+    return escape(feature + shown)
+
+
+def _layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
+    figure.update_layout(
+        template="plotly_white",
+        height=110 + 26 * n_rows,
+        margin={"l": 10, "r": 20, "t": 30, "b": 50},
+        showlegend=False,
+        font={"size": 13},
+    )
+    figure.update_xaxes(title=axis, automargin=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", title=None)
+    return figure
+
+
+def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -> go.Figure:
+    """Return the way from the average patient to this one, a step per row of `table` (adds up)."""
+    rows = [row for row in table.iter_rows(named=True) if row["contribution"] is not None]
+    ends = np.cumsum([base, *(row["contribution"] for row in rows)])
+    labels = [_label(row["feature"], row["value"], row["unit"]) for row in rows]
+    figure = go.Figure()
+    for label, row, start in zip(labels, rows, ends, strict=False):
+        step = float(row["contribution"])
+        figure.add_bar(
+            y=[label],
+            x=[step],
+            base=[start],
+            orientation="h",
+            marker={"color": _colour(step, scale)},
+            text=[f"{step:+.2f}"],
+            textposition="outside" if abs(step) < 0.2 * (np.ptp(ends) or 1.0) else "inside",
+            hovertemplate=f"{label}<br>{step:+.3f} {scale}<br>{_NOUN[scale]} × {np.exp(step):.2f}<extra></extra>",
+        )
+    for name, at in (("average patient", base), ("this patient", prediction)):
+        figure.add_vline(x=at, line={"color": TOTAL, "dash": "dot"}, annotation_text=f"{name} {at:.2f}")
+    return _layout(figure, _AXIS[scale], len(rows))
+
+
+def modality_bars(table: pl.DataFrame, scale: str) -> go.Figure:
+    """Return one bar per modality of a patient."""
+    rows = [(escape(name), value) for name, value in table.iter_rows() if value is not None]
+    figure = go.Figure(
+        go.Bar(
+            y=[name for name, _ in rows],
+            x=[value for _, value in rows],
+            orientation="h",
+            marker={"color": [_colour(value, scale) for _, value in rows]},
+            text=[f"{value:+.2f}" for _, value in rows],
+            hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line={"color": TOTAL})
+    return _layout(figure, f"contribution to the {_AXIS[scale]}", len(rows))
+
+
+def importance(table: pl.DataFrame, scale: str, top: int) -> go.Figure:
+    """Return the mean size of contribution of the first `top` rows of an importance table."""
+    rows = table.head(top)
+    figure = go.Figure(
+        go.Bar(
+            y=[escape(name) for name in rows[rows.columns[0]].to_list()],
+            x=rows["mean_abs"].to_list(),
+            orientation="h",
+            marker={"color": TOTAL},
+            customdata=rows["share"].to_list(),
+            hovertemplate="%{y}: %{x:.3f} (%{customdata:.0%} of all)<extra></extra>",
+        )
+    )
+    return _layout(figure, f"mean size of contribution, {scale}", rows.height)
+
+
+def beeswarm(
+    features: pl.DataFrame, values: pl.DataFrame, names: Sequence[str], scale: str, units: Mapping[str, str]
+) -> go.Figure:
+    """Return a dot per patient and feature: its contribution, coloured by the rank of its value."""
+    figure = go.Figure()
+    for position, name in enumerate(names):
+        table = pl.DataFrame({"x": features[name], "value": values[name]}).drop_nulls("x")
+        rank = table["value"].rank() / max(table["value"].count(), 1)
+        # dots spread around their line in a fixed pattern: the height carries no information
+        jitter = 0.3 * np.sin(2.4 * np.arange(table.height))
+        unit = escape(units.get(name, ""))
+        figure.add_scatter(
+            x=table["x"].to_list(),
+            y=(position + jitter).tolist(),
+            mode="markers",
+            marker={"size": 6, "color": rank.to_list(), "colorscale": _VALUES, "cmin": 0, "cmax": 1},
+            customdata=table["value"].to_list(),
+            hovertemplate=f"{escape(name)} = %{{customdata:.4g}} {unit}<br>%{{x:+.3f}} {scale}<extra></extra>",
+        )
+    figure = _layout(figure, f"contribution to the {_AXIS[scale]}", len(names))
+    labels = [escape(name) for name in names]
+    return figure.update_yaxes(type="linear", tickvals=list(range(len(names))), ticktext=labels)
