@@ -45,7 +45,10 @@ class Grid:
             tuple(int(n) for n in image.GetSize()[:3]),  # type: ignore[arg-type]
             tuple(float(s) for s in image.GetSpacing()[:3]),  # type: ignore[arg-type]
             tuple(float(o) for o in image.GetOrigin()[:3]),  # type: ignore[arg-type]
-            tuple(float(d) for d in image.GetDirection()),
+            tuple(
+                float(d)
+                for d in np.reshape(image.GetDirection(), (image.GetDimension(),) * 2)[:3, :3].ravel()
+            ),
         )
 
     @property

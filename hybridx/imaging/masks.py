@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import numpy.typing as npt
 
 from hybridx.errors import HybridxWarning
 from hybridx.imaging.faults import Fault, ImageError, fault, raise_errors
 from hybridx.imaging.geometry import resample
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.image import Image
-from hybridx.imaging.reading import read_volume
+from hybridx.imaging.reading import read_voxels
 
 __all__ = ["fit_mask", "read_mask"]
 
@@ -70,7 +70,7 @@ def fit_mask(
     also: Sequence[Image | Grid] = (),
 ) -> tuple[Image, list[Fault]]:
     """Do what `read_mask` does and hand back the warnings instead of raising them as such."""
-    mask = _lesion(read_volume(path, "mask"), Path(path).name, label)
+    mask = _lesion(*read_voxels(path, "mask"), Path(path).name, label)
     faults: list[Fault] = []
     if grid is not None and grid.same(mask.grid):
         mask = mask.on(grid)
@@ -88,8 +88,7 @@ def fit_mask(
     return mask, raise_errors(faults)
 
 
-def _lesion(volume: sitk.Image, name: str, label: int | None) -> Image:
-    values = sitk.GetArrayFromImage(volume)
+def _lesion(values: npt.NDArray[np.generic], grid: Grid, name: str, label: int | None) -> Image:
     labels = [float(value) for value in np.unique(values[values != 0])]
     if not labels:
         raise ImageError([fault("I007", f"{name!r}: every voxel is 0", "mask")])
@@ -98,7 +97,6 @@ def _lesion(volume: sitk.Image, name: str, label: int | None) -> Image:
     wanted = labels[0] if label is None else float(label)
     if wanted not in labels:
         raise ImageError([fault("I009", f"{label}; {name!r} holds {_listing(labels)}", "label")])
-    grid = Grid.of(volume)
     return Image((values == wanted).astype(np.uint8), grid.spacing, grid.origin, grid.direction, "mask", "1")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
+from nibabel.filebasedimages import ImageFileError
 
 from hybridx.compute import atomic_write
 from hybridx.imaging.faults import Fault, ImageError, fault, raise_errors
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.image import Image
 
-__all__ = ["read_checked", "read_grid", "read_image", "read_volume", "write_image"]
+__all__ = ["read_checked", "read_grid", "read_image", "read_voxels", "write_image"]
 
 EDGE_MM = (0.05, 25.0)  # micro-PET to thick-slice radiographs; outside, the header is in other units
 ANISOTROPY = 10.0
@@ -58,8 +60,12 @@ def read_checked(
     path: str | os.PathLike[str], modality: str | None = None, unit: str = ""
 ) -> tuple[Image, list[Fault]]:
     """Do what `read_image` does and hand back what is worth a warning."""
-    image = Image.from_sitk(read_volume(path), modality or "", unit)
-    return image, raise_errors([*_non_finite(path, image.array), *_image_faults(image)])
+    array, grid = read_voxels(path)
+    bad = int(array.size - np.isfinite(array).sum())
+    faults = [fault("I004", f"{bad} voxel(s) NaN or infinite")] if bad else []
+    numbers = array.astype(np.float32, copy=False)
+    image = Image(numbers, grid.spacing, grid.origin, grid.direction, modality or "", unit)
+    return image, raise_errors(faults or _image_faults(image))
 
 
 def read_grid(path: str | os.PathLike[str], column: str = "image") -> Grid:
@@ -67,17 +73,26 @@ def read_grid(path: str | os.PathLike[str], column: str = "image") -> Grid:
     return Grid.of(_header(Path(path), column))
 
 
-def read_volume(path: str | os.PathLike[str], column: str = "image") -> sitk.Image:
-    """Read voxels as they are after checking that this is one 3-D volume with a sound geometry."""
-    reader = _header(Path(path), column)
-    with _quiet():
-        try:
+def read_voxels(path: str | os.PathLike[str], column: str = "image") -> tuple[npt.NDArray[np.generic], Grid]:
+    """Read the voxels (z, y, x) as they are, and where they lie.
+
+    The geometry is ITK's. The voxels of a NIfTI file come through nibabel: ITK turns NaN, and what is missing from a
+    file that was cut short, into zeros without a word.
+    """
+    place = Path(path)
+    reader = _header(place, column)
+    try:
+        if place.name.endswith((".nii", ".nii.gz")):
+            stored = nib.Nifti1Image.from_filename(place)
+            array = np.asanyarray(stored.dataobj)
+            array = array[:, :, :, 0] if array.ndim == 4 else array
+            return array.T, Grid.of(reader)
+        with _quiet():
             volume = reader.Execute()
-        except RuntimeError as error:
-            raise ImageError([fault("I002", _reason(path, error), column)]) from error
-    if volume.GetDimension() == 4:
-        volume = volume[:, :, :, 0]
-    return volume
+    except (RuntimeError, OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+        raise ImageError([fault("I002", _reason(place, error), column)]) from error
+    volume = volume[:, :, :, 0] if volume.GetDimension() == 4 else volume
+    return sitk.GetArrayFromImage(volume), Grid.of(reader)
 
 
 def write_image(image: Image, path: str | os.PathLike[str]) -> None:
@@ -138,21 +153,10 @@ def _check_geometry(reader: sitk.ImageFileReader, column: str) -> None:
         raise ImageError([fault("I006", f"axes {np.round(axes, 3).tolist()}", column)])
 
 
-def _non_finite(path: str | os.PathLike[str], array: npt.NDArray[np.float32]) -> list[Fault]:
-    bad = int(array.size - np.isfinite(array).sum())
-    if not bad and str(path).endswith((".nii", ".nii.gz")):
-        # ITK's NIfTI reader has turned NaN into 0 by now; only floating-point files can hold any
-        stored = nib.load(path)
-        if stored.get_data_dtype().kind == "f":
-            values = np.asanyarray(stored.dataobj)
-            bad = int(values.size - np.isfinite(values).sum())
-    return [fault("I004", f"{bad} voxel(s) NaN or infinite")] if bad else []
-
-
-def _reason(path: str | os.PathLike[str], error: RuntimeError) -> str:
+def _reason(path: Path, error: Exception) -> str:
     # ITK's message is a stack of file positions with the cause in its last line
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{Path(path).name!r}: {lines[-1] if lines else 'unknown reason'}"
+    return f"{path.name!r}: {lines[-1] if lines else 'unknown reason'}"
 
 
 @contextlib.contextmanager
