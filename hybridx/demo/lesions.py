@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,9 @@ from hybridx.demo.canvas import Array, Canvas, Field, Grid
 
 __all__ = ["SITES", "Lesion", "paint_lesion"]
 
-# Where lesions grow: template centre (mm), how far they stray (mm), how large they become relative to a primary,
-# and whether the site is part of the primary's region or a distant one.
+Point = tuple[float, float, float]
+
+# Where lesions grow: template centre (mm), how far they stray (mm), and what a lesion there is called.
 SITES: dict[str, tuple[tuple[float, float, float], tuple[float, float, float], str]] = {
     "right upper lobe": ((-72.0, -12.0, 120.0), (16.0, 26.0, 24.0), "primary"),
     "left upper lobe": ((76.0, -10.0, 122.0), (14.0, 24.0, 24.0), "primary"),
@@ -64,6 +66,36 @@ class Lesion:
     density_hu: float = 42.0
     density_spread_hu: float = 8.0
     texture: int = 0
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, place: Callable[[Point], Point]) -> Lesion:
+        """Draw a lesion from a far wider range than the demo's, at a usual site or anywhere in the trunk.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Draws it.
+        place : callable
+            Turns template into patient coordinates, see `Anatomy.place`.
+        """
+        if rng.random() < 0.7:
+            site = str(rng.choice(sorted(SITES)))
+            point = np.add(SITES[site][0], rng.uniform(-1.5, 1.5, 3) * SITES[site][1])
+        else:
+            site, point = "anywhere", rng.uniform((-130, -80, -310), (130, 85, 190))
+        radius = float(np.exp(rng.uniform(np.log(6.0), np.log(46.0))))
+        return cls(
+            site=site,
+            centre=place((float(point[0]), float(point[1]), float(point[2]))),
+            radius_mm=radius,
+            uptake=float(np.exp(rng.uniform(np.log(1.5), np.log(32.0)))),
+            heterogeneity=float(rng.uniform(0.0, 0.75)),
+            necrosis=float(rng.choice((0.0, rng.uniform(0.05, 0.5)))) if radius > 10 else 0.0,
+            irregularity=float(rng.uniform(0.0, 0.3)),
+            density_hu=float(rng.uniform(-20.0, 110.0)),
+            density_spread_hu=float(np.exp(rng.uniform(np.log(3.0), np.log(70.0)))),
+            texture=int(rng.integers(2**31)),
+        )
 
 
 CORE_UPTAKE = 0.15  # of the viable part: necrosis is dark on FDG PET, not black

@@ -104,7 +104,8 @@ def _bowel(canvas: Canvas, depth: Array, person: Anatomy, content: Field) -> Non
         return
     x, y, z = canvas.grid.coordinates(where)
     loops = content(x, y, z)
-    room = (depth[where] < INNER_WALL - 0.02) & (y < 34.0) & (z > -278.0) & (z < -40.0)
+    room = (depth[where] < INNER_WALL - 0.02) & (y < 34.0)
+    room &= (x / 122.0) ** 2 + ((z + 164.0) / 116.0) ** 2 < 1
     wall = room & (loops > -0.35)
     canvas.hu[where][wall] = 32.0
     canvas.suv[where][wall] = (person.bowel_suv * np.clip(0.55 + 0.30 * loops, 0.4, 1.6))[wall]

@@ -66,9 +66,14 @@ def _vertebrae(canvas: Canvas, person: Anatomy) -> None:
 
 
 def _iliac_wing(canvas: Canvas, person: Anatomy, side: float) -> None:
-    # a shell cut from an ellipsoid, open to the front and to the midline
-    where, radius = canvas.ellipsoid((side * 64.0, 22.0, -252.0), (70.0, 64.0, 76.0), tilt=side * 0.25)
-    x, y, _ = canvas.grid.coordinates(where)
-    wing = (radius <= 1) & (radius > 0.74) & (y > -34.0 + 0.1 * np.abs(x)) & (side * x > 36.0)
-    wing &= canvas.body[where] & ((side * x > 78.0) | (y > 40.0))
+    # a shell cut from an ellipsoid: the wing flares to the side, and is open to the front and to the midline
+    where, radius = canvas.ellipsoid((side * 60.0, 20.0, -236.0), (74.0, 66.0, 92.0), tilt=side * 0.30)
+    x, y, z = canvas.grid.coordinates(where)
+    wing = (radius <= 1) & (radius > 0.76) & (y > -30.0) & (z > -296.0) & (z < -176.0)
+    wing &= canvas.body[where] & ((side * x > 74.0) | ((y > 44.0) & (side * x > 36.0)))
     canvas.paint(wing, 380.0, person.marrow_suv, where)
+    # from the socket of the hip to the symphysis in front, and to the seat bone behind
+    canvas.tube((side * 76.0, -8.0, -318.0), (side * 6.0, -62.0, -336.0), 8.0, 340.0, 0.8 * person.marrow_suv)
+    canvas.tube(
+        (side * 84.0, 28.0, -306.0), (side * 58.0, 50.0, -352.0), 12.0, 340.0, 0.8 * person.marrow_suv
+    )
