@@ -20,6 +20,7 @@ from hybridx.models.ridge_models import CoxRidge, LogisticModel
 __all__ = ["KaplanMeierReference", "Model", "PrevalenceReference", "baselines_for"]
 
 VOLUME = "pet.mtv_41pct"
+LEAST_MEASURED = 10  # below this no fold has anyone to train on and anyone to score
 REFERENCES = ("kaplan_meier", "prevalence")
 
 
@@ -83,6 +84,10 @@ def baselines_for(cohort: Cohort, kind: str, taken: set[str]) -> tuple[list[Mode
     models = []
     for name in sorted(wanted, key=lambda n: (n != "clinical", n != "mtv")):
         modality, columns = wanted[name]
+        n_measured = int(cohort.measured[modality].sum())
+        if n_measured < LEAST_MEASURED:
+            notes.append(f"No {name} baseline: {n_measured} patients have {modality}.")
+            continue
         if name in taken:
             notes.append(f"The baseline {name!r} was left out: a model of that name was given.")
             continue

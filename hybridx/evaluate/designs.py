@@ -127,8 +127,9 @@ class NestedCV:
                 else f"No number of folds helps below {MIN_EVENTS} {rarest}: wait for more, or pool centres."
             )
             found = ", ".join(f"{count} {name}" for name, count in counts.items())
+            who = "1 patient" if n == 1 else f"{n} patients"
             msg = (
-                f"{y.endpoint}: {n} patients with a known outcome, {found}; {self.folds} folds need at least "
+                f"{y.endpoint}: {who} with a known outcome, {found}; {self.folds} folds need at least "
                 f"{2 * self.folds} patients and {max(self.folds, MIN_EVENTS)} {rarest}, one in each test part. {cure}"
             )
             raise NotEnoughDataError(msg)
@@ -144,7 +145,7 @@ def deal_folds(
     ids : sequence of str, length n
         Unit each row belongs to; rows of one patient stay together and take the stratum of their first row.
     strata : sequence, length n
-        Sortable labels; earlier labels are dealt first and are balanced to within one.
+        Label of each row; each label is spread over the folds to within one unit.
     folds : int
     seed : int or sequence of int
 
@@ -155,8 +156,9 @@ def deal_folds(
 
     Examples
     --------
-    >>> deal_folds(["a", "b", "c", "d"], [0, 0, 1, 1], 2, seed=0).tolist()  # one of each stratum in each fold
-    [0, 1, 0, 1]
+    >>> fold = deal_folds(["a", "b", "c", "d"], [0, 0, 1, 1], 2, seed=0)
+    >>> sorted(fold[:2].tolist()), sorted(fold[2:].tolist())  # each stratum in each fold
+    ([0, 1], [0, 1])
     """
     stratum_of: dict[str, object] = {}
     for unit, stratum in zip(ids, strata, strict=True):

@@ -19,6 +19,7 @@ def predictions_frame(
     patients: Sequence[str],
     y: Outcome,
     *,
+    open_rows: np.typing.NDArray[np.intp],
     splits: Sequence[Split],
     results: Sequence[FoldResult],
     names: Sequence[str],
@@ -36,7 +37,7 @@ def predictions_frame(
     parts = []
     for name in names:
         for repeat in sorted(of_repeat):
-            score, survival, fold = _assemble(name, of_repeat[repeat], y, len(times))
+            score, survival, fold = _assemble(name, of_repeat[repeat], open_rows, len(patients), len(times))
             part = {
                 "patient_id": [patients[i] for i in order],
                 "model": [name] * len(order),
@@ -55,11 +56,15 @@ def predictions_frame(
 
 
 def _assemble(
-    name: str, parts: Sequence[tuple[Split, FoldResult]], y: Outcome, n_times: int
+    name: str,
+    parts: Sequence[tuple[Split, FoldResult]],
+    open_rows: np.typing.NDArray[np.intp],
+    n: int,
+    n_times: int,
 ) -> tuple[FloatArray, FloatArray, np.typing.NDArray[np.intp]]:
     """Return score (n,), survival (n, T) and fold (n,) of one model in one repeat, in cohort order."""
-    score, survival = np.full(len(y), np.nan), np.full((len(y), n_times), np.nan)
-    fold = np.full(len(y), -1, dtype=np.intp)
+    score, survival = np.full(n, np.nan), np.full((n, n_times), np.nan)
+    fold = np.full(n, -1, dtype=np.intp)
     of_open: list[tuple[FloatArray, FloatArray]] = []
     for split, result in parts:
         found = result.predictions[name]
@@ -67,7 +72,6 @@ def _assemble(
         whole = np.full((len(found.score), n_times), np.nan) if found.survival is None else found.survival
         score[split.test], survival[split.test], fold[split.test] = found.score[:m], whole[:m], split.fold
         of_open.append((found.score[m:], whole[m:]))
-    open_rows = np.flatnonzero(~y.known)
     if open_rows.size and of_open:
         # every fold's model is new to them; one that failed leaves NaN, and so does their mean
         score[open_rows] = np.mean([s for s, _ in of_open], axis=0)

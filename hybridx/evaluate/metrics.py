@@ -231,7 +231,9 @@ def calibration_slope(
 def ici(outcome: Any, probability: Any, time_days: float | None = None, **settings: Any) -> Estimate:
     """Return the integrated calibration index: the mean distance between told and found probability, 0 is perfect.
 
-    Parameters as `observed_expected`. With few patients it is above 0 even for a perfect model.
+    Parameters as `observed_expected`. With few patients it is well above 0 even for a perfect model, and no bootstrap
+    interval of it is true (see `hybridx.evaluate.calibrated`): the estimate has none, and its `method` says what a
+    perfectly calibrated model would show on these patients.
 
     Source
     ------

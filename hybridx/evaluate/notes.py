@@ -90,6 +90,7 @@ def score_notes(result: Result) -> list[str]:
         )
     notes += _beaten_or_not(result, headline.name, headline.title)
     notes += _coverage(result)
+    notes += _worth_of_probabilities(result)
     slope = result.estimate(result.primary, "calibration_slope")
     if slope.high < 1:
         notes.append(
@@ -123,6 +124,24 @@ def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
                 f"{result.primary} {words} {listing(parts, 12)}: difference of {title}, same patients."
             )
     return notes
+
+
+def _worth_of_probabilities(result: Result) -> list[str]:
+    """Say when probabilities are no better than telling everyone the same."""
+    references = [name for name in result.models if result.roles[name] == "reference"]
+    if not references:
+        return []
+    metric, what = (
+        ("ibs", "survival curve") if result.kind == "survival" else ("brier", "share of responders")
+    )
+    d = result.compare(result.primary, references[0], metric=metric)
+    if np.isnan(d.value) or d.verdict == "better":
+        return []
+    sentence = (
+        f"Probabilities of {result.primary} are not shown to be better than the overall {what} of the training "
+        f"patients ({metric} {d.value_a:.3f} against {d.value_b:.3f}; difference {d.low:+.3f} to {d.high:+.3f})."
+    )
+    return [sentence]
 
 
 def _coverage(result: Result) -> list[str]:

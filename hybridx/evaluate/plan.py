@@ -65,8 +65,9 @@ class Plan:
 
     @cached_property
     def open_rows(self) -> npt.NDArray[np.intp]:
-        """Patients whose outcome is unknown: every model is new to them."""
-        return np.flatnonzero(~self.outcome.known)
+        """Patients whose outcome is unknown, by identifier: every model is new to them."""
+        order = np.argsort(np.asarray(self.cohort.patients, dtype=object), kind="stable")
+        return np.asarray(order[~self.outcome.known[order]])
 
     @property
     def first_repeat(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hybridx.errors import InputError
 from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_values
+from hybridx.evaluate.calibrated import ici_when_calibrated
 from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
 from hybridx.evaluate.intervals import Interval, Resamples
@@ -181,8 +182,28 @@ def measure(
     if metric.eats == "survival" and panel.survival is None:
         nothing = "the model gives risks, not probabilities of survival"
         return Estimate(np.nan, np.nan, np.nan, resamples.level, n, n_events, nothing)
+    if metric.name == "ici":
+        value, low, high, method = _distance(metric, part, moment, resamples)
+        return Estimate(value, low, high, resamples.level, n, n_events, method)
     found = resamples.interval(lambda weights: metric.values(part, weights, moment), mask)
     return Estimate(found.value, found.low, found.high, resamples.level, n, n_events, describe(found, panel))
+
+
+def _distance(
+    metric: Metric, panel: Panel, moment: Moment, resamples: Resamples
+) -> tuple[float, float, float, str]:
+    """Return a distance from perfection without an interval, which would be false, but with what perfection shows."""
+    value = float(metric.values(panel, np.ones((1, panel.n)), moment)[0]) if panel.n else np.nan
+    if np.isnan(value):
+        return value, np.nan, np.nan, "undefined on these patients"
+    time_days = metric.time_days(moment)
+    low, high = ici_when_calibrated(panel, time_days, seed=resamples.seed, level=resamples.level)
+    share = f"{100 * resamples.level:g} %"
+    method = (
+        "no interval, a distance is biased upwards in small samples; a perfectly calibrated model would show "
+        f"{low:.3f} to {high:.3f} ({share}) on these patients"
+    )
+    return value, np.nan, np.nan, method
 
 
 def describe(found: Interval, panel: Panel) -> str:

@@ -15,6 +15,7 @@ from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
 from hybridx.evaluate.folds import Explain, FoldResult, FoldTask, run_fold
 from hybridx.evaluate.frames import predictions_frame
 from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.notes import failure_notes, outcome_notes, warning_notes
 from hybridx.evaluate.plan import Plan, models_to_run
 from hybridx.evaluate.provenance import provenance_of
@@ -98,6 +99,7 @@ def evaluate(
     if y.kind not in ("survival", "response"):
         msg = f"{endpoint!r} is a {y.kind} outcome; survival and response endpoints can be evaluated."
         raise InputError(msg)
+    Resamples(len(y), resamples, 0, level)  # refuses impossible settings before an hour of fitting, not after
     design = NestedCV() if design is None else design
     splits = design.splits(checked, y)
     entries, notes = models_to_run(models, checked, y.kind, baselines=baselines)
@@ -113,7 +115,13 @@ def evaluate(
     results = _run_folds(plan)
     names = [entry.name for entry in entries]
     predictions = predictions_frame(
-        checked.patients, y, splits=splits, results=results, names=names, times=times
+        checked.patients,
+        y,
+        open_rows=plan.open_rows,
+        splits=splits,
+        results=results,
+        names=names,
+        times=times,
     )
     curves, refit_notes = curves_frame(plan, results, predictions)
     explanation, explanation_notes = _explanation(results)
