@@ -12,8 +12,7 @@ import polars as pl
 __all__ = ["beeswarm", "importance", "modality_bars", "waterfall"]
 
 RAISES, LOWERS, TOTAL = "#D55E00", "#0072B2", "#555555"
-# blue to vermilion through grey: readable with every common colour vision, and in grey as dark-light-dark
-_VALUES = [(0.0, LOWERS), (0.5, "#BBBBBB"), (1.0, RAISES)]
+_VALUES = "Cividis"  # dark to light in every colour vision; not the colours of raising and lowering
 _AXIS = {
     "log-hazard": "log-hazard (higher: worse prognosis)",
     "log-mortality": "log expected events (higher: worse prognosis)",
@@ -36,7 +35,7 @@ def _layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
         height=110 + 26 * n_rows,
-        margin={"l": 10, "r": 20, "t": 30, "b": 50},
+        margin={"l": 10, "r": 20, "t": 50, "b": 50},
         showlegend=False,
         font={"size": 13},
     )
@@ -63,8 +62,12 @@ def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -
             textposition="outside" if abs(step) < 0.2 * (np.ptp(ends) or 1.0) else "inside",
             hovertemplate=f"{label}<br>{step:+.3f} {scale}<br>{_NOUN[scale]} × {np.exp(step):.2f}<extra></extra>",
         )
-    for name, at in (("average patient", base), ("this patient", prediction)):
-        figure.add_vline(x=at, line={"color": TOTAL, "dash": "dot"}, annotation_text=f"{name} {at:.2f}")
+    for name, at, other in (("average patient", base, prediction), ("this patient", prediction, base)):
+        figure.add_vline(x=at, line={"color": TOTAL, "dash": "dot"})
+        # above the bars, each label on its own side of its line, so that the two never cover each other
+        side = "right" if (at, name) < (other, "this") else "left"
+        text, place = f"{name} {at:.2f}", {"yref": "paper", "y": 1.0, "yanchor": "bottom", "xanchor": side}
+        figure.add_annotation(x=at, text=text, showarrow=False, **place)
     return _layout(figure, _AXIS[scale], len(rows))
 
 
@@ -116,7 +119,20 @@ def beeswarm(
             x=table["x"].to_list(),
             y=(position + jitter).tolist(),
             mode="markers",
-            marker={"size": 6, "color": rank.to_list(), "colorscale": _VALUES, "cmin": 0, "cmax": 1},
+            marker={
+                "size": 6,
+                "color": rank.to_list(),
+                "colorscale": _VALUES,
+                "cmin": 0,
+                "cmax": 1,
+                "showscale": position == 0,
+                "colorbar": {
+                    "title": "value",
+                    "tickvals": [0, 1],
+                    "ticktext": ["lowest", "highest"],
+                    "len": 0.6,
+                },
+            },
             customdata=table["value"].to_list(),
             hovertemplate=f"{escape(name)} = %{{customdata:.4g}} {unit}<br>%{{x:+.3f}} {scale}<extra></extra>",
         )

@@ -1,0 +1,37 @@
+"""Every estimator of the library, small enough to be fitted dozens of times."""
+
+from hybridx.fusion import EarlyFusion, LateFusion
+from hybridx.models import (
+    CoxElasticNet,
+    CoxRidge,
+    LogisticModel,
+    SurvivalForest,
+    XGBoostCox,
+    XGBoostResponse,
+)
+
+TABLE_MODELS = {
+    "cox_ridge": CoxRidge(),
+    "cox_elastic_net": CoxElasticNet(l1_ratio=0.5),
+    "forest": SurvivalForest(n_trees=20),
+    "xgboost_cox": XGBoostCox(max_depth=2, n_rounds=20),
+    "logistic": LogisticModel(),
+    "xgboost_response": XGBoostResponse(max_depth=2, n_rounds=20),
+}
+FUSION_MODELS = {
+    "early": EarlyFusion(),
+    "early_xgboost": EarlyFusion(XGBoostCox(max_depth=2, n_rounds=20)),
+    "early_response": EarlyFusion(endpoint="response"),
+    "early_forest": EarlyFusion(SurvivalForest(n_trees=20, min_leaf=5)),
+    "late": LateFusion(),
+    "late_mixed": LateFusion(
+        {"pet": SurvivalForest(n_trees=20, min_leaf=5), "lab": XGBoostCox(max_depth=1, n_rounds=10)}
+    ),
+    "late_response": LateFusion(endpoint="response"),
+    "late_xgboost_response": LateFusion(XGBoostResponse(max_depth=1, n_rounds=20), endpoint="response"),
+}
+ALL_MODELS = TABLE_MODELS | FUSION_MODELS
+
+
+def endpoint_of(model):
+    return model.endpoint if hasattr(model, "endpoint") else model.takes
