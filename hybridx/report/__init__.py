@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "ReportIndex": "batch",
         "cohort_report": "cohort_page",
         "index_page": "index",
-        "patient_page": "patient_page",
+        "patient_page": "tumour_board",
         "run_notebooks": "notebooks",
         "write_reports": "batch",
     },

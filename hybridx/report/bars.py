@@ -23,8 +23,16 @@ class Bar:
     note: str = ""
 
 
-def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: float = 460) -> Markup:
-    """Draw contributions as bars to the left (lower risk) and right (higher risk) of zero.
+def contribution_figure(
+    bars: Sequence[Bar],
+    *,
+    title: str,
+    unit: str,
+    ends: tuple[str, str],
+    good: bool = False,
+    width: float = 460,
+) -> Markup:
+    """Draw contributions as bars to the left and right of zero.
 
     Parameters
     ----------
@@ -32,6 +40,10 @@ def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: fl
         In the order in which they are drawn.
     title, unit : str
         What is shown and on which scale (``log-hazard``).
+    ends : (str, str)
+        What the left and the right side mean: ``("lower risk", "higher risk")``.
+    good : bool
+        Whether the right side is the good one (response more likely); decides the colours.
     """
     row, top = 28, 30
     reach = max((abs(b.value) for b in bars if math.isfinite(b.value)), default=0.0) or 1.0
@@ -42,8 +54,9 @@ def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: fl
         "; ".join(f"{b.label}: {signed(b.value) if math.isfinite(b.value) else b.note}" for b in bars),
     )  # fmt: skip
     bottom = top + row * len(bars)
-    drawing.text(x(0) - 8, 14, "◀ lower risk", anchor="end", colour=LOWER, size=11.5)
-    drawing.text(x(0) + 8, 14, "higher risk ▶", colour=HIGHER, size=11.5)
+    left_colour, right_colour = _sides(good=good)
+    drawing.text(x(0) - 8, 14, f"◀ {ends[0]}", anchor="end", colour=left_colour, size=11.5)
+    drawing.text(x(0) + 8, 14, f"{ends[1]} ▶", colour=right_colour, size=11.5)
     for i, bar in enumerate(bars):
         y = top + row * i
         drawing.text(labels - 10, y + 16, shorten(bar.label, 20), anchor="end", colour=INK, size=12.5)
@@ -52,22 +65,26 @@ def contribution_figure(bars: Sequence[Bar], *, title: str, unit: str, width: fl
             continue
         left, right = sorted((x(0), x(bar.value)))
         raises = bar.value > 0
-        drawing.rect(left, y + 4, right - left, 17, HIGHER if raises else LOWER, rx="2")
+        drawing.rect(left, y + 4, right - left, 17, right_colour if raises else left_colour, rx="2")
         where = (right + 6, "start") if raises else (left - 6, "end")
         drawing.text(where[0], y + 17, signed(bar.value), anchor=where[1], colour=INK, size=12)
     drawing.line(x(0), top - 8, x(0), bottom, MUTED)
-    drawing.text(width, bottom + 17, f"{unit}, against the average patient", anchor="end", size=11)
+    drawing.text(width, bottom + 17, unit, anchor="end", size=11)
     return drawing.markup()
 
 
-def value_cell(value: float, reach: float, *, width: float = 110) -> Markup:
+def _sides(*, good: bool) -> tuple[str, str]:
+    return (HIGHER, LOWER) if good else (LOWER, HIGHER)
+
+
+def value_cell(value: float, reach: float, *, good: bool = False, width: float = 110) -> Markup:
     """Draw one contribution as a small bar for a table cell; `reach` is the longest bar of the table."""
     x = Scale(-(reach or 1.0), reach or 1.0, 2, width - 2)
     drawing = Drawing(width, 14, f"contribution {signed(value)}")
     drawing.line(x(0), 0, x(0), 14, MUTED)
     if math.isfinite(value):
         left, right = sorted((x(0), x(value)))
-        drawing.rect(left, 2, right - left, 10, HIGHER if value > 0 else LOWER, rx="1.5")
+        drawing.rect(left, 2, right - left, 10, _sides(good=good)[value > 0], rx="1.5")
     return drawing.markup()
 
 

@@ -22,7 +22,7 @@ from hybridx.evaluate import Result
 from hybridx.report.background import Background
 from hybridx.report.cohort_page import build_cohort_report
 from hybridx.report.index import index_page
-from hybridx.report.patient_page import build_patient_page
+from hybridx.report.tumour_board import build_patient_page
 from hybridx.terms import listing, nearest, safe_name
 
 __all__ = ["ReportIndex", "write_reports"]
@@ -77,7 +77,7 @@ class ReportIndex:
 
     def _repr_html_(self) -> str:
         lines = "".join(
-            f'<li><a href="{escape(str(self.folder / row["page"]))}" target="_blank">{escape(row["patient_id"])}</a></li>'
+            f'<li><a href="{escape(str(self.folder / row["page"]))}">{escape(row["patient_id"])}</a></li>'
             if row["page"]
             else f"<li>{escape(row['patient_id'])}: {escape(row['reason'] or '')}</li>"
             for row in self.rows.head(200).iter_rows(named=True)
@@ -118,6 +118,8 @@ class _FromMemory:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(results: str, state: str) -> Background:
+    # `state` only tells the cache that the folder has changed
+    del state
     return Background(Result.load(results))
 
 

@@ -1,4 +1,4 @@
-"""Calibration as a picture: do patients told 30 % have the event in 30 of 100 cases?"""
+"""Calibration as a picture: patients told 30 % should have the event in 30 of 100 cases."""
 
 from __future__ import annotations
 

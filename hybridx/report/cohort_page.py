@@ -52,7 +52,7 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
     result, cohort = background.result, background.cohort
     title = f"{result.endpoint}: cohort report"
     y = background.outcome
-    failures = cohort.tables["failures"] if "failures" in cohort.tables else None
+    failures = cohort.tables.get("failures")
     html = render(
         "cohort.html.j2",
         title=title,
@@ -105,7 +105,7 @@ def _endpoint_row(y: Outcome) -> list[str]:
 
 
 def _forest(background: Background) -> dict[str, Any]:
-    """The headline metric of every model."""
+    """Return the headline metric of every model."""
     result = background.result
     metric = metrics_of(result.kind)[0]
     table = result.table().filter(pl.col("metric") == metric.name)
@@ -129,7 +129,7 @@ def _f(value: Any) -> float:
 
 
 def _differences(background: Background) -> dict[str, Any] | None:
-    """The primary model minus each other one, on the same patients."""
+    """Return the primary model minus each other one, on the same patients."""
     result = background.result
     metric = metrics_of(result.kind)[0]
     rows = [
@@ -158,8 +158,8 @@ def _curves(background: Background) -> dict[str, Any] | None:
         y_label=f"% {survivors(background.result.endpoint)}", until=max(background.until, 6.0),
     )  # fmt: skip
     caption = (
-        f"Observed (Kaplan-Meier) by group of the out-of-fold prediction at {number(background.main_horizon)} months; no "
-        "p-value, because out-of-fold groups of one cohort are not independent."
+        f"Observed (Kaplan-Meier) by group of the out-of-fold prediction at {number(background.main_horizon)} months; "
+        "no p-value, because out-of-fold groups of one cohort are not independent."
         if background.groups
         else "Observed (Kaplan-Meier) in all patients; the cohort is too small for groups."
     )

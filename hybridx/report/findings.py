@@ -1,4 +1,4 @@
-"""The source data as a physician reads them: lesions with uptake, laboratory values with ranges, variants, the course."""
+"""The source data as a physician reads them: lesions, laboratory values with ranges, variants, the course."""
 
 from __future__ import annotations
 

@@ -110,8 +110,8 @@ def measured_map(
         y = row * i
         drawing.text(labels - 10, y + 15, shorten(name, 22), anchor="end", colour=INK, size=12)
         drawing.rect(labels, y + 3, step * n, row - 6, GRID)
-        _runs(drawing, measured[:n], labels, y + 3, step, row - 6, ACCENT)
-        _runs(drawing, failed[:n], labels, y + 3, step, row - 6, HIGHER)
+        _runs(drawing, measured[:n], ACCENT, left=labels, y=y + 3, step=step, height=row - 6)
+        _runs(drawing, failed[:n], HIGHER, left=labels, y=y + 3, step=step, height=row - 6)
         drawing.text(width, y + 15, f"{sum(measured)}/{total}", anchor="end", colour=INK, size=12)
     cut = f"; the first {n} of {total} are drawn" if n < total else ""
     words = f"one stripe per patient: blue measured, orange failed, grey not measured{cut}"
@@ -120,7 +120,7 @@ def measured_map(
 
 
 def _runs(
-    drawing: Drawing, flags: Sequence[bool], left: float, y: float, step: float, height: float, colour: str
+    drawing: Drawing, flags: Sequence[bool], colour: str, *, left: float, y: float, step: float, height: float
 ) -> None:
     """Neighbouring stripes as one rectangle each: a tenth of the elements, no seams."""
     start = None

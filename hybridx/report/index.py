@@ -24,7 +24,7 @@ __all__ = ["index_page"]
 
 @functools.cache
 def _script() -> tuple[str, str]:
-    """The sorting script and the hash under which the page's content policy lets it, and nothing else, run."""
+    """Return the sorting script and the hash under which the page's content policy lets it, and nothing else, run."""
     text = resources.files("hybridx.report").joinpath("templates/index.js").read_text(encoding="utf-8")
     return text, base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 

@@ -131,7 +131,8 @@ def run_notebooks(
     ensure_writable(folder)
     labels = _names(parameters, names)
     runs = [
-        _plan(source, label, given, folder, html) for label, given in zip(labels, parameters, strict=True)
+        _plan(source, label, given, folder, html=html)
+        for label, given in zip(labels, parameters, strict=True)
     ]
     kept = {r.name for r in runs if resume and _succeeded(Path(r.target), r.inputs_hash)}
     todo = [r for r in runs if r.name not in kept]
@@ -149,7 +150,7 @@ def run_notebooks(
             )
             for r in runs
         ],
-        schema={c: pl.String for c in ("name", "parameters", "notebook", "page", "state", "reason")},
+        schema=dict.fromkeys(("name", "parameters", "notebook", "page", "state", "reason"), pl.String),
         orient="row",
     )
     found = NotebookRuns(folder, rows)
@@ -202,7 +203,7 @@ def _absolute(value: Any) -> Any:
     return value
 
 
-def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, html: bool) -> _Run:
+def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, *, html: bool) -> _Run:
     values = {name: _absolute(value) for name, value in given.items()}
     digest = hashlib.sha256(source.read_bytes())
     digest.update(f"{hybridx.__version__}\0{json.dumps(values, sort_keys=True, default=str)}".encode())

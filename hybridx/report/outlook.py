@@ -85,13 +85,13 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
         )
     if curve.low is not None:
         remarks.append(
-            f"Band: 95 % of {background.result.bands} refits on resampled training patients; how sure the model is, not "
-            "when the event will come."
+            f"Band: 95 % of {background.result.bands} refits on resampled training patients: how sure the model is, "
+            "not when the event will come."
         )
     if curve.low is None:
         remarks.append("The run computed no bootstrap refits, so this prediction has no band.")
-    sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to be {survivors(endpoint)}"
-    sentence += f" at {number(main)} months"
+    sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to be "
+    sentence += f"{survivors(endpoint)} at {number(main)} months"
     sentence += f" (95 % band {100 * low:.0f} to {100 * high:.0f})." if math.isfinite(low) else "."
     return {
         "headline": percent(value),
@@ -107,11 +107,11 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
 
 
 def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
-    """The figure of curves as a table: every six months, the patient first."""
+    """Return the figure of curves as a table: every six months, the patient first."""
     shown = ([] if curve is None else [("this patient", curve)]) + [
         (g.label, g) for g in background.group_curves
     ]
-    times = [m for m in range(0, int(background.until) + 1, 6 if background.until <= 72 else 12)]
+    times = range(0, int(background.until) + 1, 6 if background.until <= 72 else 12)
     rows = [(f"{month}", *(percent(c.at(month)[0]) for _, c in shown)) for month in times]
     return {"columns": ("Months", *(name for name, _ in shown)), "rows": rows}
 
@@ -143,7 +143,7 @@ def _response(background: Background, patient: str) -> dict[str, Any]:
 
 
 def _observed(background: Background, patient: str) -> str:
-    """What happened to the patient, for the section on trust: the prediction did not see it."""
+    """Say what happened to the patient, for the section on trust: the prediction did not see it."""
     i = background.index_of(patient)
     y = background.outcome
     if not y.known[i]:
@@ -151,5 +151,5 @@ def _observed(background: Background, patient: str) -> str:
     if not background.is_survival:
         return f"{y.endpoint}: {'responder' if y.value[i] == 1 else 'non-responder'}."
     month = months(float(y.time_days[i]))
-    happened = "event" if y.event[i] else "no event so far, followed"
-    return f"{y.endpoint}: {happened} {'after' if y.event[i] else 'for'} {month} months from {y.origin.replace('_', ' ')}."
+    happened = "event after" if y.event[i] else "no event so far, followed for"
+    return f"{y.endpoint}: {happened} {month} months from {y.origin.replace('_', ' ')}."

@@ -1,4 +1,4 @@
-"""Why this prediction: contributions by modality, and the strongest features with value, unit and place in the cohort."""
+"""Why this prediction: contributions by modality, and the strongest features with value, unit and percentile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hybridx.cohort import modality_of
 from hybridx.report.background import Background
 from hybridx.report.bars import Bar, contribution_figure, percentile_cell, value_cell
 from hybridx.report.rendering import number, signed
-from hybridx.report.words import scale_words
+from hybridx.report.words import contribution_ends, scale_words
 from hybridx.terms.modalities import modality_title
 
 __all__ = ["reasons", "unit_text"]
@@ -48,7 +48,11 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
     if why is None:
         return {"reason": "The run was made without explanations."}
     modalities, features = _row(why.modalities, patient), _row(why.features, patient)
-    if modalities is None or features is None:
+    if (
+        modalities is None
+        or features is None
+        or all(v is None for c, v in modalities.items() if c != "patient_id")
+    ):
         return {"reason": "There is no prediction to explain for this patient."}
     i = background.index_of(patient)
     measured = background.cohort.measured
@@ -68,11 +72,22 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
     scale = scale_words(str(why.scale))
     return {
         "reason": None,
-        "figure": contribution_figure(bars, title="Contribution of each modality", unit=scale),
+        "figure": contribution_figure(
+            bars,
+            title="Contribution of each modality",
+            unit=scale,
+            ends=contribution_ends(str(why.scale)),
+            good=_rises_with_good(why),
+        ),
+        "method": str(why.method),
         "modalities": [(b.label, signed(b.value) if math.isfinite(b.value) else b.note) for b in bars],
         "scale": scale,
         **rows,
     }
+
+
+def _rises_with_good(why: Any) -> bool:
+    return bool(why.scale == "log-odds")  # response more likely; on the other scales positive is worse
 
 
 def _feature_rows(background: Background, patient: str, features: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +117,7 @@ def _feature_rows(background: Background, patient: str, features: dict[str, Any]
                 "percentile": "–" if percentile is None else f"{percentile:.0f}",
                 "place": percentile_cell(percentile),
                 "contribution": signed(known[column]),
-                "bar": value_cell(known[column], reach),
+                "bar": value_cell(known[column], reach, good=_rises_with_good(why)),
             }
         )
     rest = [known[c] for c in known if c not in set(strongest)]

@@ -20,8 +20,8 @@ def number(value: Any, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(0.012345), number(1234567.0), number(float("nan")), number(40)
-    ('0.0123', '1 234 567', '–', '40')
+    >>> number(0.012345), number(1234567.0).split(), number(float("nan")), number(40)
+    ('0.0123', ['1', '234', '567'], '–', '40')
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
@@ -31,7 +31,9 @@ def number(value: Any, digits: int = 3) -> str:
         return value
     size = abs(float(value))
     if size >= 10**digits or float(value).is_integer():
-        return f"{float(value):,.0f}".replace(",", " ") if size < 1e9 else f"{float(value):.{digits - 1}e}"
+        return (
+            f"{float(value):,.0f}".replace(",", "\u202f") if size < 1e9 else f"{float(value):.{digits - 1}e}"
+        )
     if size < 1e-3:
         return f"{float(value):.{digits - 1}e}"
     return f"{float(value):.{max(digits - 1 - math.floor(math.log10(size)), 0)}f}"

@@ -84,20 +84,22 @@ class Drawing:
         """Add an element; underscores in attribute names become hyphens, None is left out."""
         written = Markup("").join(
             Markup(' {}="{}"').format(
-                Markup(name.rstrip("_").replace("_", "-")),
+                name.rstrip("_").replace("_", "-"),
                 _number(value) if isinstance(value, float) else value,
             )
             for name, value in attributes.items()
             if value is not None
         )
         inner = content if isinstance(content, Markup) else escape(content)
-        self.parts.append(Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), written, inner))
+        self.parts.append(Markup("<{0}{1}>{2}</{0}>").format(tag, written, inner))
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: str = GRID, **more: object) -> None:
         """Add a straight line."""
         self.add("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), stroke=colour, **more)
 
-    def rect(self, x: float, y: float, w: float, h: float, fill: str, tip: str = "", **more: object) -> None:
+    def rect(  # noqa: PLR0917 - x, y, width, height in this order everywhere
+        self, x: float, y: float, w: float, h: float, fill: str, tip: str = "", **more: object
+    ) -> None:
         """Add a filled rectangle, with an optional text shown when the pointer rests on it."""
         content = Markup("<title>{}</title>").format(tip) if tip else ""
         self.add(

@@ -72,9 +72,9 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
         "n_events": events,
         "kind": kind,
         "caption": (
-            f"Out-of-fold performance with {100 * (level[0] if len(level) else 0.95):g} % interval; {number(n)} patients, "
-            f"{number(events)} {kind}; {_design_words(result.design)}. Models below the line are the baselines that any "
-            "larger model has to beat."
+            f"Out-of-fold performance with {100 * (level[0] if len(level) else 0.95):g} % interval; "
+            f"{number(n)} patients, {number(events)} {kind}; {_design_words(result.design)}. "
+            "Models below the line are the baselines that any larger model has to beat."
         ),
         "notes": [str(note) for note in result.notes],
     }

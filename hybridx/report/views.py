@@ -1,4 +1,4 @@
-"""Key images through the lesion: CT, PET and fused, with contour, window, scale bar and sides, as small inline pictures.
+"""Key images through the lesion: CT, PET and fused, with contour, window, scale bar and sides, as inline pictures.
 
 The pixels are a PNG inside an SVG; contour, scale bar and letters are vectors on top, so they stay sharp in print, the
 contour can be switched off without a script, and a screen reader is told what is shown.
@@ -44,7 +44,7 @@ class _Slice:
 
 
 def _png(pixels: npt.NDArray[np.uint8]) -> str:
-    """The pixels as they are, without loss; the browser interpolates between them as a viewer does."""
+    """Encode the pixels as they are, without loss; the browser interpolates between them as a viewer does."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=6)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -190,7 +190,7 @@ def _panels(piece: _Slice, ceiling: float) -> list[Markup]:
 
 
 def _colour_bar(name: str, window: tuple[float, float], unit: str) -> Markup:
-    """The scale of one kind of picture: colours with the numbers at both ends."""
+    """Draw the scale of one kind of picture: colours with the numbers at both ends."""
     if name == "hot":
         shown = colormaps["hot"](np.linspace(0.08, 1, 64))[None, :, :3] * 255
         pixels = np.asarray(shown, dtype=np.uint8)

@@ -28,7 +28,7 @@ def header_facts(background: Background, patient: str) -> list[tuple[str, str]]:
 
     def fact(column: str, write: Any = str) -> str:
         value = row.get(column)
-        if value is None or value != value:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             return NOT_RECORDED
         return write(value)
 

@@ -10,6 +10,7 @@ __all__ = [
     "INTENDED_USE",
     "INTENDED_USE_SHORT",
     "analyte_title",
+    "contribution_ends",
     "endpoint_words",
     "model_title",
     "scale_words",
@@ -21,8 +22,9 @@ INTENDED_USE_SHORT = (
 )
 INTENDED_USE = (
     "hybridx is research software and not a medical device. It has no approval for diagnosis or treatment. The figures "
-    "describe patients of the cohort named here; they do not compare treatments, and the contributions are associations "
-    "in the model, not causes. Decisions belong to the treating physicians and the board, who see what no table holds."
+    "describe patients of the cohort named here; they do not compare treatments, and the contributions are "
+    "associations in the model, not causes. Decisions belong to the treating physicians and the board, who see what "
+    "no table holds."
 )
 
 _MODELS = {
@@ -33,6 +35,7 @@ _MODELS = {
     "prevalence": "Prevalence, no predictor",
 }
 _SCALES = {
+    "log-mortality": "log-mortality (+0.7 doubles the expected events)",
     "log-hazard": "log-hazard (+0.7 doubles the hazard)",
     "log-odds": "log-odds (+0.7 doubles the odds)",
 }
@@ -85,3 +88,10 @@ def model_title(model: str) -> str:
 def scale_words(scale: str) -> str:
     """Say on which scale contributions add up."""
     return _SCALES.get(scale, scale)
+
+
+def contribution_ends(scale: str) -> tuple[str, str]:
+    """Say what negative and positive contributions mean."""
+    if scale == "log-odds":
+        return "response less likely", "more likely"
+    return "lower risk", "higher risk"

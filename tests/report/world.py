@@ -130,7 +130,8 @@ def _tables(
         for p, r in zip(patients, respond, strict=True)
     ]
     labs = [
-        {"patient_id": p, "day": d, "analyte": a, "value": m * float(rng.lognormal(0, 0.2)), "unit": u, "ref_low": lo, "ref_high": hi}
+        {"patient_id": p, "day": d, "analyte": a, "value": m * rng.lognormal(0, 0.2), "unit": u,
+         "ref_low": lo, "ref_high": hi}
         for p in patients if p != NOTHING
         for a, u, lo, hi, m in LABS
         for d in (-20.0, -3.0, 30.0, 80.0)
@@ -154,7 +155,7 @@ def _tables(
                 if p != NOTHING
                 for m in ("pet", "ct")
             ]
-        ),  # fmt: skip
+        ),
         "labs": pl.DataFrame(labs, schema_overrides={"ref_low": pl.Float64, "ref_high": pl.Float64}),
         "variants": pl.DataFrame(
             [
@@ -170,7 +171,7 @@ def _tables(
                 if p != NOTHING
                 for g, c, h, v in VARIANTS
             ]
-        ),  # fmt: skip
+        ),
         "treatments": pl.DataFrame(
             [
                 {"patient_id": p, "kind": k, "agent": attack if k == "surgery" else a, "day": d, "end_day": e}
@@ -178,7 +179,7 @@ def _tables(
                 if p != NOTHING
                 for k, a, d, e in TREATMENTS
             ]
-        ),  # fmt: skip
+        ),
         "outcomes": pl.concat([pl.DataFrame(survival), pl.DataFrame(response)], how="diagonal"),
         "lesions": pl.DataFrame(
             [
@@ -197,7 +198,7 @@ def _tables(
                 if p != NOTHING
                 for k in (1, 2)
             ]
-        ),  # fmt: skip
+        ),
     }
 
 
