@@ -88,7 +88,8 @@ def make_cohort(
     done = _already_there(target, patients, seed)
     if done is not None:
         return done
-    ensure_writable(target.parent)
+    ensure_writable(target)
+    _refuse_content(target)
     people = [draw_patient(seed, index) for index in range(patients)]
     courses = [follow_up(patient, seed) for patient in people]
     truth = _truth(target, people, courses, seed)
@@ -107,6 +108,16 @@ def _check(patients: int, seed: int) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             msg = f"{name}={value!r} is not a whole number of at least {least}."
             raise InputError(msg)
+
+
+def _refuse_content(target: Path) -> None:
+    # before the truth beside it is replaced, or a folder would end up beside another one's truth
+    if target.is_dir() and any(target.iterdir()):
+        msg = (
+            f"The folder {str(target)!r} is not empty and does not hold this cohort: it was left as it is. "
+            f"Choose a new or empty folder."
+        )
+        raise InputError(msg)
 
 
 def _already_there(target: Path, patients: int, seed: int) -> DemoTruth | None:
