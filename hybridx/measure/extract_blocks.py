@@ -14,10 +14,10 @@ from hybridx.cohort.images import IMAGE_SCHEMA
 from hybridx.measure.deep import deep_feature_rows
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.lesions import LESION_SCHEMA
+from hybridx.measure.pet_uptake import UPTAKE
 from hybridx.measure.radiomics_engine import VERSION
 from hybridx.measure.radiomics_table import describe
 from hybridx.measure.settings import ExtractSettings
-from hybridx.measure.uptake import UPTAKE
 
 __all__ = ["Measured", "Source", "image_blocks", "image_tables"]
 

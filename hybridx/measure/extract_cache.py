@@ -16,7 +16,7 @@ from hybridx.imaging.study import StudyRow
 __all__ = ["code_version", "file_hashes", "studies_checkpoint", "study_key", "versions"]
 
 LIBRARIES = ("pyradiomics", "SimpleITK", "numpy", "scipy", "torch")
-MEASURING = ("deep", "encoder", "extract_study", "lesions", "radiomics*", "settings", "uptake", "views")
+MEASURING = ("deep", "encoder", "extract_study", "lesions", "pet_uptake", "radiomics*", "settings", "views")
 
 
 def studies_checkpoint(cache: Path) -> Checkpoint:

@@ -17,9 +17,9 @@ from hybridx.imaging.study import StudyRow, grids_of, read_pair
 from hybridx.measure.deep import deep_features, lacking, make_patch
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.lesions import lesion_rows
+from hybridx.measure.pet_uptake import uptake
 from hybridx.measure.radiomics import measure_radiomics
 from hybridx.measure.settings import ExtractSettings
-from hybridx.measure.uptake import uptake
 from hybridx.measure.views import key_views
 
 __all__ = ["StudyTask", "measure_study"]

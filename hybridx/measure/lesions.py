@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from hybridx.imaging import Image, bounding_box, crop
-from hybridx.measure.uptake import components, uptake
+from hybridx.measure.pet_uptake import components, uptake
 
 __all__ = ["LESION_SCHEMA", "lesion_rows"]
 

@@ -8,7 +8,7 @@ import pytest
 from hybridx.errors import InputError
 from hybridx.imaging import Image, read_image, read_mask
 from hybridx.measure.lesions import lesion_rows
-from hybridx.measure.uptake import SPHERE_RADIUS_MM, UPTAKE, components, suv_peak, uptake
+from hybridx.measure.pet_uptake import SPHERE_RADIUS_MM, UPTAKE, components, suv_peak, uptake
 from tests.imaging.volumes import OBLIQUE, ball, noise
 from tests.measure.real_data import real
 
