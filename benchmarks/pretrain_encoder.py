@@ -211,11 +211,7 @@ def embed(network: PatchNetwork, pictures: Patches) -> NDArray[np.float64]:
 def examine(network: PatchNetwork, known: Patches, known_truth: NDArray[np.float64], held: Patches,
             held_truth: NDArray[np.float64]) -> dict[str, object]:  # fmt: skip
     """Fit ridge probes on training phantoms, score them on held-out ones; compare the two scanners' embeddings."""
-    train_x, test_x, other_x = (
-        embed(network, known[:, 0]),
-        embed(network, held[:, 0]),
-        embed(network, held[:, 1]),
-    )
+    train_x, test_x, other_x = (embed(network, part) for part in (known[:, 0], held[:, 0], held[:, 1]))
     mean, spread = train_x.mean(axis=0), train_x.std(axis=0) + 1e-9
     train_x, test_x, other_x = ((x - mean) / spread for x in (train_x, test_x, other_x))
     probes = {}
@@ -227,19 +223,16 @@ def examine(network: PatchNetwork, known: Patches, known_truth: NDArray[np.float
     within = ((test_x - other_x) ** 2).mean(axis=0) / 2
     # intraclass correlation (1,1): the share of a feature's variance that is lesion, not scanner or noise
     icc = (between - within / 2) / (between + within / 2)
+    spectrum = np.linalg.eigvalsh(np.cov(test_x.T))
     return {
         "probe_r2": probes,
         "icc_between_scanners": {
-            "median": round(float(np.median(icc)), 3), "lowest": round(float(icc.min()), 3)
+            "median": round(float(np.median(icc)), 3),
+            "lowest": round(float(icc.min()), 3),
         },
-        "participation_ratio": round(effective_features(test_x), 1),
-    }  # fmt: skip
-
-
-def effective_features(embeddings: NDArray[np.float64]) -> float:
-    """Return how many independent features an embedding really has (participation ratio of the covariance)."""
-    values = np.linalg.eigvalsh(np.cov(embeddings.T))
-    return float(values.sum() ** 2 / (values**2).sum())
+        # how many independent features there really are
+        "participation_ratio": round(float(spectrum.sum() ** 2 / (spectrum**2).sum()), 1),
+    }
 
 
 def write(network: PatchNetwork, card: dict[str, object], out: Path) -> str:
@@ -271,10 +264,7 @@ def main() -> None:
         pictures, truth = draw_pairs(options.lesions, options.seed)
         held, held_truth = draw_pairs(options.held_out, options.seed + 1_000_000)
         drawn = time.monotonic()
-        print(
-            f"{options.lesions + options.held_out} phantoms drawn twice in {drawn - started:.0f} s",
-            flush=True,
-        )
+        print(f"{len(truth) + len(held)} phantoms drawn twice in {drawn - started:.0f} s", flush=True)
         torch.manual_seed(options.seed)
         untrained = settle(PatchNetwork(), pictures)
         network, course = train(pictures, steps=options.steps, seed=options.seed)
@@ -295,10 +285,7 @@ def main() -> None:
         "batch": 64,
         "loss_first_and_last_20_steps": ends,
         "torch": torch.__version__,
-        "seconds": {
-            "drawing": round(drawn - started),
-            "training_and_examining": round(time.monotonic() - drawn),
-        },
+        "seconds": {"drawing": round(drawn - started), "rest": round(time.monotonic() - drawn)},
         "held_out_phantoms": options.held_out,
         "examined": {"after_training": after, "before_training": before},
         "limits": "Held-out phantoms come from the same program as the training ones: these figures say that the "

@@ -52,7 +52,8 @@ class Grid:
 
     def axis(self, number: int) -> NDArray[np.float64]:
         """Return the voxel centres along x (0), y (1) or z (2) in mm."""
-        return self.origin[number] + self.spacing[number] * np.arange(self.shape[2 - number])
+        steps = np.arange(self.shape[2 - number], dtype=np.float64)
+        return self.origin[number] + self.spacing[number] * steps
 
     def box(self, centre: Sequence[float], reach: Sequence[float]) -> Slices:
         """Return the slices (z, y, x) of the voxels within `reach` mm of `centre` along each axis."""
@@ -102,7 +103,8 @@ class Field:
         # Re(a b) = Re a Re b - Im a Im b: two real products instead of a complex one
         total = plane.real @ along_x.real.T - plane.imag @ along_x.imag.T
         total *= np.float32(np.sqrt(2.0 / len(kx)))
-        return total.reshape(along_z.shape[0], along_y.shape[0], along_x.shape[0]).astype(np.float32)
+        field: Array = total.reshape(along_z.shape[0], along_y.shape[0], along_x.shape[0]).astype(np.float32)
+        return field
 
 
 class Canvas:
@@ -153,7 +155,7 @@ class Canvas:
         """Paint a straight tube with round ends (a vessel, a bronchus) from `start` to `end`."""
         a, b = np.asarray(start, dtype=np.float32), np.asarray(end, dtype=np.float32)
         along = b - a
-        where = self.grid.box((a + b) / 2, np.abs(along) / 2 + radius_mm)
+        where = self.grid.box(((a + b) / 2).tolist(), (np.abs(along) / 2 + radius_mm).tolist())
         x, y, z = self.grid.coordinates(where)
         dx, dy, dz = x - a[0], y - a[1], z - a[2]
         place = np.clip((dx * along[0] + dy * along[1] + dz * along[2]) / float(along @ along), 0, 1)

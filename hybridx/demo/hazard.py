@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from hybridx.demo.patients import MODALITIES, Patient, stream
@@ -105,16 +105,16 @@ def _response(patient: Patient, rng: np.random.Generator) -> str | None:
     return None if rng.random() < NOT_EVALUABLE else category
 
 
-def concordance(risk: Sequence[float], time: Sequence[float], event: Sequence[bool]) -> float:
+def concordance(risk: ArrayLike, time: ArrayLike, event: ArrayLike) -> float:
     """Return Harrell's C: among pairs whose order in time is known, how often the higher risk came first.
 
     Parameters
     ----------
-    risk : sequence of float, shape (n,)
+    risk : array_like, shape (n,)
         Higher is worse.
-    time : sequence of float, shape (n,)
+    time : array_like, shape (n,)
         Days.
-    event : sequence of bool, shape (n,)
+    event : array_like of bool, shape (n,)
         True: it happened.
 
     Returns

@@ -195,7 +195,7 @@ def _lesion(
     rng: np.random.Generator, site: str, radius: float, latent: Mapping[str, float], anatomy: Anatomy
 ) -> Lesion:
     centre, stray, _ = SITES[site]
-    x, y, z = anatomy.place(tuple(np.add(centre, rng.uniform(-1, 1, 3) * stray)))  # type: ignore[arg-type]
+    x, y, z = anatomy.place(tuple(np.add(centre, rng.uniform(-1, 1, 3) * stray)))
     uneven = float(1 / (1 + np.exp(-1.3 * latent["pet.heterogeneity"])))
     return Lesion(
         site=site,

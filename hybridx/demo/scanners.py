@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +63,6 @@ class Scanner:
             ct_fwhm_mm=float(rng.uniform(1.5, 4.5)),
         )
 
-    def finer(self, factor: float) -> Scanner:
-        """Return the same scanner with voxels `factor` times smaller."""
-        smaller = {
-            name: tuple(s / factor for s in getattr(self, name)) for name in ("pet_spacing", "ct_spacing")
-        }
-        return replace(self, **smaller)
-
 
 SCANNERS = (
     Scanner(
@@ -107,7 +101,8 @@ def image_pet(suv: Array, source: Grid, target: Grid, scanner: Scanner, rng: np.
     grain /= np.float32(np.prod([np.sqrt((k**2).sum(axis=1).mean()) for k in kernels]))
     noisy = clean + scanner.pet_noise * np.sqrt(np.maximum(clean, 0) + 0.02, dtype=np.float32) * grain
     # stored in steps well below the noise, as scanners do: real files are integers, and small ones compress
-    return np.round(np.maximum(noisy, 0) / SUV_STEP) * np.float32(SUV_STEP)
+    stored: Array = np.round(np.maximum(noisy, 0) / SUV_STEP).astype(np.float32) * np.float32(SUV_STEP)
+    return stored
 
 
 def image_ct(hu: Array, grid: Grid, scanner: Scanner, rng: np.random.Generator) -> Array:
@@ -127,7 +122,7 @@ def mask_on(region: NDArray[np.bool_], source: Grid, target: Grid) -> NDArray[np
     return share >= 0.5
 
 
-def _separable(array: Array, kernels: list[Array | None]) -> Array:
+def _separable(array: Array, kernels: Sequence[Array | None]) -> Array:
     """Apply one matrix per axis (x, y, z); smallest result first keeps it cheap."""
     for number, kernel in enumerate(kernels):
         if kernel is not None:
@@ -141,11 +136,13 @@ def _blur(source: Grid, target: Grid, number: int, sigma: float) -> Array:
     half = source.spacing[number] / 2
     weight = ndtr((edges + half) / sigma) - ndtr((edges - half) / sigma)
     weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-6)
-    return weight.astype(np.float32)
+    kernel: Array = weight.astype(np.float32)
+    return kernel
 
 
 def _overlap(source: Grid, target: Grid, number: int) -> Array:
     a, b = source.axis(number)[None, :], target.axis(number)[:, None]
     ha, hb = source.spacing[number] / 2, target.spacing[number] / 2
     shared = np.minimum(a + ha, b + hb) - np.maximum(a - ha, b - hb)
-    return (np.maximum(shared, 0) / (2 * hb)).astype(np.float32)
+    kernel: Array = (np.maximum(shared, 0) / (2 * hb)).astype(np.float32)
+    return kernel

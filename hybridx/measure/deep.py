@@ -116,7 +116,7 @@ def patch_at(study: Study, centre: tuple[float, float, float]) -> Patch:
     """Cut the box around a point (x, y, z) in mm; see `make_patch`."""
     half = PATCH_SPACING_MM * (EDGE - 1) / 2
     origin = tuple(c - half for c in centre)
-    grid = Grid((EDGE, EDGE, EDGE), (PATCH_SPACING_MM,) * 3, origin)  # type: ignore[arg-type]
+    grid = Grid((EDGE, EDGE, EDGE), (PATCH_SPACING_MM,) * 3, origin)
     mask = study.masks.get("pet", study.masks.get("ct"))
     sources = {"pet": study.images["pet"], "ct": study.images["ct"], "mask": mask}
     array = np.stack([_onto(sources[name], grid, _OUTSIDE[name]) for name in CHANNELS])
@@ -149,7 +149,7 @@ def _onto(image: Image, grid: Grid, outside: float) -> npt.NDArray[np.float32]:
     moved = sitk.Resample(
         cut.to_sitk(),
         grid.size,
-        sitk.Transform(),
+        sitk.Transform(),  # type: ignore[no-untyped-call]
         sitk.sitkLinear,
         grid.origin,
         grid.spacing,

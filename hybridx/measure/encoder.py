@@ -42,7 +42,8 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "petct_encoder.safetensors
 _SUV_TOP = 50.0
 _HU_WIDE = (-1000.0, 1000.0)
 _HU_SOFT = (-160.0, 240.0)
-WEIGHTS_FORMAT = "hybridx-patch-encoder-1"
+WEIGHTS_FORMAT = "hybridx-patch-encoder-1"  # safetensors metadata of an acceptable file
+MAXIMUM_SIZE = 512  # features or channels: a header must not be able to ask for all memory
 
 
 def standardise(patches: torch.Tensor) -> torch.Tensor:
@@ -104,7 +105,7 @@ class PatchNetwork(nn.Module):
 
 def _over_lesion(maps: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Return mean and spread of each feature map over the lesion, (n, 2 * channels)."""
-    weight = functional.adaptive_avg_pool3d(mask, maps.shape[2:])
+    weight = functional.adaptive_avg_pool3d(mask, (maps.shape[2], maps.shape[3], maps.shape[4]))
     weight = weight / weight.sum(dim=(2, 3, 4), keepdim=True).clamp_min(1e-6)
     mean = (maps * weight).sum(dim=(2, 3, 4))
     variance = ((maps - mean[:, :, None, None, None]) ** 2 * weight).sum(dim=(2, 3, 4))
@@ -149,10 +150,10 @@ class DeepEncoder:
         Parameters
         ----------
         device : str
-            ``cpu``, or ``cuda`` where PyTorch sees a GPU. Features agree to about 1e-4 between the two.
+            ``cpu``, or ``cuda`` where PyTorch sees a GPU. A GPU rounds differently: do not mix the two in a cohort.
         weights : path, optional
-            A safetensors file written by `save_weights`; by default the one that ships with the library, which must
-            have the SHA-256 of the card beside it.
+            A safetensors file of a `PatchNetwork`, with its metadata (see `WEIGHTS_FORMAT`). By default the one that
+            ships with the library, which must have the SHA-256 of the card beside it.
 
         Raises
         ------
@@ -244,9 +245,14 @@ def _network_of(path: Path, content: bytes) -> PatchNetwork:
         msg = f"{str(path)!r} is no readable safetensors file ({error})."
         raise InputError(msg) from error
     if facts.get("format") != WEIGHTS_FORMAT:
-        msg = f"{str(path)!r} has format {facts.get('format')!r}; {WEIGHTS_FORMAT!r} is wanted (see `save_weights`)."
+        msg = f"{str(path)!r} has format {facts.get('format')!r}; {WEIGHTS_FORMAT!r} is wanted."
         raise InputError(msg)
-    network = PatchNetwork(int(facts["features"]), int(facts["width"]))
+    sizes = {name: facts.get(name, "") for name in ("features", "width")}
+    if not all(size.isdecimal() and 0 < int(size) <= MAXIMUM_SIZE for size in sizes.values()):
+        said = ", ".join(f"{name}={size!r}" for name, size in sizes.items())
+        msg = f"{str(path)!r}: its header says {said}; whole numbers up to {MAXIMUM_SIZE} are wanted."
+        raise InputError(msg)
+    network = PatchNetwork(int(sizes["features"]), int(sizes["width"]))
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
