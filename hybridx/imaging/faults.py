@@ -151,10 +151,10 @@ class ImageError(InputError):
         return type(self), (self.faults,)
 
 
-def fault(code: str, value: str, column: str = "image") -> Fault:
-    """Make a fault of the catalogue from what was found."""
+def fault(code: str, value: str, column: str = "image", against: str = "") -> Fault:
+    """Make a fault of the catalogue from what was found, and from what it was held `against`."""
     severity, expected, hint = CATALOGUE[code]
-    return Fault(code, severity, column, value, expected, hint)
+    return Fault(code, severity, column, value, f"{expected}: {against}" if against else expected, hint)
 
 
 def raise_errors(faults: Iterable[Fault]) -> list[Fault]:

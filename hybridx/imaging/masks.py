@@ -103,10 +103,10 @@ def _lesion(values: npt.NDArray[np.generic], grid: Grid, name: str, label: int |
 def _stranger(mask: Grid, image: Grid, also: Sequence[Image | Grid]) -> Fault:
     others = [other.grid if isinstance(other, Image) else other for other in also]
     if any(mask.same(other) for other in others):
-        return fault("I011", f"{mask}; the image has {image}", "mask")
+        return fault("I011", str(mask), "mask", str(image))
     apart = mask.distance(image)
-    how = "" if np.isinf(apart) else f" ({apart:.3g} mm apart at the worst corner)"
-    return fault("I010", f"{mask}; the image has {image}{how}", "mask")
+    how = "" if np.isinf(apart) else f", {apart:.3g} mm away at the worst corner"
+    return fault("I010", str(mask), "mask", f"{image}{how}")
 
 
 def _listing(labels: list[float]) -> str:

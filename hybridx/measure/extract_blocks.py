@@ -145,10 +145,10 @@ def _number(value: float) -> float | None:
 
 def _features(name: str, modality: str, columns: Sequence[str], source: Source) -> pl.DataFrame:
     if modality == "deep" and source.encoder is not None:
-        rows = deep_feature_rows(source.encoder).with_columns(
+        deep = deep_feature_rows(source.encoder).with_columns(
             pl.lit(name).alias("modality"), pl.col("column").str.replace("deep", name, literal=True)
         )
-        return rows.filter(pl.col("column").is_in(columns))
+        return deep.filter(pl.col("column").is_in(columns))
     rows = [_feature(name, modality, column, source) for column in columns]
     return pl.DataFrame(rows, schema=dict(FEATURE_SCHEMA))
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import SimpleITK as sitk
@@ -22,7 +23,7 @@ TEXTURES = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
 MAXIMUM_LEVELS = (
     2000  # a co-occurrence matrix of 2000 levels in 13 directions takes 0.4 GB, and a few copies are made
 )
-ImageLike = str | os.PathLike[str] | sitk.Image | Image
+ImageLike: TypeAlias = str | os.PathLike[str] | sitk.Image | Image
 
 
 @dataclass(frozen=True)
