@@ -114,8 +114,15 @@ class Background:
         if self.is_survival:
             found = {p: curve.at(self.main_horizon)[0] for p, curve in self.curves.items()}
         else:
-            found = {p: found.value for p, found in self.probabilities.items()}
-        return {p: v for p, v in found.items() if math.isfinite(v)}
+            found = {p: estimate.value for p, estimate in self.probabilities.items()}
+        # A model that fills in what is missing would have a number for someone about whom nothing is known.
+        return {p: v for p, v in found.items() if math.isfinite(v) and p in self.anything_measured}
+
+    @functools.cached_property
+    def anything_measured(self) -> frozenset[str]:
+        """Patients with at least one modality."""
+        flags = self.cohort.measured.select(pl.any_horizontal(pl.exclude("patient_id"))).to_series()
+        return frozenset(p for p, flag in zip(self.cohort.patients, flags, strict=True) if flag)
 
     @functools.cached_property
     def probabilities(self) -> Mapping[str, Estimate]:

@@ -10,8 +10,17 @@ from markupsafe import Markup
 
 from hybridx.report.rendering import shorten, signed
 from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, LOWER, MUTED, Drawing, Scale
+from hybridx.terms import Estimate
 
-__all__ = ["Bar", "contribution_figure", "dots_of_hundred", "percentile_cell", "share_cell", "value_cell"]
+__all__ = [
+    "Bar",
+    "contribution_figure",
+    "dots_of_hundred",
+    "percentile_cell",
+    "share_cell",
+    "spread_figure",
+    "value_cell",
+]
 
 
 @dataclass(frozen=True)
@@ -120,4 +129,46 @@ def dots_of_hundred(share: float, *, title: str) -> Markup:
             drawing.circle(x, y, 4.2, ACCENT)
         else:
             drawing.circle(x, y, 3.6, "#fff", stroke="#8a94a3", stroke_width=1.1)
+    return drawing.markup()
+
+
+def spread_figure(
+    lanes: Sequence[tuple[str, Sequence[float]]], patient: Estimate, *, title: str, width: float = 620
+) -> Markup:
+    """Draw where a patient's probability lies among those of the cohort, one lane per observed outcome.
+
+    Parameters
+    ----------
+    lanes : sequence of (name, probabilities)
+        Out-of-fold predictions of the patients with that outcome.
+    patient : Estimate
+        This patient's probability with its band.
+    """
+    row, top = 46.0, 34.0
+    x = Scale(0.0, 1.0, 110, width - 14)
+    bottom = top + row * len(lanes)
+    said = f"this patient {100 * patient.value:.0f} %"
+    drawing = Drawing(width, bottom + 44, title, said)
+    if math.isfinite(patient.low) and math.isfinite(patient.high):
+        drawing.rect(
+            x(patient.low),
+            top - 6,
+            x(patient.high) - x(patient.low),
+            bottom - top + 6,
+            ACCENT,
+            fill_opacity="0.14",
+        )
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        drawing.line(x(share), top - 6, x(share), bottom)
+        drawing.text(x(share), bottom + 16, f"{100 * share:.0f}", anchor="middle", size=11.5)
+    for i, (name, shares) in enumerate(lanes):
+        y = top + row * (i + 0.5)
+        drawing.text(100, y + 4, shorten(name, 16), anchor="end", colour=INK, size=12)
+        for k, share in enumerate(sorted(shares)):
+            # spread a little so that patients with the same prediction do not hide each other
+            drawing.circle(x(share), y + 4.5 * ((k % 5) - 2), 3.2, MUTED, fill_opacity="0.55")
+    drawing.line(x(patient.value), top - 10, x(patient.value), bottom, ACCENT, stroke_width=3.0)
+    anchor = "start" if patient.value < 0.7 else "end"
+    drawing.text(x(patient.value), top - 16, said, anchor=anchor, colour=ACCENT, size=12, font_weight="600")
+    drawing.text(x.end, bottom + 34, "predicted probability, %, out of fold", anchor="end", size=11.5)
     return drawing.markup()

@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -243,11 +244,29 @@ def _plotly_in_exports() -> Iterator[None]:
             os.environ["PLOTLY_RENDERER"] = before
 
 
+@contextlib.contextmanager
+def _private_channel() -> Iterator[dict[str, Any]]:
+    """Let a kernel talk over files of its own: TCP is open to everyone on the machine, and its ports collide.
+
+    The files get a folder per kernel, because jupyter's default name is the same for all and two kernels would hear
+    each other. Windows has no such channel and stays with TCP.
+    """
+    if os.name == "nt":
+        yield {}
+        return
+    # short: the name of a socket has at most about a hundred characters
+    with tempfile.TemporaryDirectory(prefix="hx") as place:
+        config = _extra("traitlets.config").Config()
+        config.ConnectionFileMixin.transport = "ipc"
+        config.ConnectionFileMixin.ip = f"{place}/k"
+        yield {"config": config}
+
+
 def _execute(run: _Run) -> str | None:
     """Run one notebook and return the reason of its failure, or None; the executed notebook is kept either way."""
     papermill, nbformat = _extra("papermill"), _extra("nbformat")
     reason = None
-    with atomic_write(run.target) as temporary:
+    with atomic_write(run.target) as temporary, _private_channel() as channel:
         try:
             with _plotly_in_exports():
                 papermill.execute_notebook(
@@ -256,6 +275,7 @@ def _execute(run: _Run) -> str | None:
                     parameters=dict(run.parameters),
                     progress_bar=False,
                     log_output=False,
+                    **channel,
                 )
         except papermill.PapermillExecutionError as error:
             reason = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
@@ -274,6 +294,8 @@ def _export(notebook: Any, target: Path) -> None:
         require_js_url="",
         mathjax_url="",
         jquery_url="",
+        mermaid_js_url="",
+        mermaid_layout_elk_js_url="",
     )
     text, _ = exporter.from_notebook_node(notebook)
     with atomic_write(target) as temporary:

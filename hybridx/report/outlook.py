@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hybridx.report.background import Background
-from hybridx.report.bars import dots_of_hundred
+from hybridx.report.bars import dots_of_hundred, spread_figure
 from hybridx.report.curves import Curve, survival_figure
 from hybridx.report.rendering import months, number, percent
 from hybridx.report.words import survivors
@@ -25,7 +25,8 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
         "reason": None,
         "group": None if group is None else background.group_title(group),
         "group_class": None if group is None else background.group_class(group),
-        "n_predicted": len(background.predicted),
+        "group_note": _group_note(background),
+        "title": "Risk" if background.is_survival else "Prediction",
         "figure": None,
         "columns": (),
         "rows": [],
@@ -37,9 +38,14 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
     }
 
 
+def _group_note(background: Background) -> str:
+    what = "predicted risk" if background.is_survival else "predicted probability"
+    return f"by {what} among {len(background.predicted)} patients of this cohort; not a clinical category"
+
+
 def _why_not(background: Background, patient: str) -> str:
     i = background.index_of(patient)
-    if not any(bool(background.cohort.measured[m][i]) for m in background.cohort.modalities):
+    if patient not in background.anything_measured:
         return "Nothing was measured for this patient, so the model makes no prediction."
     if not background.outcome.known[i]:
         return (
@@ -128,16 +134,26 @@ def _response(background: Background, patient: str) -> dict[str, Any]:
     sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to respond"
     sentence += f"; in the cohort {100 * base:.0f} of 100 did." if math.isfinite(base) else "."
     remarks = [] if banded else ["The run computed no bootstrap refits, so this prediction has no band."]
-    if background.outcome.criterion:
-        remarks.append(
-            f"Response by {background.outcome.criterion}; responder: {background.outcome.responder}."
-        )
+    y = background.outcome
+    if y.criterion:
+        means = f"; responder: {y.responder}" if y.responder not in {"", "responder"} else ""
+        remarks.append(f"Response by {y.criterion}{means}.")
+    places = [background.predicted.get(p, math.nan) for p in background.cohort.patients]
+    lanes = [
+        (name, [v for v, own in zip(places, y.value, strict=True) if own == value and math.isfinite(v)])
+        for name, value in (("responders", 1.0), ("non-responders", 0.0))
+    ]
     return {
         "headline": percent(value),
         "headline_unit": f"probability of {endpoint_title(background.result.endpoint).lower()}",
         "band": band,
         "sentence": sentence,
         "dots": dots_of_hundred(value, title=sentence),
+        "figure": spread_figure(
+            lanes, found, title="Predicted probability of response: this patient among the cohort"
+        ),
+        "columns": ("Observed", "Patients", "Median prediction"),
+        "rows": [(n, str(len(v)), percent(float(np.median(v)) if v else math.nan)) for n, v in lanes],
         "remarks": remarks,
     }
 

@@ -54,6 +54,8 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         or all(v is None for c, v in modalities.items() if c != "patient_id")
     ):
         return {"reason": "There is no prediction to explain for this patient."}
+    if patient not in background.predicted:
+        return {"reason": "There is no prediction to explain for this patient."}
     i = background.index_of(patient)
     measured = background.cohort.measured
     bars = []

@@ -144,6 +144,7 @@ def test_patient_who_left_the_cohort_loses_the_page(few, tmp_path):
     assert (tmp_path / "pages" / "mine.html").exists()
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes(saved, tmp_path):
     chosen = ["P000", "P001", "P009", "P010"]
     for name, workers in (("one", 1), ("two", 2)):
