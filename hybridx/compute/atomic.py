@@ -168,6 +168,8 @@ def _escape(text: str) -> str:
 
 
 def _alive(process: str) -> bool:
+    if os.name == "nt":  # there os.kill(pid, 0) is no question but a Ctrl-C
+        return True
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:

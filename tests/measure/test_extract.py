@@ -83,6 +83,16 @@ def test_the_bytes_do_not_depend_on_workers_nor_on_what_was_kept(data, tmp_path)
     assert content_hash(tmp_path / "one") == first
 
 
+@pytest.mark.slow
+def test_dask_gives_the_same_bytes(data, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    run(data, tmp_path / "local")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        run(data, tmp_path / "dask", engine="dask", client=client)
+    assert content_hash(tmp_path / "dask") == content_hash(tmp_path / "local")
+
+
 def test_only_what_changed_is_measured_again(folder, tmp_path, monkeypatch):
     from hybridx.measure import extract_folder as door
 
