@@ -91,7 +91,8 @@ def calibration_figure(result: Result, model: str) -> go.Figure:
             line={"color": COLOURS[0]}, name="flexible curve",
         )  # fmt: skip
     groups = found.groups.drop_nulls("observed")
-    value, low, high = (groups[k].fill_null(strategy="zero").to_numpy() for k in ("observed", "low", "high"))
+    value = groups["observed"].to_numpy()
+    low, high = (groups[k].fill_null(groups["observed"]).to_numpy() for k in ("low", "high"))
     figure.add_scatter(
         x=groups["predicted"].to_list(), y=value.tolist(), mode="markers", name="groups of patients",
         error_y={"type": "data", "array": (high - value).tolist(), "arrayminus": (value - low).tolist()},
@@ -132,11 +133,20 @@ def groups_figure(result: Result, model: str, groups: int | None = None) -> go.F
         )  # fmt: skip
         at_risk = [str(int(np.sum(time[rows] >= tick * DAYS_PER_MONTH))) for tick in ticks]
         figure.add_scatter(
-            x=ticks, y=[name] * len(ticks), text=at_risk, mode="text", row=2, col=1, showlegend=False,
+            x=ticks, y=[i] * len(ticks), text=at_risk, mode="text", row=2, col=1, showlegend=False,
             textfont={"color": GROUP_COLOURS[name]}, hoverinfo="skip",
         )  # fmt: skip
     figure.update_yaxes(title=f"Free of {escape(result.endpoint)} event", range=[0, 1.02], row=1, col=1)
-    figure.update_yaxes(title="At risk", row=2, col=1, autorange="reversed", showgrid=False)
+    figure.update_yaxes(
+        title="At risk",
+        tickvals=list(range(len(names))),
+        ticktext=names,
+        range=[len(names) - 0.4, -0.6],
+        showgrid=False,
+        zeroline=False,
+        row=2,
+        col=1,
+    )
     figure.update_xaxes(tickvals=ticks, range=[-0.03 * end, 1.03 * end])
     figure.update_xaxes(title=f"Months from {escape(result.origin)}", row=2, col=1)
     return _finish(
@@ -222,7 +232,19 @@ def _finish(figure: go.Figure, result: Result, title: str, height: int) -> go.Fi
         title={"text": title, "subtitle": {"text": subtitle}},
         template="plotly_white",
         height=height,
-        legend={"orientation": "h", "yanchor": "bottom", "y": -0.42 if height > 450 else -0.35, "x": 0},
-        margin={"l": 70, "r": 20, "t": 80, "b": 60},
+        legend={
+            "orientation": "h",
+            "traceorder": "normal",
+            "yref": "container",
+            "yanchor": "bottom",
+            "y": 0.01,
+            "x": 0,
+        },
+        margin={
+            "l": 80,
+            "r": 20,
+            "t": 80,
+            "b": 110 if any(t.showlegend is not False for t in figure.data) else 60,
+        },
     )
     return figure

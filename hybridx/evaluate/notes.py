@@ -91,6 +91,10 @@ def score_notes(result: Result) -> list[str]:
     notes += _beaten_or_not(result, headline.name, headline.title)
     notes += _coverage(result)
     notes += _worth_of_probabilities(result)
+    notes.append(
+        "Intervals say how the scores of these predictions would move with other patients. Models were not refitted: "
+        "what another training cohort would change comes on top, about a quarter more width in our simulations."
+    )
     slope = result.estimate(result.primary, "calibration_slope")
     if slope.high < 1:
         notes.append(

@@ -52,6 +52,16 @@ def test_auc_over_time_has_a_line_per_model_and_no_reference(result):
     assert np.isfinite(values).all()
 
 
+def test_groups_without_an_interval_get_no_bar(result):
+    points = result.figure_calibration().data[-1]
+    groups = result.calibration().groups.drop_nulls("observed")
+    bars = np.array(points.error_y.arrayminus, dtype=float)
+    missing = groups["low"].is_null().to_numpy()
+    assert (bars[missing] == 0).all()
+    expected = (groups["observed"] - groups["low"]).drop_nulls().to_numpy()
+    np.testing.assert_allclose(bars[~missing], expected, atol=1e-12)
+
+
 def test_a_model_without_probabilities_has_no_calibration_figure(result):
     with pytest.raises(InputError, match="gives risks, not probabilities"):
         result.figure_calibration("noise")
