@@ -277,13 +277,8 @@ class Explanation:
 
 
 def _numbers(table: pl.DataFrame) -> FloatArray:
-    return (
-        table.drop("patient_id")
-        .fill_null(float("nan"))
-        .to_numpy()
-        .astype(np.float64)
-        .reshape(table.height, -1)
-    )
+    numbers = table.drop("patient_id").fill_null(float("nan")).to_numpy().astype(np.float64)
+    return numbers.reshape(table.height, table.width - 1)  # also without rows or columns
 
 
 def _stack(tables: Sequence[pl.DataFrame], measured: Sequence[npt.NDArray[np.bool_]]) -> pl.DataFrame:

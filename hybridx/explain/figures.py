@@ -27,8 +27,7 @@ def _colour(value: float, scale: str) -> str:
 
 
 def _label(feature: str, value: float | None, unit: str) -> str:
-    shown = "" if value is None or np.isnan(value) else f" = {value:.4g} {unit}".rstrip()
-    return escape(feature + shown)
+    return escape(f"{feature} (missing)" if value is None else f"{feature} = {value:.4g} {unit}".rstrip())
 
 
 def _layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
@@ -46,9 +45,14 @@ def _layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
 
 def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -> go.Figure:
     """Return the way from the average patient to this one, a step per row of `table` (adds up)."""
-    rows = [row for row in table.iter_rows(named=True) if row["contribution"] is not None]
+    # what adds exactly nothing (absent modality, dropped column) takes no step
+    rows = [row for row in table.iter_rows(named=True) if row["contribution"]]
     ends = np.cumsum([base, *(row["contribution"] for row in rows)])
-    labels = [_label(row["feature"], row["value"], row["unit"]) for row in rows]
+    # the row that sums up the rest has no modality and no value
+    labels = [
+        _label(row["feature"], row["value"], row["unit"]) if row["modality"] else row["feature"]
+        for row in rows
+    ]
     figure = go.Figure()
     for label, row, start in zip(labels, rows, ends, strict=False):
         step = float(row["contribution"])
@@ -66,7 +70,10 @@ def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -
         figure.add_vline(x=at, line={"color": TOTAL, "dash": "dot"})
         # above the bars, each label on its own side of its line, so that the two never cover each other
         side = "right" if (at, name) < (other, "this") else "left"
-        text, place = f"{name} {at:.2f}", {"yref": "paper", "y": 1.0, "yanchor": "bottom", "xanchor": side}
+        text, place = (
+            f"{name} {round(at, 2) + 0.0:.2f}",
+            {"yref": "paper", "y": 1.0, "yanchor": "bottom", "xanchor": side},
+        )
         figure.add_annotation(x=at, text=text, showarrow=False, **place)
     return _layout(figure, _AXIS[scale], len(rows))
 
@@ -107,21 +114,21 @@ def importance(table: pl.DataFrame, scale: str, top: int) -> go.Figure:
 def beeswarm(
     features: pl.DataFrame, values: pl.DataFrame, names: Sequence[str], scale: str, units: Mapping[str, str]
 ) -> go.Figure:
-    """Return a dot per patient and feature: its contribution, coloured by the rank of its value."""
+    """Return a dot per patient and feature: its contribution, coloured by the value's rank, open where missing."""
     figure = go.Figure()
     for position, name in enumerate(names):
-        table = pl.DataFrame({"x": features[name], "value": values[name]}).drop_nulls("x")
-        rank = table["value"].rank() / max(table["value"].count(), 1)
         # dots spread around their line in a fixed pattern: the height carries no information
-        jitter = 0.3 * np.sin(2.4 * np.arange(table.height))
-        unit = escape(units.get(name, ""))
+        jitter = position + 0.3 * np.sin(2.4 * np.arange(features.height))
+        table = pl.DataFrame({"x": features[name], "value": values[name], "y": jitter}).drop_nulls("x")
+        known, unknown = table.drop_nulls("value"), table.filter(pl.col("value").is_null())
+        unit, label = escape(units.get(name, "")), escape(name)
         figure.add_scatter(
-            x=table["x"].to_list(),
-            y=(position + jitter).tolist(),
+            x=known["x"].to_list(),
+            y=known["y"].to_list(),
             mode="markers",
             marker={
                 "size": 6,
-                "color": rank.to_list(),
+                "color": (known["value"].rank() / max(known.height, 1)).to_list(),
                 "colorscale": _VALUES,
                 "cmin": 0,
                 "cmax": 1,
@@ -133,8 +140,15 @@ def beeswarm(
                     "len": 0.6,
                 },
             },
-            customdata=table["value"].to_list(),
-            hovertemplate=f"{escape(name)} = %{{customdata:.4g}} {unit}<br>%{{x:+.3f}} {scale}<extra></extra>",
+            customdata=known["value"].to_list(),
+            hovertemplate=f"{label} = %{{customdata:.4g}} {unit}<br>%{{x:+.3f}} {scale}<extra></extra>",
+        )
+        figure.add_scatter(
+            x=unknown["x"].to_list(),
+            y=unknown["y"].to_list(),
+            mode="markers",
+            marker={"size": 6, "symbol": "circle-open", "color": TOTAL},
+            hovertemplate=f"{label} is missing<br>%{{x:+.3f}} {scale}<extra></extra>",
         )
     figure = _layout(figure, f"contribution to the {_AXIS[scale]}", len(names))
     labels = [escape(name) for name in names]

@@ -78,4 +78,5 @@ class PatientExplanation:
         parts = ", ".join(
             f"{name} {value:+.2f}" for name, value in self.modality_table().iter_rows() if value is not None
         )
-        return f"PatientExplanation({self.patient_id!r}: {self.base:.2f} {parts} = {self.prediction:.2f}, {self.scale})"
+        base, total = round(self.base, 2) + 0.0, round(self.prediction, 2) + 0.0  # + 0.0: never "-0.00"
+        return f"PatientExplanation({self.patient_id!r}: {base:.2f} {parts} = {total:.2f}, {self.scale})"

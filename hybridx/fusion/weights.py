@@ -81,7 +81,7 @@ def effective_weights(weights: FloatArray, correlation: FloatArray, measured: Bo
     """
     patterns, which = np.unique(measured, axis=0, return_inverse=True)
     table = np.array([weights @ carry_over(correlation, pattern) for pattern in patterns])
-    return np.asarray(table.reshape(len(patterns), -1)[which.ravel()])
+    return np.asarray(table.reshape(len(patterns), len(weights))[which.ravel()])
 
 
 def nonnegative_weights(z: FloatArray, loss: Loss, free: BoolArray) -> tuple[FloatArray, float]:
