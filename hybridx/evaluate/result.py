@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from hybridx.evaluate import notes as sentences
 from hybridx.evaluate.calibration_table import calibration_of
 from hybridx.evaluate.compare import Difference, paired_difference
 from hybridx.evaluate.designs import Design
+from hybridx.evaluate.drawing import Drawing
 from hybridx.evaluate.frames import panel_from_frame
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.panel import Panel
@@ -29,14 +30,11 @@ from hybridx.evaluate.tables import OF_REFERENCES, comparison_table, group_table
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name, listing, nearest
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
 __all__ = ["Result"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result:
+class Result(Drawing):
     """What an evaluation found. Build it with `hybridx.evaluate`, or read it with `Result.load`.
 
     Parameters
@@ -275,32 +273,6 @@ class Result:
     @cached_property
     def _resamples(self) -> Resamples:
         return Resamples(len(self._rows), self.resamples, self.seed, self.level)
-
-    # -- figures -----------------------------------------------------------------------------------------------
-
-    def figure_metrics(self, metric: str | None = None) -> go.Figure:
-        """Draw a metric of every model with its interval."""
-        from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn
-
-        return figures.metrics_figure(self, self.metrics[0] if metric is None else metric)
-
-    def figure_calibration(self, model: str | None = None) -> go.Figure:
-        """Draw told against found probability."""
-        from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn
-
-        return figures.calibration_figure(self, self.primary if model is None else model)
-
-    def figure_groups(self, model: str | None = None, groups: int | None = None) -> go.Figure:
-        """Draw Kaplan-Meier curves of the risk groups with numbers at risk (survival endpoints)."""
-        from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn
-
-        return figures.groups_figure(self, self.primary if model is None else model, groups)
-
-    def figure_over_time(self, metric: str = "auc_t", models: tuple[str, ...] | None = None) -> go.Figure:
-        """Draw AUC(t) or Brier(t) over follow-up (survival endpoints)."""
-        from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn
-
-        return figures.over_time_figure(self, metric, models)
 
     # -- store and show ----------------------------------------------------------------------------------------
 
