@@ -41,7 +41,10 @@ def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float
     x = Scale(first - margin, last + margin, 116, width - 12)
     bottom = top + row * len(lanes)
     drawing = Drawing(
-        width, bottom + 38, title, "; ".join(f"{h.lane}, {h.label}: day {h.day:.0f}" for h in shown)
+        width,
+        bottom + 38,
+        title,
+        "; ".join(f"{h.lane}, {shorten(h.label, 40)}: day {h.day:.0f}" for h in shown),
     )
     for i, lane in enumerate(lanes):
         y = top + row * i

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+from hybridx.report.rendering import shorten
+
 __all__ = ["ACCENT", "GRID", "HIGHER", "INK", "LOWER", "MUTED", "Drawing", "Scale", "ticks"]
 
+_LONGEST_DESCRIPTION = 1500  # of what a screen reader reads
 INK = "#1c2430"
 MUTED = "#566070"  # 6.4:1 on white: small grey text still passes contrast AA
 GRID = "#e3e7ec"
@@ -101,7 +104,7 @@ class Drawing:
         self, x: float, y: float, w: float, h: float, fill: str, tip: str = "", **more: object
     ) -> None:
         """Add a filled rectangle, with an optional text shown when the pointer rests on it."""
-        content = Markup("<title>{}</title>").format(tip) if tip else ""
+        content = Markup("<title>{}</title>").format(shorten(tip)) if tip else ""
         self.add(
             "rect",
             content,
@@ -115,13 +118,14 @@ class Drawing:
 
     def circle(self, x: float, y: float, r: float, fill: str, tip: str = "", **more: object) -> None:
         """Add a dot, with an optional text shown when the pointer rests on it."""
-        content = Markup("<title>{}</title>").format(tip) if tip else ""
+        content = Markup("<title>{}</title>").format(shorten(tip)) if tip else ""
         self.add("circle", content, cx=float(x), cy=float(y), r=float(r), fill=fill, **more)
 
     def text(
         self, x: float, y: float, words: object, *, size: float = 12, colour: str = MUTED, **more: object
     ) -> None:
         """Add text; `anchor` is start, middle or end."""
+        words = shorten(words) if isinstance(words, str) else words
         anchor = more.pop("anchor", None)
         self.add(
             "text",
@@ -153,7 +157,7 @@ class Drawing:
         ).format(
             w=_number(self.width),
             h=_number(self.height),
-            label=f"{self.title}. {self.description}".strip(),
-            title=self.title,
+            label=shorten(f"{shorten(self.title)}. {self.description}".strip(), _LONGEST_DESCRIPTION),
+            title=shorten(self.title),
             parts=Markup("").join(self.parts),
         )

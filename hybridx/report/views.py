@@ -28,6 +28,7 @@ CT_WINDOW = (-160.0, 240.0)  # soft tissue: level 40 HU, width 400 HU
 SUV_CEILING = 10.0  # PET is shown from SUV 0 to this, or lower when the lesion is faint
 _PLANES = ("axial", "coronal", "sagittal")
 _SIDES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
+_LETTER_MM = 15.0
 _CONTOUR = "#00c2a8"  # seen on grey, on white and on hot alike
 _REACH_MM = 120.0  # coronal and sagittal slices are cut to this far above and below the lesion; the MIP shows the rest
 
@@ -80,7 +81,7 @@ def _picture(
 ) -> Markup:
     rows, columns = pixels.shape[:2]
     height, width = rows * spacing[0], columns * spacing[1]  # the drawing is in millimetres
-    letter = max(min(width, height) * 0.062, 5.0)
+    letter = min(_LETTER_MM, 0.12 * min(width, height))  # the same in every picture of a row
     drawing = Drawing(width, height, title)
     drawing.add(
         "image", href=_png(pixels), width=float(width), height=float(height), preserveAspectRatio="none"

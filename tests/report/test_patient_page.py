@@ -223,3 +223,29 @@ def test_top_level_names():
     assert {"patient_page", "cohort_report", "index_page", "write_reports", "run_notebooks"} <= set(
         hx.report.__all__
     )
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "💥" * 10_000, "\u202e reversed", "&amp;lt;b&gt;"])
+def test_text_that_is_too_long_or_odd_stays_small_and_literal(result, text):
+    import dataclasses
+
+    import polars as pl
+
+    tables = dict(result.cohort.tables)
+    for table, columns in {
+        "patients": ("diagnosis", "stage", "centre"),
+        "labs": ("analyte", "unit"),
+        "variants": ("gene", "hgvsp", "classification"),
+        "treatments": ("kind", "agent"),
+        "failures": ("modality", "stage", "reason"),
+        "lesions": ("lesion",),
+    }.items():
+        tables[table] = tables[table].with_columns(pl.lit(text).alias(c) for c in columns)
+    odd = dataclasses.replace(result.cohort, tables=tables)
+    for patient in ("P000", FAILED):
+        page = patient_page(result, patient=patient, cohort=odd)
+        found = read(page.html)
+        assert not found.faults
+        assert len(page.html.encode()) < 600_000
+        assert text[:6] in found.text
+        assert max(len(word) for word in found.text.split()) < 700
