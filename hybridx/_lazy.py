@@ -73,4 +73,7 @@ def make_callable(package: str, function: str) -> None:
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             return getattr(self, function)(*args, **kwargs)
 
+        def __reduce__(self) -> tuple[Any, ...]:  # a room given to worker processes travels by name
+            return importlib.import_module, (package,)
+
     sys.modules[package].__class__ = CallablePackage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import pkgutil
 import subprocess
 import sys
@@ -96,5 +97,6 @@ def test_rooms_named_like_their_function_can_be_called(name):
     room = getattr(hybridx, name)
     assert isinstance(room, types.ModuleType)
     assert callable(room)
+    assert pickle.loads(pickle.dumps(room)) is room, "a room given to worker processes travels by name"
     with pytest.raises(TypeError):
         room(nonsense=1)

@@ -4,11 +4,7 @@ The room itself can be called: ``hybridx.evaluate(...)`` is `hybridx.evaluate.ev
 below it would otherwise put the package in the place of the function.
 """
 
-import sys
-from types import ModuleType
-from typing import Any
-
-from hybridx._lazy import attach
+from hybridx._lazy import attach, make_callable
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -33,10 +29,4 @@ __getattr__, __dir__, __all__ = attach(
     },
 )
 
-
-class _CallableRoom(ModuleType):
-    def __call__(self, *args: Any, **settings: Any) -> Any:
-        return __getattr__("evaluate")(*args, **settings)
-
-
-sys.modules[__name__].__class__ = _CallableRoom
+make_callable(__name__, "evaluate")

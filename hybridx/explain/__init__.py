@@ -1,6 +1,6 @@
 """Why: contributions of features that add up to modalities that add up to the prediction."""
 
-from hybridx._lazy import attach
+from hybridx._lazy import attach, make_callable
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -10,3 +10,5 @@ __getattr__, __dir__, __all__ = attach(
         "explain": "explainer",
     },
 )
+
+make_callable(__name__, "explain")
