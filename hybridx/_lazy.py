@@ -47,6 +47,8 @@ def attach(
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg)
         module = importlib.import_module(f"{package}.{names[name]}")
+        if hasattr(module, "__path__") and names[name] == name:
+            return module  # a room: what importing it binds, whichever of the two came first
         return getattr(module, name, module)
 
     def dir_() -> list[str]:
