@@ -51,7 +51,8 @@ if not (results / "result.json").is_file():
         cohort=hx.Cohort.load(cohort), endpoint=endpoint, design=design, explain=hx.explain, bands=20
     ).save(results)
 result = hx.Result.load(results)
-result.notes
+for note in result.notes:
+    print("•", note)
 
 # %% [markdown]
 # The first note says whether the data are synthetic. The others say what the numbers below can and cannot carry.

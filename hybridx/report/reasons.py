@@ -11,6 +11,7 @@ from hybridx.cohort import modality_of
 from hybridx.report.background import Background
 from hybridx.report.bars import Bar, contribution_figure, percentile_cell, value_cell
 from hybridx.report.rendering import number, signed
+from hybridx.report.who import failures_of
 from hybridx.report.words import contribution_ends, scale_words
 from hybridx.terms.modalities import modality_title
 
@@ -58,13 +59,14 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         return {"reason": "There is no prediction to explain for this patient."}
     i = background.index_of(patient)
     measured = background.cohort.measured
+    failed = {f["modality"] for f in failures_of(background, patient)}
     bars = []
     for name, value in modalities.items():
         if name == "patient_id":
             continue
         there = name not in measured.columns or bool(measured[name][i])
         known = value is not None and math.isfinite(value) and (there or value != 0)
-        note = "" if there else "not measured"
+        note = "" if there else "failed" if name in failed else "not measured"
         label = modality_title(name)
         bars.append(
             Bar(label if there or not known else f"{label} (absent)", value if known else math.nan, note)
