@@ -92,6 +92,11 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
     "T043": ("error", "has no baseline date", "A date cannot be counted: the patient has no baseline_date."),
     "T044": ("error", "has no time", "Neither day nor date is given."),
     "T045": ("error", "leads out of the data folder", "An absolute path, a backslash, or '..' in a path."),
+    "T046": (
+        "warning",
+        "is a second value of that day",
+        "Two different values of one analyte on one day: their mean is used.",
+    ),
     "T050": ("error", "lies before the start", "A treatment that ends before it starts."),
     "T051": ("error", "contradicts other rows", "'none_found' beside alterations of the same sample."),
     "T052": ("error", "does not fit the gene", "'none_found' with a gene, or an alteration without one."),

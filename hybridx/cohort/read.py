@@ -1,0 +1,245 @@
+"""A data folder to validated tables, and the list of all that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from hybridx.cohort.problem import Problem, found
+from hybridx.cohort.read_cells import type_cells
+from hybridx.cohort.read_table import Table, match_header
+from hybridx.cohort.read_text import read_raw
+from hybridx.cohort.schema import TABLES, Schemas, load_schemas
+from hybridx.cohort.schema_declared import read_declared, sounds_later
+from hybridx.cohort.validate_cross import (
+    check_after_death,
+    check_coverage,
+    check_references,
+    check_studies,
+    check_treatments,
+)
+from hybridx.cohort.validate_genomics import check_expression, check_variants, name_genes
+from hybridx.cohort.validate_labs import check_labs
+from hybridx.cohort.validate_outcomes import check_outcomes
+from hybridx.cohort.validate_rows import baselines, check_keys, check_paths, check_patients, count_days
+
+__all__ = ["Folder", "read_folder"]
+
+_READ = (".csv", ".parquet")
+_TABULAR = (*_READ, ".tsv", ".xlsx", ".xls", ".ods", ".feather", ".sav")
+_DECLARED = ("columns.yaml", "columns.yml")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a data folder holds.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    tables : mapping of str to polars.DataFrame
+        The tables that are there, with canonical types, names and units. Times are days from baseline; dates are gone.
+        When there are errors the tables are what could be read, and only good for looking.
+    problems : list of Problem
+        Everything that is wrong, by table and row.
+    schemas : Schemas
+        The schemas with what the folder's columns.yaml adds.
+    lines : mapping of str to list of int
+        For each table the line of its file from which each row comes.
+    files : mapping of str to str
+        For each table the name of its file.
+    """
+
+    path: Path
+    tables: Mapping[str, pl.DataFrame]
+    problems: list[Problem]
+    schemas: Schemas
+    lines: Mapping[str, list[int]]
+    files: Mapping[str, str]
+
+
+def read_folder(folder: str | os.PathLike[str]) -> Folder:
+    """Read the tables of a data folder and find every defect in them, in one go.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``patients.csv`` (or ``.parquet``) and whatever else there is.
+
+    Returns
+    -------
+    Folder
+        Nothing is raised for bad data: see `Folder.problems` and `refuse`.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        hint = "It is a file: name the folder." if path.exists() else "There is no such folder."
+        return _nothing(path, [found("T001", str(path), hint=hint)])
+    try:
+        entries = sorted(p for p in path.iterdir() if not p.name.startswith((".", "~$")))
+    except OSError as error:
+        return _nothing(path, [found("T001", str(path), hint=f"It cannot be opened: {error.strerror}.")])
+    if not entries:
+        hint = "Put patients.csv there; data_schemas/README.md says what it holds."
+        return _nothing(path, [found("T001", str(path), hint=f"The folder is empty. {hint}")])
+    schemas, problems = _declared(entries)
+    paths, more = _find_tables(entries)
+    problems += more
+    tables = {
+        name: match_header(read_raw(paths[name], list(schemas[name].columns)), schemas[name])
+        for name in paths
+    }
+    for table in tables.values():
+        _check_size(table)
+        if table.raw.usable:
+            type_cells(table)
+    usable = {name: table for name, table in tables.items() if table.raw.usable}
+    _check(usable, schemas)
+    for table in tables.values():
+        problems += sorted(table.problems, key=lambda p: (p.row or 0, p.code))
+    return Folder(
+        path=path,
+        tables={name: _canonical(table) for name, table in usable.items()},
+        problems=problems,
+        schemas=schemas,
+        lines={name: table.raw.lines for name, table in usable.items()},
+        files={name: table.file for name, table in tables.items()},
+    )
+
+
+def _nothing(path: Path, problems: list[Problem]) -> Folder:
+    return Folder(path, {}, problems, load_schemas(), {}, {})
+
+
+def _declared(entries: list[Path]) -> tuple[Schemas, list[Problem]]:
+    file = next((p for p in entries if p.name.casefold() in _DECLARED), None)
+    if file is None:
+        return load_schemas(), []
+    schemas, problems = read_declared(file, load_schemas())
+    for table in schemas.values():
+        for column in table.predictors():
+            if column.declared and sounds_later(column.name):
+                place = f"{table.name}.{column.name}"
+                hint = (
+                    "Make it role: information unless it was known on day 0; else the model sees the answer."
+                )
+                problems.append(found("T085", file.name, column=place, value=column.name, hint=hint))
+    return schemas, problems
+
+
+def _find_tables(entries: list[Path]) -> tuple[dict[str, Path], list[Problem]]:
+    paths: dict[str, Path] = {}
+    problems: list[Problem] = []
+    resembling: list[str] = []
+    for file in (p for p in entries if p.is_file()):
+        name, suffix = file.stem.casefold(), file.suffix.casefold()
+        if name in TABLES and suffix in _READ:
+            if name in paths:
+                hint = f"{paths[name].name} is read, {file.name} is not: remove one."
+                problems.append(found("T003", file.name, hint=hint))
+            paths.setdefault(name, file)
+        elif file.name.casefold() not in _DECLARED and suffix in (*_TABULAR, ".yaml", ".yml", ".txt"):
+            problem = _unread(file, name, suffix)
+            if problem is not None:
+                problems.append(problem)
+                resembling += [file.name] if problem.code == "T004" else []
+    if "patients" not in paths:
+        like = next((f for f in resembling if "patients.csv" in _guess(Path(f).stem.casefold())), None)
+        hint = f"Is it {like!r}?" if like else "It is the one table that must be there."
+        problems.insert(
+            0, found("T002", "patients.csv", expected="patients.csv or patients.parquet", hint=hint)
+        )
+    return {name: paths[name] for name in TABLES if name in paths}, problems
+
+
+def _unread(file: Path, name: str, suffix: str) -> Problem | None:
+    if suffix in {".yaml", ".yml"}:
+        close = difflib.SequenceMatcher(None, name, "columns").ratio() >= 0.75
+        return found("T004", file.name, hint="Did you mean columns.yaml?") if close else None
+    guess = _guess(name)
+    if guess:
+        cure = f"Save it as {guess}." if name in TABLES else f"Did you mean {guess}?"
+        return found("T004", file.name, hint=cure)
+    if suffix == ".txt":
+        return None
+    return found("T005", file.name, expected="one of " + ", ".join(f"{t}.csv" for t in TABLES))
+
+
+def _guess(name: str) -> str:
+    words = {t: t for t in TABLES} | {
+        "laboratory": "labs", "labor": "labs", "labor_values": "labs", "lab_values": "labs", "blood": "labs",
+        "mutations": "variants", "genomics": "variants", "rna": "expression", "rnaseq": "expression",
+        "clinical": "patients", "clinic": "patients", "patienten": "patients", "images": "studies",
+        "imaging": "studies", "scans": "studies", "followup": "outcomes", "survival": "outcomes",
+        "therapy": "treatments", "therapies": "treatments",
+    }  # fmt: skip
+    close = difflib.get_close_matches(name, list(words), n=1, cutoff=0.75)
+    return f"{words[close[0]]}.csv" if close else ""
+
+
+def _check_size(table: Table) -> None:
+    if not table.raw.usable or table.raw.lines:
+        return
+    if table.name == "patients":
+        table.blame("T008", None, None, hint="The patients table has a header but no patient.")
+    elif not table.raw.skipped:
+        table.blame("T009", None, None)
+
+
+def _check(tables: Mapping[str, Table], schemas: Schemas) -> None:
+    """Apply the rules that need more than one cell, each where its columns exist."""
+    patients = tables.get("patients")
+    start = baselines(patients)
+    if patients is not None and patients.has("patient_id"):
+        check_patients(patients)
+    for name, table in tables.items():
+        if name == "outcomes":
+            check_outcomes(table, start)
+        elif name != "patients":
+            count_days(table, start)
+        check_paths(table)
+        if name == "labs":
+            check_labs(table, schemas.analytes)
+        elif name in {"variants", "expression"}:
+            name_genes(table)
+        _fill_defaults(table)
+        check_keys(table)
+        rule = {
+            "studies": check_studies,
+            "treatments": check_treatments,
+            "variants": check_variants,
+            "expression": check_expression,
+        }.get(name)
+        if rule is not None:
+            rule(table)
+    check_references(tables)
+    check_after_death(tables)
+    if patients is not None:
+        check_coverage(tables)
+
+
+def _fill_defaults(table: Table) -> None:
+    for column in table.schema.columns.values():
+        if column.default is not None and column.name != "day":
+            empty = ~table.given(column.name)
+            table.frame = table.frame.with_columns(
+                pl.when(~empty).then(pl.col(column.name)).otherwise(pl.lit(column.default)).alias(column.name)
+            )
+
+
+def _canonical(table: Table) -> pl.DataFrame:
+    """Return the typed table in the order of its schema, without dates: they would identify patients."""
+    dates = [c.name for c in table.schema.columns.values() if c.dtype == "date"]
+    order = [c for c in table.schema.columns if c not in dates]
+    extra = [c for c in table.frame.columns if c not in table.schema.columns]
+    frame = table.frame.select(*order, *extra)
+    if table.name == "patients":
+        stage = pl.col("stage").str.to_uppercase().str.replace_all(r"\s", "")
+        frame = frame.with_columns(stage.alias("stage"))
+    return frame

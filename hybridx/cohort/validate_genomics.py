@@ -1,0 +1,60 @@
+"""Rules about variants and expression."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from hybridx.cohort.read_table import Table
+from hybridx.terms.genes import canonical_gene
+
+__all__ = ["check_expression", "check_variants", "name_genes"]
+
+
+def name_genes(table: Table) -> None:
+    """Give genes their canonical symbols."""
+    genes = table.frame["gene"].drop_nulls().unique()
+    symbols = {g: canonical_gene(g) for g in genes}
+    table.frame = table.frame.with_columns(pl.col("gene").replace(symbols))
+
+
+def check_variants(table: Table) -> None:
+    """Check that `none_found` stands alone and without a gene."""
+    gene, kind = table.frame["gene"], table.frame["classification"]
+    nothing = (kind == "none_found").fill_null(False)
+    for row in (nothing & (gene != "-").fill_null(False)).arg_true():
+        hint = "Write '-' for the gene, or say what was found in it."
+        table.blame("T052", row, "gene", expected="'-' beside none_found", hint=hint)
+    for row in (~nothing & kind.is_not_null() & (gene == "-").fill_null(False)).arg_true():
+        table.blame("T052", row, "gene", expected="a gene symbol beside an alteration")
+    sample = ["patient_id", "day"]
+    rows = table.frame.select(*sample).with_columns(nothing.alias("nothing")).with_row_index("row")
+    found = (
+        rows.filter(~pl.col("nothing") & kind.is_not_null())
+        .group_by(sample)
+        .agg(pl.col("row").first().alias("other"))
+    )
+    both = rows.filter("nothing").join(found, on=sample, maintain_order="left")
+    for row, other in both.select("row", "other").iter_rows():
+        hint = f"Row {table.raw.lines[other]} holds an alteration of the same sample."
+        table.blame("T051", row, "classification", hint=hint)
+
+
+def check_expression(table: Table) -> None:
+    """Check that each patient has one unit and that nothing linear is negative."""
+    if not table.has("unit", "value"):
+        return
+    linear = table.frame["unit"].is_in(["counts", "TPM", "FPKM"]).fill_null(False)
+    for row in ((table.frame["value"] < 0).fill_null(False) & linear).arg_true():
+        table.blame("T059", row, "value", expected=f"{table.text(row, 'unit')} of at least 0")
+    rows = table.frame.select("patient_id", "unit", "day").with_row_index("row").drop_nulls()
+    sample = ["patient_id", "day"]
+    first = rows.with_columns(pl.col("unit").first().over(sample).alias("first"))
+    second = first.filter(pl.col("unit") != pl.col("first")).unique(sample, keep="first", maintain_order=True)
+    for row, unit in second.select("row", "first").iter_rows():
+        table.blame("T057", row, "unit", expected=f"{unit}, as in the patient's other rows")
+    units = rows.filter(~pl.col("row").is_in(second["row"].implode())).unique(
+        "unit", keep="first", maintain_order=True
+    )
+    if units.height > 1 and second.is_empty():
+        hint = f"This table has {', '.join(units['unit'])}: bring all patients to one unit before comparing them."
+        table.blame("T058", units["row"][1], "unit", hint=hint)
