@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hybridx.cohort import display, images, store
-from hybridx.cohort.block import FAILURE_SCHEMA, FEATURE_SCHEMA, Block
+from hybridx.cohort import display, images, landmark, store
+from hybridx.cohort.align import aligned
+from hybridx.cohort.block import Block
 from hybridx.cohort.check import check_cohort
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
@@ -81,44 +81,7 @@ class Cohort:
         InputError
             Lists every inconsistency at once.
         """
-        order = tuple(str(p) for p in patients)
-        ids = pl.DataFrame({"patient_id": order}, schema={"patient_id": pl.String})
-        aligned: dict[str, pl.DataFrame] = {}
-        measured, days = ids, ids
-        features, failures = [pl.DataFrame(schema=FEATURE_SCHEMA)], [pl.DataFrame(schema=FAILURE_SCHEMA)]
-        for block in blocks:
-            stray = sorted(set(block.frame["patient_id"]) - set(order))
-            if stray:
-                msg = f"Block {block.modality!r} has {len(stray)} patients who are not in the cohort: {listing(stray)}."
-                raise InputError(msg)
-            if block.frame["patient_id"].is_duplicated().any():
-                twice = block.frame.filter(pl.col("patient_id").is_duplicated())["patient_id"].unique().sort()
-                msg = f"Block {block.modality!r} has several rows for {listing(twice)}."
-                raise InputError(msg)
-            aligned[block.modality] = ids.join(
-                block.frame, on="patient_id", how="left", maintain_order="left"
-            )
-            flags = [bool(block.measured.get(p, False)) for p in order]
-            measured = measured.with_columns(pl.Series(block.modality, flags, dtype=pl.Boolean))
-            day = [block.days.get(p) if flag else None for p, flag in zip(order, flags, strict=True)]
-            days = days.with_columns(pl.Series(block.modality, day, dtype=pl.Float64))
-            features.append(block.features.select(list(FEATURE_SCHEMA)).cast(FEATURE_SCHEMA))  # type: ignore[arg-type]
-            failures.append(block.failures.select(list(FAILURE_SCHEMA)).cast(FAILURE_SCHEMA))  # type: ignore[arg-type]
-        all_tables = dict(tables or {})
-        if "failures" in all_tables:
-            failures.append(all_tables["failures"].select(list(FAILURE_SCHEMA)))
-        all_tables["failures"] = pl.concat(failures)
-        all_tables.setdefault("patients", ids)
-        return cls(
-            patients=order,
-            blocks=aligned,
-            measured=measured,
-            days=days,
-            features=pl.concat(features),
-            tables=all_tables,
-            provenance=dict(provenance or {}),
-            folder=folder,
-        )
+        return cls(**aligned(patients, blocks, tables), provenance=dict(provenance or {}), folder=folder)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -268,45 +231,16 @@ class Cohort:
         day : float
             Days from baseline.
         """
-        if not np.isfinite(day):
-            msg = f"A landmark is a day relative to baseline, got {day!r}."
-            raise InputError(msg)
-        measured, blocks, days = self.measured, dict(self.blocks), self.days
-        for name in self.modalities:
-            late = (self.days[name].fill_null(0.0) > day) & self.measured[name]
-            known = self.measured[name] & ~late
-            measured = measured.with_columns(known.alias(name))
-            days = days.with_columns(pl.when(known).then(pl.col(name)).alias(name))
-            values = [c for c in blocks[name].columns if c != "patient_id"]
-            blocks[name] = blocks[name].with_columns(pl.when(known).then(pl.col(c)).alias(c) for c in values)
-        tables = {
-            name: table.filter(pl.col("day").is_null() | (pl.col("day") <= day))
-            if "day" in table.columns
-            else table
-            for name, table in self.tables.items()
-            if name != "outcomes"
-        }
-        patients = self.patients
-        if "outcomes" in self.tables:
-            outcomes = self.tables["outcomes"]
-            if "day" in outcomes.columns:
-                outcomes = outcomes.with_columns(pl.col("day") - day)
-            at_risk = outcomes.filter(pl.col("time_days").is_null() | (pl.col("time_days") > day))
-            shifted = pl.when(pl.col("time_days").is_not_null()).then(pl.col("time_days") - day)
-            tables["outcomes"] = at_risk.with_columns(
-                shifted.alias("time_days"), pl.lit(f"day {day:g}").alias("origin")
-            )
-            remaining = set(tables["outcomes"]["patient_id"])
-            patients = tuple(p for p in self.patients if p in remaining)
-        moved = dataclasses.replace(
-            self,
-            blocks=blocks,
-            measured=measured,
-            days=days,
-            tables=tables,
-            provenance={**self.provenance, "landmark_day": float(day)},
-        )
-        return moved if patients == self.patients else moved.select(patients)
+        return landmark.known_at(self, day)
+
+    def measured_after(self, day: float) -> dict[str, int]:
+        """Return how many patients have a modality measured after `day` only: that day did not know it yet."""
+        return landmark.measured_after(self, day)
+
+    @property
+    def landmark_day(self) -> float:
+        """The day from which times count: 0 (baseline), or the landmark of `at`."""
+        return float(self.provenance.get("landmark_day", 0.0))
 
     def image_address(self, patient: str, kind: str) -> str | None:
         """Return the content address of a patient's stored images, or None.

@@ -95,6 +95,7 @@ def evaluate(
     >>> result.compare("late", "clinical")  # doctest: +SKIP
     """
     checked, endpoint = _arguments(cohort, endpoint, bands)
+    checked, later = _known_then(checked)
     y = checked.outcomes(endpoint)
     if y.kind not in ("survival", "response"):
         msg = f"{endpoint!r} is a {y.kind} outcome; survival and response endpoints can be evaluated."
@@ -146,6 +147,7 @@ def evaluate(
         bands=bands,
         run_notes=(
             *outcome_notes(checked, y),
+            *later,
             *notes,
             *failure_notes(results),
             *warning_notes(results),
@@ -168,6 +170,19 @@ def _arguments(cohort: Any, endpoint: str | None, bands: Any) -> tuple[Cohort, s
         msg = f"bands={bands!r}: wanted 0 (none) or a number of refits >= 10."
         raise InputError(msg)
     return cohort, endpoint
+
+
+def _known_then(cohort: Cohort) -> tuple[Cohort, list[str]]:
+    """Return the cohort without what was measured after its origin: a model must not know the future."""
+    later = cohort.measured_after(cohort.landmark_day)
+    if not later:
+        return cohort, []
+    which = ", ".join(f"{name} ({n} patients)" for name, n in later.items())
+    sentence = (
+        f"Measured after day {cohort.landmark_day:g}, from which times count, and therefore left out: {which}. To use "
+        "it, choose a landmark: evaluate(cohort=cohort.at(day), ...)."
+    )
+    return cohort.at(cohort.landmark_day), [sentence]
 
 
 def _run_folds(plan: Plan) -> list[FoldResult]:

@@ -139,6 +139,12 @@ def test_landmark_forgets_what_came_later(cohort):
     assert late.outcomes("OS").origin == "day 150"
 
 
+def test_what_came_after_a_day_is_counted(cohort):
+    assert cohort.measured_after(0) == {"pet@2": 2}
+    assert cohort.measured_after(60) == {}
+    assert (cohort.landmark_day, cohort.at(60).landmark_day) == (0.0, 60.0)
+
+
 def test_patient_past_the_landmark_leaves_the_endpoint(cohort):
     """P001 died on day 100: gone from OS at day 150, still there for the response; day 500 leaves no survivor."""
     y = cohort.at(150).outcomes("OS")

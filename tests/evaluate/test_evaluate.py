@@ -452,3 +452,18 @@ def test_the_room_can_be_called_and_looked_into():
     assert hx.evaluate.metrics.harrell_c is hx.evaluate.harrell_c
     with pytest.raises(InputError, match="needs `cohort`"):
         hx.evaluate()
+
+
+# -- nothing from the future -------------------------------------------------------------------------------------------
+
+
+def test_what_was_measured_after_baseline_does_not_enter():
+    cohort = make_cohort(60, seed=9)
+    later = cohort.days.with_columns(pet=pl.when(pl.col("pet").is_not_null()).then(60.0))
+    later = dataclasses.replace(cohort, days=later)
+    late = evaluate({"column": ByColumn("pet.mtv_41pct")}, later, "OS", DESIGN, **QUICK)
+    assert not late.cohort.measured["pet"].any()
+    assert any("Measured after day 0" in note and "pet (" in note for note in late.notes)
+    known = evaluate({"column": ByColumn("pet.mtv_41pct")}, later.at(60), "OS", DESIGN, **QUICK)
+    assert known.cohort.measured["pet"].any()
+    assert not any("Measured after" in note for note in known.notes)
