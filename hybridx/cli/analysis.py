@@ -13,7 +13,7 @@ from hybridx.compute import atomic_write
 from hybridx.errors import InputError
 from hybridx.terms.text import DAYS_PER_MONTH
 
-__all__ = ["evaluate", "fit", "predict", "report"]
+__all__ = ["evaluate", "fit", "notebook", "predict", "report"]
 
 
 def evaluate(
@@ -138,4 +138,42 @@ def report(
         )
     say(f"{len(index.written)} pages written, {len(index.kept)} up to date. Open {out / 'index.html'}")
     if failures(index.failures):
+        raise typer.Exit(FAILED)
+
+
+def notebook(
+    path: Annotated[
+        Path, typer.Argument(metavar="NOTEBOOK", help="An .ipynb with a cell tagged `parameters`.")
+    ],
+    results: Annotated[Path, typer.Argument(help="Results written by `hybridx evaluate`.")],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where the executed notebooks are written.")
+    ] = Path("notebooks_out"),
+    patient: Annotated[
+        list[str] | None, typer.Option("--patient", "-p", help="Once per patient (repeatable).")
+    ] = None,
+    all_patients: Annotated[bool, typer.Option("--all", help="Once for every patient.")] = False,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Kernels at a time.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume/--anew", help="Keep runs that succeeded with the same inputs.")
+    ] = True,
+) -> None:
+    """Run a parameterised notebook through papermill: once, or once per patient; a failed run stops no other.
+
+    The notebook gets the parameters `cohort`, `results` and, per patient, `patient`.
+
+    Example: `hybridx notebook notebooks/02_tumor_board.ipynb results/ --all --out boards/`
+    """
+    with refusing():
+        loaded = hx.Result.load(results)
+        common = {"cohort": str(results / "cohort"), "results": str(results)}
+        chosen = loaded.cohort.patients if all_patients else tuple(patient or ())
+        loaded.cohort.select(chosen)
+        parameters = [{**common, "patient": p} for p in chosen] or [common]
+        runs = hx.report.run_notebooks(path, parameters, out, resume=resume, workers=workers)
+    say(repr(runs))
+    for name, reason in runs.failed.iter_rows():
+        say(f"  {name}: {reason}")
+    if runs.failed.height:
         raise typer.Exit(FAILED)
