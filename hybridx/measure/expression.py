@@ -1,0 +1,120 @@
+"""Gene expression to features: on a log scale and normalised within each patient alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from hybridx.cohort.block import FAILURE_SCHEMA, Block
+from hybridx.cohort.schema import Schemas
+from hybridx.measure.rows import feature_rows
+from hybridx.terms.genes import canonical_gene
+from hybridx.terms.text import settings_hash
+
+__all__ = ["expression_block"]
+
+MILLION = 1e6
+TRANSCRIPTOME = 2000  # genes above which a sample's own sum is a library size; a small panel's sum is biology
+
+
+def expression_block(
+    tables: Mapping[str, pl.DataFrame],
+    schemas: Schemas | None = None,  # noqa: ARG001
+    landmark_day: float = 0.0,
+) -> Block:
+    r"""Return ``expression.<gene>`` as :math:`\log_2(x + 1)`, one row per patient with a sample by the landmark.
+
+    Counts are first scaled to counts per million of the patient's own sample; FPKM to TPM (the sample's sum is a
+    million); TPM and values that are already logarithmic are taken as they are. A table with at most 2,000 genes is a
+    panel, and the sum of a panel moves with the biology: its FPKM stay unscaled, its counts are divided by the upper
+    quartile of the patient's positive counts (times 100) instead of by their sum.
+
+    Nothing is learnt across patients: z-scores belong in the fold.
+
+    Parameters
+    ----------
+    tables : mapping of str to polars.DataFrame
+        Validated tables with `expression`.
+    schemas : Schemas, optional
+        Not needed; there so that all builders are called alike.
+    landmark_day : float
+        Day relative to baseline; samples after it do not exist yet.
+
+    Returns
+    -------
+    Block
+        One row per patient with a sample; a sample in several units is that patient's failure.
+
+    Source
+    ------
+    Upper-quartile scaling: Bullard 2010, doi:10.1186/1471-2105-11-94. TPM from FPKM: Wagner 2012,
+    doi:10.1007/s12064-012-0162-3.
+    """
+    table = tables["expression"].filter((pl.col("day") <= landmark_day) & pl.col("value").is_not_null())
+    failures = _mixed_units(table)
+    table = table.join(failures.select("patient_id"), on="patient_id", how="anti")
+    latest = table.group_by("patient_id").agg(pl.col("day").max())
+    table = table.join(latest, on=["patient_id", "day"]).with_columns(
+        pl.col("gene").map_elements(canonical_gene, return_dtype=pl.String)
+    )
+    size = pl.len().over("patient_id")
+    total = pl.col("value").sum().over("patient_id")
+    upper = pl.col("value").filter(pl.col("value") > 0).quantile(0.75).over("patient_id")
+    linear = (
+        pl.when((pl.col("unit") == "counts") & (size > TRANSCRIPTOME))
+        .then(pl.col("value") / total * MILLION)
+        .when(pl.col("unit") == "counts")
+        .then(pl.col("value") / upper * 100)
+        .when((pl.col("unit") == "FPKM") & (size > TRANSCRIPTOME))
+        .then(pl.col("value") / total * MILLION)
+        .otherwise(pl.col("value"))
+    )
+    level = pl.when(pl.col("unit") == "log2").then(pl.col("value")).otherwise((linear + 1).log(2))
+    table = table.with_columns(level.alias("level")).filter(pl.col("level").is_finite())
+    # a gene listed twice (two probes): their mean, whatever the order of rows
+    table = table.group_by("patient_id", "gene").agg(pl.col("level").mean())
+    genes = sorted(set(table["gene"]))
+    wide = (
+        table.pivot(on="gene", index="patient_id", values="level")
+        if table.height
+        else pl.DataFrame(schema={"patient_id": pl.String})
+    )
+    frame = wide.select("patient_id", *(pl.col(g).alias(f"expression.{g.lower()}") for g in genes))
+    rows = [
+        {
+            "column": f"expression.{g.lower()}",
+            "title": f"{g} expression",
+            "unit": "{log2(x+1)}",
+            "family": "gene",
+        }
+        for g in genes
+    ]
+    return Block(
+        modality="expression",
+        frame=frame.sort("patient_id"),
+        measured=dict.fromkeys(frame["patient_id"], True),
+        days={str(p): float(d) for p, d in latest.iter_rows()},
+        features=feature_rows("expression", rows, settings_hash({"landmark_day": landmark_day})),
+        failures=failures,
+    )
+
+
+def _mixed_units(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a failure for each patient whose one sample is given in several units: it cannot be put on one scale."""
+    per = table.group_by("patient_id", "day").agg(
+        pl.col("unit").n_unique().alias("n"), pl.col("unit").unique()
+    )
+    bad = per.filter(pl.col("n") > 1).unique("patient_id", maintain_order=True).sort("patient_id")
+    return pl.DataFrame(
+        [
+            {
+                "patient_id": patient,
+                "modality": "expression",
+                "stage": "normalise",
+                "reason": f"one sample in several units: {', '.join(sorted(units))}",
+            }
+            for patient, units in bad.select("patient_id", "unit").iter_rows()
+        ],
+        schema=FAILURE_SCHEMA,
+    )
