@@ -51,7 +51,7 @@ sorted(path.name for path in (home / "data").iterdir())
 
 # %% [markdown]
 # Before anything is computed, every defect of the folder is listed at once: file, row, what is there, what was expected.
-# An empty list is what we want.
+# An error would be refused. A warning points at what deserves a look, such as an identifier with an umlaut.
 
 # %%
 hx.validate(home / "data")
