@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from hybridx.cohort.problem_codes import CODES, Severity
+from hybridx.cohort.problem_codes import CODES, EXPECTED, Severity
 from hybridx.errors import InputError
 
 __all__ = ["Problem", "found", "has_errors", "problems_to_json", "problems_to_text", "refuse"]
@@ -92,7 +92,7 @@ def found(
     hint: str = "",
 ) -> Problem:
     """Return a problem with the severity that its code has."""
-    return Problem(code, CODES[code][0], file, row, column, value, expected, hint)
+    return Problem(code, CODES[code][0], file, row, column, value, expected or EXPECTED.get(code, ""), hint)
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

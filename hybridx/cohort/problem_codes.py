@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-__all__ = ["CODES", "Severity"]
+__all__ = ["CODES", "EXPECTED", "Severity"]
 
 Severity = Literal["error", "warning"]
 
@@ -99,7 +99,11 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
     ),
     "T050": ("error", "lies before the start", "A treatment that ends before it starts."),
     "T051": ("error", "contradicts other rows", "'none_found' beside alterations of the same sample."),
-    "T052": ("error", "does not fit the gene", "'none_found' with a gene, or an alteration without one."),
+    "T052": (
+        "error",
+        "does not fit the classification",
+        "'none_found' with a gene, or an alteration without one.",
+    ),
     "T053": ("error", "is not a known analyte", "Unknown or misspelt; others are declared in columns.yaml."),
     "T054": (
         "error",
@@ -166,4 +170,36 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "sounds like a result",
         "A declared predictor whose name suggests that it was known only later.",
     ),
+}
+
+# What was wanted, where that is the same for every case of a code.
+EXPECTED: Mapping[str, str] = {
+    "T001": "a folder with patients.csv",
+    "T003": "one file per table",
+    "T007": "a CSV file in UTF-8, or Parquet",
+    "T008": "a header and at least one row",
+    "T009": "at least one row, or no file",
+    "T012": "each column once",
+    "T013": "a name for every column",
+    "T017": "no row without content",
+    "T018": "the header in row 1",
+    "T030": "an empty cell for a missing value",
+    "T033": "letters and digits without umlauts and blanks",
+    "T041": "ids that nobody can mistake for each other",
+    "T043": "a baseline_date of the patient",
+    "T046": "one value a day",
+    "T051": "none_found alone, or alterations alone",
+    "T053": "an analyte that the library knows, such as ldh, crp or albumin",
+    "T058": "one unit in the whole table",
+    "T069": "the origin 'baseline' beside a date",
+    "T070": "at least one event",
+    "T071": "responders and non-responders",
+    "T072": "OS, PFS, DFS or another usual name",
+    "T073": "a time within overall survival",
+    "T074": "a day before death",
+    "T080": "a patient of the patients table",
+    "T081": "an outcome for every patient",
+    "T082": "a study, laboratory value, variant or expression of every patient",
+    "T084": "a day of 0 or before at timepoint 1",
+    "T085": "predictors that were known on day 0",
 }

@@ -184,11 +184,11 @@ def _guess(name: str) -> str:
 
 
 def _check_size(table: Table) -> None:
-    if not table.raw.usable or table.raw.lines:
+    if not table.raw.usable or table.raw.lines or table.raw.skipped:
         return
     if table.name == "patients":
         table.blame("T008", None, None, hint="The patients table has a header but no patient.")
-    elif not table.raw.skipped:
+    else:
         table.blame("T009", None, None)
 
 

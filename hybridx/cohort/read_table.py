@@ -83,6 +83,8 @@ class Table:
     ) -> None:
         """Note a problem of one row (by position) or, with None, of the whole table."""
         line = None if row is None else self.raw.lines[row]
+        if code == "T015":
+            line = self.raw.header
         if value is None and row is not None and column is not None:
             value = self.text(row, column)
         self.problems.append(found(code, self.file, line, column, value, expected=expected, hint=hint))
@@ -147,15 +149,16 @@ def match_header(raw: RawTable, schema: TableSchema) -> Table:
             "{dtype: string, role: information, description: ...}}`."
         )
         hint = f"Did you mean {guess!r}? {cure}" if guess else cure
-        expected = "a column of the schema" if guess else "one of " + ", ".join(schema.columns)
-        table.problems.append(found("T014", raw.file, None, name, name, expected=expected, hint=hint))
         if target and (similar >= _SURELY or (target.required and similar >= _PROBABLY)):
             renamed[name] = target.name
+            hint = f"Did you mean {guess!r}? Its cells were checked as such."
+        expected = "one of " + ", ".join(c for c in schema.columns if c not in present)
+        table.problems.append(found("T014", raw.file, raw.header, name, name, expected=expected, hint=hint))
     for column in schema.columns.values():
         if column.required and column.name not in present and column.name not in renamed.values():
             hint = f"Add it: {column.description}"
             table.problems.append(
-                found("T015", raw.file, None, column.name, expected=column.expected, hint=hint)
+                found("T015", raw.file, raw.header, column.name, expected=column.expected, hint=hint)
             )
     known = [n for n in raw.text.columns if n in schema.columns or n in renamed]
     raw.text = raw.text.select(pl.col(n).alias(renamed.get(n, n)) for n in known)

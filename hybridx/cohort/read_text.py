@@ -37,6 +37,8 @@ class RawTable:
         What is wrong with the file itself.
     delimiter : str
         What separates the cells.
+    header : int
+        Line of the header.
     usable : bool
         False when nothing could be read; then nothing can be said about who is in the table either.
     skipped : list of str
@@ -49,6 +51,7 @@ class RawTable:
     problems: list[Problem] = field(default_factory=list)
     delimiter: str = ","
     usable: bool = True
+    header: int = 1
     skipped: set[str] = field(default_factory=set)
 
 
@@ -110,15 +113,18 @@ def _read_csv(raw: RawTable, text: str, columns: Sequence[str]) -> RawTable:
     if header is None:
         return _unreadable(raw, "T008", None, "Write a header and at least one row, or remove the file.")
     names = [_clean(cell) for cell in header[1]]
-    while names and not names[-1]:  # a separator at the end of every line, as some exports write
-        names.pop()
+    # Some exports end every line, or only the header, with separators.
+    needed = len(names) - next((i for i, name in enumerate(reversed(names)) if name), len(names))
     chunks: list[pl.DataFrame] = []
     rows: list[list[str]] = []
     blank: list[int] = []
     for line, cells in records:
-        if not any(cell.strip() for cell in cells):
+        if len(cells) == len(names) and cells[0].strip():  # nearly every row: a million of them take a second
+            rows.append(cells)
+            raw.lines.append(line)
+        elif not any(cell.strip() for cell in cells):
             blank.append(line)
-        elif _fits(raw, line, cells, names):
+        elif _fits(raw, line, cells, (needed, len(names))):
             rows.append(cells[: len(names)] + [""] * (len(names) - len(cells)))
             raw.lines.append(line)
         if len(rows) >= _CHUNK:
@@ -145,31 +151,51 @@ def _records(raw: RawTable, text: str, columns: Sequence[str]) -> Iterator[tuple
         header = scores.index(max(scores))
         hint = f"The header stands in row {header + 1}: delete the lines above it."
         raw.problems.append(found("T018", raw.file, first + 1, value=lines[first].strip(), hint=hint))
+    raw.header = header + 1
     raw.delimiter = max(_DELIMITERS, key=lambda d: (hits(lines[header], d), lines[header].count(d)))
     if raw.delimiter != ",":
         words = _DELIMITERS[raw.delimiter]
         hint = f"Read with {words} between cells; in numbers a decimal comma is then read as a decimal point."
-        raw.problems.append(found("T010", raw.file, header + 1, expected="commas", hint=hint))
+        raw.problems.append(found("T010", raw.file, header + 1, expected="commas between cells", hint=hint))
+    yield from _split(text, raw.delimiter, header)
+
+
+def _split(text: str, delimiter: str, header: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells) from line `header` (counted from 0) on.
+
+    A quotation mark that is never closed would swallow all lines after it. A record that covers several lines and has
+    not the width of the header is therefore given up line by line, so that the lines after it are checked as well.
+    """
     csv.field_size_limit(2**30)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=raw.delimiter)
-    start = 1
-    for cells in reader:
-        if start > header:
-            yield start, cells
-        start = reader.line_num + 1
+    lines = io.StringIO(text, newline="").readlines()
+    position, width = header, None
+    while position < len(lines):
+        reader = csv.reader(lines[position:], delimiter=delimiter)
+        start = position
+        for cells in reader:
+            end = position + reader.line_num
+            broken = end - start > 1 and width is not None and len(cells) != width
+            if broken:
+                yield start + 1, next(csv.reader(lines[start : start + 1], delimiter=delimiter))
+                position = start + 1
+                break
+            width = len(cells) if width is None else width
+            yield start + 1, cells
+            start = end
+        else:
+            return
 
 
-def _fits(raw: RawTable, line: int, cells: list[str], names: list[str]) -> bool:
-    extra = [c for c in cells[len(names) :] if c.strip()]
-    missing = len(names) - len(cells)
-    if not extra and missing <= 0:
+def _fits(raw: RawTable, line: int, cells: list[str], width: tuple[int, int]) -> bool:
+    extra = [c for c in cells[width[1] :] if c.strip()]
+    if not extra and len(cells) >= width[0]:
         return True
     hint = "The row is skipped until it is mended."
-    if any("\n" in cell for cell in cells):
-        hint = "A quotation mark is not closed, so the lines after it were read as one cell."
+    if any(cell.endswith("\n") for cell in cells):
+        hint = "A quotation mark is not closed. The row is skipped until it is mended."
     elif extra and raw.delimiter == ",":
         hint = "A comma inside a value splits it: write a decimal point, or put the text in quotation marks."
-    expected = f"{len(names)} cells as in the header"
+    expected = f"{width[0]} cells as in the header"
     raw.problems.append(
         found("T011", raw.file, line, value=f"{len(cells)} cells", expected=expected, hint=hint)
     )
@@ -198,10 +224,10 @@ def _name_columns(raw: RawTable, frame: pl.DataFrame, names: list[str]) -> RawTa
         if not name:
             if (series.str.strip_chars() != "").any():
                 hint = f"Name column {position + 1} or remove it."
-                raw.problems.append(found("T013", raw.file, column=f"column {position + 1}", hint=hint))
+                raw.problems.append(found("T013", raw.file, raw.header, f"column {position + 1}", hint=hint))
         elif name in seen:
             hint = f"Column {seen[name]} is read, column {position + 1} is not: remove one."
-            raw.problems.append(found("T012", raw.file, column=name, value=name, hint=hint))
+            raw.problems.append(found("T012", raw.file, raw.header, name, name, hint=hint))
         else:
             seen[name] = position + 1
             kept[f"{position}"] = name

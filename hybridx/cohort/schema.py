@@ -30,6 +30,7 @@ Role = Literal["predictor", "information"]
 # In the order in which a person reads them; also the order of problems.
 TABLES = ("patients", "studies", "labs", "variants", "expression", "treatments", "outcomes", "lesions")
 _VERSION = 1
+_UNIT_WORDS = {"1": "", "a": " years", "d": " days"}
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -107,7 +108,7 @@ class ColumnSchema:
             "bool": "1 or 0 (true or false)",
             "date": "a date as year-month-day, e.g. 2024-03-18",
         }[self.dtype]
-        unit = f" in {self.unit}" if self.unit and self.unit != "1" else ""
+        unit = _UNIT_WORDS.get(self.unit or "1", f" in {self.unit}")
         return words + self._range() + unit
 
     def _range(self) -> str:
@@ -188,7 +189,7 @@ def load_schemas() -> Schemas:
     Examples
     --------
     >>> load_schemas()["patients"].columns["age_years"].expected
-    'a number from 0 to 120 in a'
+    'a number from 0 to 120 years'
     """
     return Schemas({name: _read_table(schema_folder() / f"{name}.yaml") for name in TABLES})
 

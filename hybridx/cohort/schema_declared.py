@@ -60,7 +60,8 @@ def read_declared(path: Path, schemas: Schemas) -> tuple[Schemas, list[Problem]]
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         mark = getattr(error, "problem_mark", None)
         hint = str(getattr(error, "problem", None) or error).splitlines()[0]
-        wrong(None, None, f"The file is not YAML: {hint}.", line=None if mark is None else mark.line + 1)
+        line = None if mark is None else mark.line + 1
+        wrong(None, None, f"The file cannot be read: {hint}.", expected="YAML in UTF-8", line=line)
         return schemas, problems
     if content is None:
         return schemas, problems
@@ -88,7 +89,12 @@ def _with_columns(table: TableSchema, entry: Mapping[Any, Any], wrong: Any) -> T
     for name, content in entry.items():
         where = f"{table.name}.{name}"
         if name in table.columns:
-            wrong(where, name, "The schema has this column already; remove the declaration.")
+            wrong(
+                where,
+                name,
+                "Remove the declaration.",
+                expected="a column that the schema does not have already",
+            )
         elif not isinstance(name, str) or not _NAME.fullmatch(name):
             wrong(
                 where,
@@ -128,11 +134,8 @@ def _column(
         fine = False
     enum = content.get("enum", [])
     if not isinstance(enum, list) or any(isinstance(v, bool | dict | list) or v is None for v in enum):
-        wrong(
-            where,
-            enum,
-            "Put words like 'yes' and 'no' in quotation marks: YAML reads them as true and false.",
-        )
+        hint = "Put words like 'yes' and 'no' in quotation marks: YAML reads them as true and false."
+        wrong(where, enum, hint, expected="enum: a list of words or numbers")
         fine = False
     fine &= _predictor_can_be_read(table, content, where, wrong)
     for key in ("ge", "gt", "le"):
@@ -152,11 +155,12 @@ def _predictor_can_be_read(table: TableSchema, content: Mapping[Any, Any], where
     if content.get("role") != "predictor":
         return True
     if table.name != "patients":
-        wrong(where, "predictor", "Only columns of the patients table can be declared as predictors.")
+        hint = "Only columns of the patients table can be predictors."
+        wrong(where, "predictor", hint, expected="role information")
         return False
     if content.get("dtype", "string") in {"string", "date"} and not content.get("enum"):
-        hint = "A predictor is a number, true/false, or one of an `enum` of words."
-        wrong(where, content.get("dtype", "string"), hint)
+        expected = "dtype int, float or bool, or an enum, for a predictor"
+        wrong(where, content.get("dtype", "string"), "", expected=expected)
         return False
     return True
 
@@ -186,7 +190,12 @@ def _analytes(entry: Mapping[Any, Any], wrong: Any) -> dict[str, Analyte]:
         elif not is_unit(str(content["unit"])):
             wrong(where, content["unit"], "", expected="a unit in UCUM")
         elif find_analyte(name) is not None:
-            wrong(where, name, "The library knows this analyte already; remove the declaration.")
+            wrong(
+                where,
+                name,
+                "Remove the declaration.",
+                expected="an analyte that the library does not know already",
+            )
         elif not _is_range(content.get("plausible", [0, 1])):
             wrong(where, content["plausible"], "", expected="plausible: [lowest, highest]")
         else:

@@ -58,7 +58,9 @@ def _warn_absent(patients: Table, others: list[Table], code: str, hint: str) -> 
     present = {p for t in others for p in t.frame["patient_id"].drop_nulls()} | {
         p for t in others for p in t.raw.skipped
     }
-    seen = set()
+    # An id that cannot stand is told as such; that it has no rows elsewhere follows from it.
+    lines = {p.row for p in patients.problems if p.code in {"T031", "T040"}}
+    seen = {patients.frame["patient_id"][row] for row, line in enumerate(patients.raw.lines) if line in lines}
     for row, patient in enumerate(patients.frame["patient_id"]):
         if patient is not None and patient not in present and patient not in seen:
             seen.add(patient)

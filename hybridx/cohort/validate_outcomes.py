@@ -68,8 +68,9 @@ def _kinds(table: Table) -> list[str]:
     kinds = []
     for row, (t, e, r) in enumerate(zip(timed, event, response, strict=True)):
         if r:
-            kinds.append("response")
-            if e or table.given("time_days")[row]:
+            both = e or table.given("time_days")[row]
+            kinds.append("" if both else "response")
+            if both:
                 hint = "Write two rows, one for each endpoint."
                 table.blame(
                     "T061", row, "response", expected="either time and event, or a response", hint=hint
@@ -179,7 +180,7 @@ def _check_endpoints(table: Table, kinds: list[str]) -> None:
         if survival.height and not unread and not survival["event"].any():
             hint = f"All {survival.height} patients are without event: nothing can be learnt about it."
             table.blame("T070", None, "endpoint", str(endpoint), hint=hint)
-        known = group["responder"].drop_nulls()
+        known = group.filter(pl.col("kind") == "response")["responder"].drop_nulls()
         if len(known) and len(known) == (group["kind"] == "response").sum() and known.n_unique() == 1:
             word = "respond" if known[0] == 1 else "do not respond"
             table.blame("T071", None, "endpoint", str(endpoint), hint=f"All {len(known)} patients {word}.")
