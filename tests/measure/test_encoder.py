@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -153,3 +157,36 @@ def test_a_gpu_gives_the_same_features(encoder: DeepEncoder, patches: np.ndarray
     on_gpu = DeepEncoder.load("cuda").encode(patches)
     # TF32 convolutions round to 10 bits of mantissa; five of them in a row
     np.testing.assert_allclose(on_gpu, encoder.encode(patches), atol=2e-2)
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[ModuleType]:
+    """The pre-training script as a module; it lies beside the package, not in it."""
+    folder = str(Path(__file__).parents[2] / "benchmarks")
+    sys.path.insert(0, folder)
+    yield importlib.import_module("pretrain_encoder")
+    sys.path.remove(folder)
+
+
+def test_pretraining_gives_the_same_weights_twice(script: ModuleType, tmp_path: Path) -> None:
+    pictures, truth = script.draw_pairs(6, seed=5)
+    again, _ = script.draw_pairs(6, seed=5)
+    np.testing.assert_array_equal(pictures, again)
+    assert truth.shape == (6, len(script.PROPERTIES))
+    digests = [
+        script.write(script.train(pictures, steps=2, seed=1, batch=6)[0], {"run": run}, tmp_path / run)
+        for run in ("a", "b")
+    ]
+    assert digests[0] == digests[1]
+    written = DeepEncoder.load(weights=tmp_path / "a" / "petct_encoder.safetensors")
+    assert written.version == digests[0][:12]
+    assert np.isfinite(written.encode(pictures[:, 0])).all()
+
+
+def test_the_targets_of_pretraining_come_from_the_pictures_alone(script: ModuleType) -> None:
+    pictures, _ = script.draw_pairs(6, seed=5)
+    tones = script.spectra(pictures)
+    assert tones.shape == (6, 2, 4 * 9 + 1)
+    np.testing.assert_allclose(tones.mean(axis=(0, 1)), 0, atol=1e-4)
+    volumes = np.array([[(view[2] >= 0.5).sum() for view in pair] for pair in pictures])
+    assert np.corrcoef(tones[..., -1].ravel(), np.log(volumes).ravel())[0, 1] > 0.99
