@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort import as_outcome
 from hybridx.cohort.columns import to_frame, to_matrix
+from hybridx.compute import one_thread
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.concordance import harrell_c
 from hybridx.models.data import Endpoint, TrainingData, check_enough, training_data
@@ -72,7 +73,11 @@ class TableModel(BaseEstimator, ABC):
         return to_matrix(to_frame(X), self.columns_)
 
     def _learn(self, X: Any, y: Any) -> Self:
-        return self.fit_data(training_data(X, y, self.columns, self.takes, type(self).__name__))
+        data = training_data(X, y, self.columns, self.takes, type(self).__name__)
+        # matrices of a few hundred rows: a second thread only waits (25 times slower on a busy machine), and the number
+        # of threads would change the order of sums
+        with one_thread():
+            return self.fit_data(data)
 
     def fit_data(self, data: TrainingData) -> Self:
         """Learn from rows that are already a matrix; `fit` ends here, and fusion begins here, fold by fold."""
