@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from hybridx.cohort.problem import Problem
@@ -15,7 +16,7 @@ from hybridx.compute import content_hash, map_tasks
 from hybridx.imaging.faults import Fault, ImageError, fault
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.masks import fit_mask
-from hybridx.imaging.reading import read_checked, read_grid
+from hybridx.imaging.reading import read_checked, read_grid, read_voxels
 from hybridx.imaging.study import StudyRow, grids_of, rows_of
 from hybridx.terms import listing
 
@@ -24,6 +25,7 @@ __all__ = ["Found", "check_studies", "group_rows", "shared_content", "table_faul
 MINIMUM_OVERLAP = (
     0.05  # of the smaller field of view; crops of one lesion share nearly all, other patients hardly any
 )
+CHANCE_VOXELS = 50  # drawn contours of this size never coincide voxel by voxel; single voxels do
 Found = tuple[StudyRow, Fault]
 
 
@@ -103,9 +105,17 @@ def table_faults(rows: Sequence[StudyRow], hashes: dict[Path, str]) -> list[Foun
         for modality in dict.fromkeys(row.modality for row in group):
             same = [row for row in group if row.modality == modality]
             found += [(row, fault("I024", f"{len(same)} rows for {modality}")) for row in same[1:]]
-    found += shared_content(rows, hashes, "mask", "I017")
-    found += shared_content(rows, hashes, "image", "I019")
-    return found
+    shared = shared_content(rows, hashes, "mask", "I017")
+    found += [(row, one if _large(row.mask) else fault("I025", one.value, "mask")) for row, one in shared]
+    return found + shared_content(rows, hashes, "image", "I019")
+
+
+def _large(mask: Path | None) -> bool:
+    """Whether a mask is too large to equal another by chance; one that cannot be read is said elsewhere."""
+    try:
+        return mask is None or int(np.count_nonzero(read_voxels(mask, "mask")[0])) >= CHANCE_VOXELS
+    except ImageError:
+        return True
 
 
 def shared_content(rows: Sequence[StudyRow], hashes: dict[Path, str], column: str, code: str) -> list[Found]:

@@ -106,6 +106,11 @@ CATALOGUE: dict[str, tuple[Severity, str, str]] = {
         "one image per patient, timepoint and modality",
         "Keep one row; later scans get a timepoint.",
     ),
+    "I025": (
+        "warning",
+        "a mask of its own for every patient",
+        "So few voxels may coincide by chance; check that the mask is this patient's.",
+    ),
 }
 
 

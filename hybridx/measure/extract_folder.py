@@ -94,10 +94,11 @@ def extract(
     refuse(data.problems)
     ensure_writable(target, replace_if=MARKER)
     encoder = DeepEncoder.load(device) if chosen.deep else None
+    blocks = _table_blocks(data)  # first: what tables cannot give must not wait for hours of images
     cache = target.parent / f".{target.name}.cache"
     if force:
         shutil.rmtree(cache, ignore_errors=True)
-    tasks, keys = _plan(data, chosen, encoder, device, cache)
+    tasks, keys, doubts = _plan(data, chosen, encoder, device, cache)
     results = map_tasks(
         measure_study,
         tasks,
@@ -109,11 +110,8 @@ def extract(
         description="Measuring studies",
         progress=progress,
     )
-    measured = [_measured(task, result) for task, result in zip(tasks, results, strict=True)]
-    blocks = [
-        *_table_blocks(data),
-        *image_blocks(measured, Source(chosen, encoder, hybridx.__version__)),
-    ]
+    measured = [_measured(*one) for one in zip(tasks, results, doubts, strict=True)]
+    blocks += image_blocks(measured, Source(chosen, encoder, hybridx.__version__))
     cohort = Cohort.build(
         data.tables["patients"]["patient_id"].to_list(),
         blocks,
@@ -126,39 +124,41 @@ def extract(
 
 def _plan(
     data: Folder, settings: ExtractSettings, encoder: DeepEncoder | None, device: str, cache: Path
-) -> tuple[list[StudyTask], list[str]]:
+) -> tuple[list[StudyTask], list[str], list[list[list[str]]]]:
+    """Lay out the studies: the task of each, its key, and doubts about it that are worth a remark."""
     studies = data.tables.get("studies", pl.DataFrame())
     rows = rows_of(data.path, studies) if studies.height else []
     hashes = file_hashes(rows)
-    refused: dict[tuple[str, int], dict[str, str]] = {}
-    for row, fault in table_faults(rows, hashes):
-        refused.setdefault((row.patient_id, row.timepoint), {})[row.modality] = str(fault)
+    found = table_faults(rows, hashes)
     how = f"{settings.hash} {encoder.version if encoder else 'no encoder'} {device.partition(':')[0]}"
-    tasks, keys = [], []
+    tasks, keys, doubts = [], [], []
     for group in group_rows(rows):
-        against = refused.get((group[0].patient_id, group[0].timepoint), {})
-        tasks.append(StudyTask(tuple(group), settings, against, device, cache))
-        keys.append(study_key(group, hashes, against, how))
-    return tasks, keys
+        here = [(row.modality, fault) for row, fault in found if row in group]
+        refused = {modality: str(fault) for modality, fault in here if fault.severity == "error"}
+        doubts.append([[m, "check", str(fault)] for m, fault in here if fault.severity == "warning"])
+        tasks.append(StudyTask(tuple(group), settings, refused, device, cache))
+        keys.append(study_key(group, hashes, refused, how))
+    return tasks, keys, doubts
 
 
-def _measured(task: StudyTask, result: TaskResult) -> Measured:
+def _measured(task: StudyTask, result: TaskResult, doubts: list[list[str]]) -> Measured:
     first = task.rows[0]
     days = {row.modality: row.day for row in task.rows}
     record = result.value
     if result.error is not None:  # the worker itself died: every image of the study is lost, and says so
         lost = [[row.modality, "worker", str(result.error)] for row in task.rows]
         record = {"blocks": {}, "failures": lost, "remarks": [], "lesions": [], "images": {}}
+    record = {**record, "remarks": [*doubts, *record["remarks"]]}
     return Measured(first.patient_id, first.timepoint, days, record)
 
 
 def _table_blocks(data: Folder) -> list[Block]:
     """Build a block for each kind of table that the folder holds."""
-    blocks = []
-    for name, build in (("labs", lab_block), ("variants", genomics_block), ("expression", expression_block)):
-        if data.tables.get(name) is not None and data.tables[name].height:
-            blocks.append(build(data.tables))
-    return [clinical_block(data.tables, data.schemas), *blocks]
+    builders = {"labs": lab_block, "variants": genomics_block, "expression": expression_block}
+    held = [name for name in builders if name in data.tables and data.tables[name].height]
+    return [
+        build(data.tables, data.schemas) for build in (clinical_block, *(builders[name] for name in held))
+    ]
 
 
 def _tables(source: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

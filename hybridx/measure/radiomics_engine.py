@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 
 from hybridx.errors import ExtractionError
@@ -73,7 +74,8 @@ def run_engine(
             found = _one_by_one(image, mask, settings, families, error)
         except (RuntimeError, IndexError, ArithmeticError) as error:
             found = _one_by_one(image, mask, settings, families, error)
-    return {name: float(value) for name, value in found.items()}
+    # eigenvalues behind the MCC come back complex, with an imaginary part of rounding error
+    return {name: float(np.real(value)) for name, value in found.items()}
 
 
 def _execute(

@@ -71,16 +71,29 @@ def test_headers_alone_do_not_see_voxels(folder):
 
 
 def test_another_patients_mask_and_image(folder):
-    (folder / "P1_pet_mask.nii.gz").write_bytes((folder / "P0_pet_mask.nii.gz").read_bytes())
+    (folder / "P1_ct_mask.nii.gz").write_bytes((folder / "P0_ct_mask.nii.gz").read_bytes())
     (folder / "P2_ct.nii.gz").write_bytes((folder / "P1_ct.nii.gz").read_bytes())
     found = check_studies(folder, pl.read_csv(folder / "studies.csv"), progress=False)
     assert [(problem.code, problem.row) for problem in found] == [
-        ("I017", 2),
-        ("I017", 4),
+        ("I017", 3),
         ("I019", 5),
+        ("I017", 5),
         ("I019", 7),
     ]
-    assert "'P1'" in str(found[0].value) and "row 4" in str(found[0].value)
+    assert "'P1'" in str(found[0].value) and "row 5" in str(found[0].value)
+
+
+def test_tiny_masks_may_coincide_by_chance(folder):
+    image = noise((9, 10, 11), "pet", (4.0,) * 3)
+    single = np.zeros(image.array.shape, np.uint8)
+    single[4, 4, 4:6] = 1
+    for patient in (0, 1):
+        save(folder, f"P{patient}_pet_mask.nii.gz", ball(image).with_array(single))
+    found = check_studies(folder, pl.read_csv(folder / "studies.csv"), progress=False)
+    assert [(problem.code, problem.severity, problem.row) for problem in found] == [
+        ("I025", "warning", 2),
+        ("I025", "warning", 4),
+    ]
 
 
 def test_the_same_modality_twice_and_no_mask(folder):

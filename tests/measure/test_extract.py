@@ -166,6 +166,17 @@ def test_another_patients_mask_costs_both(folder, tmp_path):
     assert cohort.measured["ct"].sum() == 2
 
 
+def test_tiny_masks_that_coincide_are_remarked(folder, tmp_path):
+    for patient in ("P001", "P002"):
+        change(
+            folder / f"images/{patient}_pet_mask.nii.gz",
+            lambda a: np.pad(np.ones((2, 2, 2), a.dtype), ((7, 7),) * 3),
+        )
+    cohort = run(folder, tmp_path / "out")
+    assert cohort.tables["failures"].height == 0 and cohort.measured["pet"].sum() == 2
+    assert ["I025" in reason for reason in cohort.tables["remarks"]["reason"]] == [True, True]
+
+
 def test_one_voxel_is_remarked_not_failed(folder, tmp_path):
     def one_voxel(array):
         inside = np.argwhere(array > 0)
