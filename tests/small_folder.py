@@ -67,7 +67,8 @@ def small_folder(folder: Path, n: int = 3, n_images: int | None = None, seed: in
 
 def _write_image(folder: Path, patient: str, modality: str, rng: np.random.Generator) -> dict[str, object]:
     spacing, size = (4.0, 16) if modality == "pet" else (2.5, 26)
-    z, y, x = np.indices((size,) * 3) * spacing - 20.0 - 10.0
+    # every lesion lies a little elsewhere: two patients with the same mask are a defect that validation finds
+    z, y, x = np.indices((size,) * 3) * spacing - 30.0 + rng.uniform(-4, 4, 3).reshape(3, 1, 1, 1)
     mask = (x**2 + y**2 + (z / 1.2) ** 2) < rng.uniform(10.5, 13.5) ** 2
     texture = rng.normal(size=mask.shape)
     array = (

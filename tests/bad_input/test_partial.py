@@ -41,7 +41,7 @@ def assert_only_first_fails(folder, out, modality, *words):
     assert cohort.measured[modality].to_list() == [False, True, True]
     block = cohort.blocks[modality].drop("patient_id")
     assert all(value is None for value in block.row(0))
-    assert np.isfinite(block[1:]["pet.suv_max" if modality == "pet" else "ct.original_firstorder_Mean"]).all()
+    assert block[1:]["pet.suv_max" if modality == "pet" else "ct.original_firstorder_Mean"].is_finite().all()
     return cohort
 
 
