@@ -15,6 +15,7 @@ from hybridx.report.reasons import unit_text
 from hybridx.report.rendering import number
 from hybridx.report.words import analyte_title
 from hybridx.terms.analytes import find_analyte
+from hybridx.terms.modalities import modality_title
 
 __all__ = ["labs", "lesions", "timeline", "variants"]
 
@@ -28,6 +29,7 @@ _LESION_COLUMNS = {
     "tlg": "TLG, mL·SUV",
     "tlg_41pct": "TLG 41 %, mL·SUV",
 }
+_MOST_LESIONS = 6
 _MOST_ROWS = 12  # of a table on the page; the rest is counted
 
 
@@ -42,19 +44,25 @@ def lesions(background: Background, patient: str) -> dict[str, Any]:
     rows = background.rows_of("lesions", patient)
     if rows is None or not rows.height:
         return {"rows": [], "columns": [], "more": 0}
+    if "modality" in rows.columns and (rows["modality"] == "pet").any():
+        # the same lesions stand there again as drawn on CT, without uptake
+        rows = rows.filter(pl.col("modality") == "pet")
     columns = [c for c in _LESION_COLUMNS if c in rows.columns and rows[c].is_not_null().any()]
     if "volume_ml" in rows.columns:
         rows = rows.sort("volume_ml", descending=True, nulls_last=True)
     table = []
-    for row in rows.head(_MOST_ROWS).iter_rows(named=True):
-        place = [str(row[c]) for c in ("lesion", "modality") if row.get(c) is not None]
+    for row in rows.head(_MOST_LESIONS).iter_rows(named=True):
+        place = [
+            str(row["lesion"]),
+            *([] if row.get("modality") is None else [modality_title(str(row["modality"]))]),
+        ]
         if row.get("timepoint") not in (None, 1):
             place.append(f"timepoint {row['timepoint']}")
         table.append([", ".join(place), *(number(_finite(row[c])) for c in columns)])
     return {
         "rows": table,
         "columns": ["Lesion", *(_LESION_COLUMNS[c] for c in columns)],
-        "more": max(rows.height - _MOST_ROWS, 0),
+        "more": max(rows.height - _MOST_LESIONS, 0),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import polars as pl
@@ -29,6 +30,7 @@ def unit_text(unit: Any) -> str:
     text = "" if unit is None else str(unit)
     if text in _UNITS:
         return _UNITS[text]
+    text = re.sub(r"\bu(?=(mol|g|L|kat)\b)", "µ", text)
     return (
         text.replace("10*9", "10⁹")
         .replace("10*6", "10⁶")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -107,13 +106,9 @@ def provenance(background: Background) -> list[tuple[str, str]]:
         ("design", str(result.design)),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
-    return pairs + list(_flat("", background.cohort.provenance))
-
-
-def _flat(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in sorted(content.items(), key=lambda item: str(item[0])):
-        name = f"{prefix}{str(key).replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            yield from _flat(f"{name} / ", value)
-        elif value is not None and not isinstance(value, bool):
-            yield name, str(value)
+    # settings in full stand in the cohort's own file; their hash is enough to find them
+    return pairs + [
+        (str(key).replace("_", " "), str(value))
+        for key, value in sorted(background.cohort.provenance.items())
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
