@@ -101,7 +101,7 @@ def demo(
     analysis.evaluate(out / "cohort", endpoint="OS", out=out / "results", workers=workers)
     best = truth.oracle_c["OS"]["measured"]
     say(
-        f"The true hazard of these synthetic patients, as far as it was measured, has C = {best:.3f}: no model knows more."
+        f"The true hazard of these patients, as far as it was measured, has C = {best:.3f}: no model can know more."
     )
     say("4/4 Pages")
     analysis.report(out / "results", out=out / "reports", workers=workers)

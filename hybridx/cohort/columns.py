@@ -119,7 +119,8 @@ def to_matrix(X: Any, columns: Sequence[str]) -> npt.NDArray[np.float64]:
         A column is absent (with the nearest one that is there), or a value is infinite.
     """
     frame = to_frame(X)
-    absent = [c for c in columns if c not in frame.columns]
+    there = set(frame.columns)  # asked for once: polars builds the list anew each time
+    absent = [c for c in columns if c not in there]
     if absent:
         guess = nearest(absent[0], frame.columns)
         hint = f" Nearest to the first: {guess!r}." if guess else ""

@@ -197,6 +197,16 @@ class Outcome:
             f"follow-up {low:.1f} to {high:.1f} months{unknown})"
         )
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:  # noqa: FBT001
+        """Return the column that scikit-learn looks at: the response, or (event, time_days) records."""
+        array = self.value if self.kind != "survival" else self._records()
+        return np.array(array, dtype=dtype, copy=copy)
+
+    def _records(self) -> npt.NDArray[np.void]:
+        array = np.empty(len(self), dtype=[("event", "?"), ("time_days", "<f8")])
+        array["event"], array["time_days"] = self.event, self.time_days
+        return cast("npt.NDArray[np.void]", array)
+
     def to_array(self) -> npt.NDArray[np.void]:
         """Return the structured array (`event`, `time_days`) that scikit-survival takes.
 
@@ -213,9 +223,7 @@ class Outcome:
                 f"{int((~self.known).sum())} outcomes of {self.endpoint!r} are unknown: use y[y.known] first."
             )
             raise InputError(msg)
-        array = np.empty(len(self), dtype=[("event", "?"), ("time_days", "<f8")])
-        array["event"], array["time_days"] = self.event, self.time_days
-        return cast("npt.NDArray[np.void]", array)
+        return self._records()
 
 
 def as_outcome(y: Any, *, endpoint: str | None = None) -> Outcome:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 
@@ -91,6 +92,15 @@ def test_scikit_learn_splits_an_outcome():
         X, y
     )
     assert np.isfinite(search.best_score_)
+
+
+def test_scikit_learn_searches_with_a_response():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), Outcome.response(rng.random(40) < 0.5)
+    search = GridSearchCV(DummyClassifier(), {"strategy": ["prior", "stratified"]}, cv=3).fit(X, y)
+    assert np.isfinite(search.best_score_)
+    assert np.asarray(y).tolist() == y.value.tolist()
+    assert np.asarray(Outcome.survival([3.0, 4.0], [1, 0]))["event"].tolist() == [True, False]
 
 
 def test_repr_counts():
