@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "NotebookRuns": "notebooks",
         "Page": "page",
-        "ReportIndex": "batch",
+        "ReportIndex": "report_index",
         "cohort_report": "cohort_page",
         "index_page": "index",
         "patient_page": "tumour_board",

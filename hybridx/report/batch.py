@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,68 +21,14 @@ from hybridx.evaluate import Result
 from hybridx.report.background import Background
 from hybridx.report.cohort_page import build_cohort_report
 from hybridx.report.index import index_page
+from hybridx.report.report_index import ReportIndex
 from hybridx.report.tumour_board import build_patient_page
 from hybridx.terms import listing, nearest, safe_name
 
-__all__ = ["ReportIndex", "write_reports"]
+__all__ = ["write_reports"]
 
 PAGES_PER_WORKER = 40  # a worker costs about five seconds of imports and loading: as long as forty pages
 _RECORDED = re.compile(rb'name="hybridx-inputs" content="([0-9a-f]{64})"')
-
-
-@dataclass(frozen=True)
-class ReportIndex:
-    """What a batch wrote and what it could not.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Holds ``index.html``, ``cohort.html``, ``pages/`` and ``manifest.json``.
-    rows : polars.DataFrame
-        One row per requested patient: `patient_id`, `page` (relative address or null), `state` (written, kept,
-        failed), `reason`.
-    """
-
-    folder: Path
-    rows: pl.DataFrame
-
-    @property
-    def path(self) -> Path:
-        """The page to open first."""
-        return self.folder / "index.html"
-
-    @property
-    def written(self) -> list[str]:
-        """Patients whose page was written now."""
-        return self.rows.filter(pl.col("state") == "written")["patient_id"].to_list()
-
-    @property
-    def kept(self) -> list[str]:
-        """Patients whose page was up to date."""
-        return self.rows.filter(pl.col("state") == "kept")["patient_id"].to_list()
-
-    @property
-    def failures(self) -> pl.DataFrame:
-        """Patients without a page: `patient_id`, `modality`, `stage`, `reason`, as the cohort lists its own."""
-        failed = self.rows.filter(pl.col("state") == "failed")
-        return failed.select(
-            "patient_id", pl.lit("report").alias("modality"), pl.lit("page").alias("stage"), "reason"
-        )
-
-    def __repr__(self) -> str:
-        counts = dict(self.rows["state"].value_counts().iter_rows())
-        parts = [f"{counts[s]} {s}" for s in ("written", "kept", "failed") if s in counts]
-        return f"ReportIndex({str(self.path)!r}: {', '.join(parts) or 'no pages'})"
-
-    def _repr_html_(self) -> str:
-        lines = "".join(
-            f'<li><a href="{escape(str(self.folder / row["page"]))}">{escape(row["patient_id"])}</a></li>'
-            if row["page"]
-            else f"<li>{escape(row['patient_id'])}: {escape(row['reason'] or '')}</li>"
-            for row in self.rows.head(200).iter_rows(named=True)
-        )
-        link = f'<a href="{escape(str(self.path))}" target="_blank">index.html</a>'
-        return f"<div><p>{escape(repr(self))}: {link}</p><ul>{lines}</ul></div>"
 
 
 @dataclass(frozen=True)

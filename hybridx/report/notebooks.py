@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,8 +14,9 @@ from typing import Any
 import polars as pl
 
 import hybridx
-from hybridx.compute import atomic_write, ensure_writable, map_tasks
+from hybridx.compute import ensure_writable, map_tasks
 from hybridx.errors import InputError, SettingsError
+from hybridx.report.kernels import NotebookRun, execute_run, extra
 from hybridx.report.page import Page
 from hybridx.report.rendering import render
 from hybridx.report.words import INTENDED_USE
@@ -62,18 +60,6 @@ class NotebookRuns:
         return (
             f'<p>{escape(repr(self))}: <a href="{escape(str(self.path))}" target="_blank">index.html</a></p>'
         )
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One notebook with its parameters, small enough to send to another process."""
-
-    name: str
-    notebook: str
-    parameters: Mapping[str, Any]
-    target: str
-    inputs_hash: str
-    html: bool
 
 
 def run_notebooks(
@@ -121,7 +107,7 @@ def run_notebooks(
         A parameter that the notebook does not have (papermill would only print a warning and run with the default).
     """
     source = Path(notebook)
-    papermill = _extra("papermill")
+    papermill = extra("papermill")
     if not source.is_file() or source.suffix != ".ipynb":
         msg = (
             f"{str(source)!r} is not an .ipynb file. A .py notebook: convert it first, `jupytext --to ipynb`."
@@ -138,7 +124,7 @@ def run_notebooks(
     kept = {r.name for r in runs if resume and _succeeded(Path(r.target), r.inputs_hash)}
     todo = [r for r in runs if r.name not in kept]
     done = map_tasks(
-        _execute, todo, workers=workers, keys=[r.inputs_hash for r in todo],
+        execute_run, todo, workers=workers, keys=[r.inputs_hash for r in todo],
         description="Running notebooks", progress=progress,
     )  # fmt: skip
     reasons = {r.name: d.value if d.ok else str(d.error) for r, d in zip(todo, done, strict=True)}
@@ -157,14 +143,6 @@ def run_notebooks(
     found = NotebookRuns(folder, rows)
     _index(source, found).save(found.path)
     return found
-
-
-def _extra(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        msg = f"{name} is not installed. It comes with the extra `notebook`: pip install 'hybridx[notebook]'."
-        raise InputError(msg) from error
 
 
 def _check_parameters(papermill: Any, source: Path, parameters: Sequence[Mapping[str, Any]]) -> None:
@@ -204,14 +182,14 @@ def _absolute(value: Any) -> Any:
     return value
 
 
-def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, *, html: bool) -> _Run:
+def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, *, html: bool) -> NotebookRun:
     values = {name: _absolute(value) for name, value in given.items()}
     digest = hashlib.sha256(source.read_bytes())
     digest.update(f"{hybridx.__version__}\0{json.dumps(values, sort_keys=True, default=str)}".encode())
     for value in values.values():
         if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
             digest.update(_fingerprint(Path(value)).encode())
-    return _Run(
+    return NotebookRun(
         label, str(source.resolve()), values, str(folder / f"{label}.ipynb"), digest.hexdigest(), html
     )
 
@@ -230,79 +208,7 @@ def _succeeded(target: Path, inputs_hash: str) -> bool:
     return metadata.get("inputs") == inputs_hash and not metadata.get("failed", True)
 
 
-@contextlib.contextmanager
-def _plotly_in_exports() -> Iterator[None]:
-    """Let figures survive nbconvert: plotly's default leaves only a mimetype, and they vanish without a word."""
-    before = os.environ.get("PLOTLY_RENDERER")
-    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype+notebook"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PLOTLY_RENDERER"]
-        else:
-            os.environ["PLOTLY_RENDERER"] = before
-
-
-@contextlib.contextmanager
-def _private_channel() -> Iterator[dict[str, Any]]:
-    """Let a kernel talk over files of its own: TCP is open to everyone on the machine, and its ports collide.
-
-    The files get a folder per kernel, because jupyter's default name is the same for all and two kernels would hear
-    each other. Windows has no such channel and stays with TCP.
-    """
-    if os.name == "nt":
-        yield {}
-        return
-    # short: the name of a socket has at most about a hundred characters
-    with tempfile.TemporaryDirectory(prefix="hx") as place:
-        config = _extra("traitlets.config").Config()
-        config.ConnectionFileMixin.transport = "ipc"
-        config.ConnectionFileMixin.ip = f"{place}/k"
-        yield {"config": config}
-
-
-def _execute(run: _Run) -> str | None:
-    """Run one notebook and return the reason of its failure, or None; the executed notebook is kept either way."""
-    papermill, nbformat = _extra("papermill"), _extra("nbformat")
-    reason = None
-    with atomic_write(run.target) as temporary, _private_channel() as channel:
-        try:
-            with _plotly_in_exports():
-                papermill.execute_notebook(
-                    run.notebook,
-                    str(temporary),
-                    parameters=dict(run.parameters),
-                    progress_bar=False,
-                    log_output=False,
-                    **channel,
-                )
-        except papermill.PapermillExecutionError as error:
-            reason = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
-        finished = nbformat.read(temporary, as_version=4)
-        finished.metadata["hybridx"] = {"inputs": run.inputs_hash, "failed": reason is not None}
-        nbformat.write(finished, temporary)
-    if run.html:
-        _export(finished, Path(run.target).with_suffix(".html"))
-    return reason
-
-
-def _export(notebook: Any, target: Path) -> None:
-    exporter = _extra("nbconvert").HTMLExporter(
-        exclude_input=True,
-        # the template asks two public servers for scripts; an offline file must not
-        require_js_url="",
-        mathjax_url="",
-        jquery_url="",
-        mermaid_js_url="",
-        mermaid_layout_elk_js_url="",
-    )
-    text, _ = exporter.from_notebook_node(notebook)
-    with atomic_write(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _row(run: _Run, state: str, reason: str | None) -> tuple[str | None, ...]:
+def _row(run: NotebookRun, state: str, reason: str | None) -> tuple[str | None, ...]:
     there = Path(run.target).is_file()
     page = (
         f"{run.name}.html" if run.html and there and Path(run.target).with_suffix(".html").is_file() else None
