@@ -30,6 +30,7 @@ class NotebookRun:
 
 
 def extra(name: str) -> Any:
+    """Import a package of the extra ``notebook``, or say how to get it."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
