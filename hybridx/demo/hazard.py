@@ -17,18 +17,18 @@ __all__ = ["COEFFICIENTS", "FollowUp", "concordance", "follow_up", "shares"]
 # Log-hazard per unit of each hidden property (OS, PFS), log-odds of responding (response: higher is better).
 COEFFICIENTS: Mapping[str, Mapping[str, float]] = {
     "OS": {
-        "clinical.age": 0.26, "clinical.stage": 0.40, "clinical.ecog": 0.28, "clinical.smoking": 0.25,
-        "pet.volume": 0.32, "pet.heterogeneity": 0.46, "pet.uptake": 0.18,
+        "clinical.age": 0.28, "clinical.stage": 0.44, "clinical.ecog": 0.31, "clinical.smoking": 0.27,
+        "pet.volume": 0.42, "pet.heterogeneity": 0.62, "pet.uptake": 0.24,
         "ct.density_spread": 0.32, "ct.low_density": 0.28,
-        "lab.ldh": 0.34, "lab.inflammation": 0.32, "lab.lymphopenia": 0.18,
+        "lab.ldh": 0.42, "lab.inflammation": 0.40, "lab.lymphopenia": 0.22,
         "genomics.stk11": 0.85, "genomics.keap1": 0.60, "genomics.tp53": 0.25, "genomics.egfr": -0.70,
         "expression.proliferation": 0.42, "expression.immune": -0.36,
     },
     "PFS": {
-        "clinical.age": 0.10, "clinical.stage": 0.38, "clinical.ecog": 0.20, "clinical.smoking": 0.20,
-        "pet.volume": 0.28, "pet.heterogeneity": 0.48, "pet.uptake": 0.22,
+        "clinical.age": 0.12, "clinical.stage": 0.46, "clinical.ecog": 0.25, "clinical.smoking": 0.25,
+        "pet.volume": 0.36, "pet.heterogeneity": 0.62, "pet.uptake": 0.28,
         "ct.density_spread": 0.34, "ct.low_density": 0.28,
-        "lab.ldh": 0.26, "lab.inflammation": 0.26, "lab.lymphopenia": 0.16,
+        "lab.ldh": 0.32, "lab.inflammation": 0.32, "lab.lymphopenia": 0.20,
         "genomics.stk11": 0.75, "genomics.keap1": 0.60, "genomics.tp53": 0.20, "genomics.egfr": -0.60,
         "expression.proliferation": 0.45, "expression.immune": -0.38,
     },
