@@ -105,12 +105,12 @@ def _blame_number(table: Table, column: ColumnSchema, row: int) -> None:
             hint = "Write it without separators of thousands and with a decimal point."
         elif _LIMIT.fullmatch(value):
             hint = "A value beyond the limit of detection: give the limit itself, knowingly."
-        elif _UNIT.fullmatch(value):
-            hint = "Write the number alone; a unit has a column of its own or is fixed by the schema."
         elif (digits := value.replace("O", "0").replace("o", "0").replace("l", "1")) != value and _is_number(
             digits
         ):
             hint = f"Did you mean {digits} (a letter stands where a digit should)?"
+        elif _UNIT.fullmatch(value):
+            hint = "Write the number alone; a unit has a column of its own or is fixed by the schema."
         table.blame("T020", row, column.name, expected=expected, hint=hint)
 
 

@@ -137,7 +137,7 @@ def _read_csv(raw: RawTable, text: str, columns: Sequence[str]) -> RawTable:
 
 def _records(raw: RawTable, text: str, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells) from the header on."""
-    lines = text.splitlines()[:_SEARCHED]
+    lines = [line.rstrip("\r\n") for line in io.StringIO(text, newline="").readlines()[:_SEARCHED]]
     known = {name.casefold() for name in columns}
 
     def hits(line: str, delimiter: str) -> int:

@@ -218,6 +218,8 @@ def column_from(name: str, entry: Mapping[str, Any], *, declared: bool = False) 
     for key in ("enum", "aliases"):
         if key in values:
             values[key] = tuple(str(v) for v in values[key])
+    if values.get("enum"):
+        values["dtype"] = "string"  # levels are words, even when they look like numbers
     for key in ("maps", "synonyms"):
         if key in values:
             values[key] = {str(k): str(v) for k, v in values[key].items()}

@@ -104,6 +104,7 @@ def _with_columns(table: TableSchema, entry: Mapping[Any, Any], wrong: Any) -> T
             )
         elif not isinstance(content, dict):
             wrong(where, content, "", expected="{dtype: ..., role: ..., description: ...}")
+            columns[name] = ColumnSchema(name=name, declared=True)
         else:
             column = _column(table, name, content, where, wrong)
             if column is not None:

@@ -43,7 +43,7 @@ def validate(
     --------
     >>> for problem in validate("no/such/folder"):
     ...     print(problem)
-    no/such/folder: holds no data. There is no such folder.
+    no/such/folder: holds no data. Expected a folder with patients.csv. There is no such folder.
     """
     data = read_folder(folder)
     return [*data.problems, *_image_problems(data, voxels=voxels, workers=workers, progress=progress)]
