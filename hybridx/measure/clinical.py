@@ -43,10 +43,17 @@ def clinical_block(
     """
     patients = tables["patients"]
     schema = (load_schemas() if schemas is None else schemas)["patients"]
-    features = [f for f in _known(patients) if f is not None]
-    for column in schema.predictors():
-        if column.declared and column.name in patients.columns:
-            features += _declared(column)
+    declared = [
+        feature
+        for column in schema.predictors()
+        if column.declared and column.name in patients.columns
+        for feature in _declared(column)
+    ]
+    taken = {row["column"] for _, row in declared}
+    # A column of the folder's own goes before what would be computed under the same name (a given body-mass index).
+    features = [f for f in _known(patients) if f is not None and f[1]["column"] not in taken] + _unique(
+        declared
+    )
     frame = patients.select("patient_id", *(e.cast(pl.Float64).alias(row["column"]) for e, row in features))
     present = [c for c in frame.columns if c != "patient_id" and frame[c].is_not_null().any()]
     frame = frame.select("patient_id", *present)
@@ -106,6 +113,19 @@ def _declared(column: ColumnSchema) -> list[Feature]:
         )
         for level in levels
     ]
+
+
+def _unique(features: list[Feature]) -> list[Feature]:
+    """Number features whose names would be one: levels such as "A+" and "A-" differ in signs alone."""
+    seen: set[str] = set()
+    result = []
+    for value, row in features:
+        name, number = row["column"], 2
+        while name in seen:
+            name, number = f"{row['column']}_{number}", number + 1
+        seen.add(name)
+        result.append((value, {**row, "column": name}))
+    return result
 
 
 def _slug(level: str) -> str:

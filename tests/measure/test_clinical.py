@@ -100,3 +100,23 @@ def test_patients_without_any_fact(tmp_path):
     folder = write(tmp_path, {"patients.csv": "patient_id,centre\nP001,Graz\n"})
     block = clinical_block(folder.tables, folder.schemas)
     assert block.frame.is_empty() and dict(block.measured) == {} and block.features.is_empty()
+
+
+def test_a_declared_body_mass_index_goes_before_a_computed_one(tmp_path):
+    columns = "patients:\n  bmi: {dtype: float, role: predictor}"
+    patients = "patient_id,height_cm,weight_kg,bmi\nP001,172,74.5,25.5\n"
+    folder = write(tmp_path, {"patients.csv": patients, "columns.yaml": columns})
+    assert clinical_block(folder.tables, folder.schemas).frame["clinical.bmi"].to_list() == [25.5]
+
+
+def test_levels_that_differ_in_signs_alone_stay_two(tmp_path):
+    columns = "patients:\n  her2: {enum: ['IHC 2+', 'IHC 2-', none], role: predictor}"
+    folder = write(tmp_path, {"patients.csv": "patient_id,her2\nP001,IHC 2-\n", "columns.yaml": columns})
+    assert folder.problems == []
+    row = clinical_block(folder.tables, folder.schemas).frame.row(0, named=True)
+    assert row == {
+        "patient_id": "P001",
+        "clinical.her2_ihc_2": 0.0,
+        "clinical.her2_ihc_2_2": 1.0,
+        "clinical.her2_none": 0.0,
+    }
