@@ -116,7 +116,7 @@ def _declared(column: ColumnSchema) -> list[Feature]:
 
 
 def _unique(features: list[Feature]) -> list[Feature]:
-    """Number features whose names would be one: levels such as "A+" and "A-" differ in signs alone."""
+    """Give features numbers where their names would be one: levels such as "A+" and "A-" differ in signs alone."""
     seen: set[str] = set()
     result = []
     for value, row in features:
