@@ -15,7 +15,7 @@ from hybridx.errors import InputError
 
 __all__ = ["TRUTH_VERSION", "DemoTruth", "truth_folder"]
 
-TRUTH_VERSION = 1  # raised whenever the same seed would give another cohort
+TRUTH_VERSION = 2  # raised whenever the same seed would give another cohort
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ __all__ = [
     "DeepEncoder",
     "PatchNetwork",
     "standardise",
+    "weights_metadata",
 ]
 
 CHANNELS = ("pet", "ct", "mask")  # SUVbw, HU, share of the voxel inside the lesion
@@ -42,6 +43,7 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "petct_encoder.safetensors
 _SUV_TOP = 50.0
 _HU_WIDE = (-1000.0, 1000.0)
 _HU_SOFT = (-160.0, 240.0)
+_METADATA_KEY = "hybridx_encoder"
 WEIGHTS_FORMAT = "hybridx-patch-encoder-1"  # safetensors metadata of an acceptable file
 MAXIMUM_SIZE = 512  # features or channels: a header must not be able to ask for all memory
 
@@ -236,10 +238,27 @@ def _check_card(path: Path, digest: str) -> None:
         raise InputError(msg)
 
 
+def weights_metadata(network: PatchNetwork) -> dict[str, str]:
+    """Return the safetensors metadata of a network's weights.
+
+    One key only: safetensors writes several in random order, so that equal weights would have different hashes.
+    """
+    facts = {"features": network.features, "format": WEIGHTS_FORMAT, "width": network.width}
+    return {_METADATA_KEY: json.dumps(facts, sort_keys=True)}
+
+
+def _facts(metadata: dict[str, str]) -> dict[str, Any]:
+    try:
+        facts = json.loads(metadata.get(_METADATA_KEY, "{}"))
+    except json.JSONDecodeError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
 def _network_of(path: Path, content: bytes) -> PatchNetwork:
     try:
         with safe_open(path, framework="pt") as handle:
-            facts: dict[str, Any] = handle.metadata() or {}
+            facts = _facts(handle.metadata() or {})
         tensors = load_tensors(content)
     except SafetensorError as error:
         msg = f"{str(path)!r} is no readable safetensors file ({error})."
@@ -247,7 +266,7 @@ def _network_of(path: Path, content: bytes) -> PatchNetwork:
     if facts.get("format") != WEIGHTS_FORMAT:
         msg = f"{str(path)!r} has format {facts.get('format')!r}; {WEIGHTS_FORMAT!r} is wanted."
         raise InputError(msg)
-    sizes = {name: facts.get(name, "") for name in ("features", "width")}
+    sizes = {name: str(facts.get(name, "")) for name in ("features", "width")}
     if not all(size.isdecimal() and 0 < int(size) <= MAXIMUM_SIZE for size in sizes.values()):
         said = ", ".join(f"{name}={size!r}" for name, size in sizes.items())
         msg = f"{str(path)!r}: its header says {said}; whole numbers up to {MAXIMUM_SIZE} are wanted."
