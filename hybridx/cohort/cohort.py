@@ -179,12 +179,14 @@ class Cohort:
             if "entry_days" in rows.columns and rows["entry_days"].is_not_null().any()
             else None
         )
+        cause = rows["cause"] if "cause" in rows.columns and rows["cause"].is_not_null().any() else None
         return Outcome.survival(
             rows["time_days"],
             rows["event"],
             endpoint=endpoint,
             origin=_first(rows, "origin") or "baseline",
             entry_days=None if entry is None else entry.fill_null(0.0),
+            cause=None if cause is None else cause.fill_null("").to_list(),
         )
 
     def select(self, patients: Iterable[str]) -> Cohort:

@@ -52,9 +52,10 @@ def known_at(cohort: Cohort, day: float) -> Cohort:
             outcomes = outcomes.with_columns(pl.col("day") - day)
         at_risk = outcomes.filter(pl.col("time_days").is_null() | (pl.col("time_days") > day))
         shifted = pl.when(pl.col("time_days").is_not_null()).then(pl.col("time_days") - day)
-        tables["outcomes"] = at_risk.with_columns(
-            shifted.alias("time_days"), pl.lit(f"day {day:g}").alias("origin")
-        )
+        moved_columns = [shifted.alias("time_days"), pl.lit(f"day {day:g}").alias("origin")]
+        if "entry_days" in at_risk.columns:
+            moved_columns.append((pl.col("entry_days") - day).clip(lower_bound=0.0))
+        tables["outcomes"] = at_risk.with_columns(moved_columns)
         remaining = set(tables["outcomes"]["patient_id"])
         patients = tuple(p for p in cohort.patients if p in remaining)
     moved = dataclasses.replace(

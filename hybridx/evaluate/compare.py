@@ -47,14 +47,27 @@ class Difference(Estimate):
 def paired_difference(
     metric: Metric, panels: tuple[Panel, Panel], names: tuple[str, str], moment: Moment, resamples: Resamples
 ) -> Difference:
-    """Return metric(a) - metric(b) on the patients that both predict."""
+    """Return metric(a) - metric(b) on the patients that both predict, in the repeats in which both do."""
     first, second = panels
-    mask = first.predicted & second.predicted
-    a, b = first.rows(mask), second.rows(mask)
+    both = (
+        first.valid & second.valid
+    )  # in a repeat in which one of them failed, the other does not count either
+    mask = np.asarray(both.any(axis=0))
+    a, b = (panel.where(both).rows(mask) for panel in panels)
     if metric.eats == "survival" and (a.survival is None or b.survival is None):
         reason = "one of the models gives risks, not probabilities of survival"
         return Difference(
-            np.nan, np.nan, np.nan, resamples.level, a.n, a.outcome.n_events, reason, a=names[0], b=names[1]
+            np.nan,
+            np.nan,
+            np.nan,
+            resamples.level,
+            a.n,
+            a.outcome.n_events,
+            reason,
+            a=names[0],
+            b=names[1],
+            metric=metric.name,
+            best=metric.best,
         )
 
     def difference(weights: FloatArray) -> FloatArray:
@@ -63,7 +76,7 @@ def paired_difference(
     found = resamples.interval(difference, mask)
     once = np.ones((1, a.n))
     values = [float(metric.values(panel, once, moment)[0]) if a.n else np.nan for panel in (a, b)]
-    method = f"paired difference on {a.n} patients; {describe(found, first)}"
+    method = f"paired difference on {a.n} patients; {describe(found, a)}"
     return Difference(
         found.value,
         found.low,

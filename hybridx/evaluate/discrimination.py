@@ -23,7 +23,9 @@ from hybridx.evaluate.weighted_km import censoring_curves
 
 __all__ = ["auc_t_values", "harrell_values", "roc_auc_values", "uno_values"]
 
-TIED = 1e-8  # risks closer than this count as level, as in scikit-survival
+# Risks closer than this count as level, as in scikit-survival; of the largest risk where all are small, so that no unit
+# in which a risk comes makes all patients level.
+TIED = 1e-8
 
 PairRule = Callable[[npt.NDArray[np.intp]], npt.NDArray[np.bool_]]
 
@@ -85,6 +87,7 @@ def _inverse_censoring(panel: Panel, weights: FloatArray, who: npt.NDArray[np.bo
 
 def _pair_ratio(panel: Panel, first: FloatArray, second: FloatArray, rule: PairRule) -> FloatArray:
     repeats = panel.fold.shape[0]
+    tied = TIED * min(1.0, float(np.abs(panel.score[panel.valid]).max(initial=0.0)))
     above = np.zeros((repeats, second.shape[0]))
     total = np.zeros_like(above)
     for repeat, rows in panel.blocks():
@@ -92,7 +95,7 @@ def _pair_ratio(panel: Panel, first: FloatArray, second: FloatArray, rule: PairR
         if not pairs.any():
             continue
         difference = panel.score[repeat, rows][:, None] - panel.score[repeat, rows][None, :]
-        ranked = pairs * np.where(np.abs(difference) <= TIED, 0.5, difference > 0)
+        ranked = pairs * np.where(np.abs(difference) <= tied, 0.5, difference > 0)
         v, w = first[:, rows], second[:, rows]
         above[repeat] += np.einsum("bj,bj->b", v @ ranked, w)
         total[repeat] += np.einsum("bj,bj->b", v @ pairs, w)

@@ -120,7 +120,7 @@ def auc_t(
     ------
     Hung H, Chiang CT. Can J Stat 2010. doi:10.1002/cjs.10046. Checked against scikit-survival 0.28.0 to 1e-12.
     """
-    panel = Panel.single(_survival(outcome), risk, fold=fold)
+    panel = _followed(Panel.single(_survival(outcome), risk, fold=fold), time_days)
     return _one("auc_t", panel, Moment(horizon_days=time_days), resamples=resamples, level=level, seed=seed)
 
 
@@ -191,7 +191,7 @@ def brier(
     ------
     Brier GW. Monthly Weather Review 1950. Checked against scikit-learn 1.9.1 to 1e-12.
     """
-    panel = Panel.single(_response(outcome), probability)
+    panel = _response_probabilities(_response(outcome), probability)
     return _one("brier", panel, Moment(), resamples=resamples, level=level, seed=seed)
 
 
@@ -255,7 +255,8 @@ def _calibration(
 ) -> Estimate:
     y = as_outcome(outcome)
     if y.kind == "response":
-        return _one(name, Panel.single(y, probability), Moment(), resamples=resamples, level=level, seed=seed)
+        panel = _response_probabilities(y, probability)
+        return _one(name, panel, Moment(), resamples=resamples, level=level, seed=seed)
     if time_days is None:
         msg = f"{name} of a survival outcome belongs to a time: give `time_days`."
         raise InputError(msg)
@@ -264,7 +265,24 @@ def _calibration(
 
 
 def _probabilities(outcome: Any, survival: Any, times: Any) -> Panel:
-    return Panel.single(_survival(outcome), survival=survival, times=times)
+    return _followed(Panel.single(_survival(outcome), survival=survival, times=times), np.max(times))
+
+
+def _response_probabilities(outcome: Outcome, probability: Any) -> Panel:
+    panel = Panel.single(outcome, probability)
+    if np.nanmin(panel.score, initial=0.0) < 0 or np.nanmax(panel.score, initial=1.0) > 1:
+        msg = "The probability of response lies in [0, 1]; log-odds and classes with other codes are not accepted here."
+        raise InputError(msg)
+    return panel
+
+
+def _followed(panel: Panel, time_days: Any) -> Panel:
+    """Refuse a time that nobody's follow-up reaches: whatever a score said there would rest on no patient."""
+    end = float(panel.outcome.time_days.max(initial=0.0))
+    if not 0 < float(time_days) <= end:
+        msg = f"time_days={float(time_days):g}: wanted a day > 0 up to the end of follow-up, {end:g}."
+        raise InputError(msg)
+    return panel
 
 
 def _response(outcome: Any) -> Outcome:

@@ -40,9 +40,10 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
             "Delayed entry is recorded but not used by the metrics: every patient counts from day 0."
         )
     if y.cause is not None:
-        notes.append(
-            "Competing events are treated as censoring: probabilities are those of a world without them."
-        )
+        causes = Counter(str(c) or "not stated" for c in y.cause[y.known & y.event])
+        if len(causes) > 1:
+            which = listing((f"{name} ({n})" for name, n in causes.most_common()), 6)
+            notes.append(f"Every event counts, whatever its cause: {which}. Causes are recorded, not used.")
     return notes
 
 
@@ -64,8 +65,15 @@ def warning_notes(results: Sequence[FoldResult], most: int = 3) -> list[str]:
     counts = Counter(
         (name, text) for r in results for name, found in r.predictions.items() for text in found.warnings
     )
-    shown = [f"{name} warned in {count} folds: {text}" for (name, text), count in counts.most_common(most)]
-    return [*shown, *([f"{len(counts) - most} more warnings of models."] if len(counts) > most else [])]
+    shown = [
+        f"{name} warned in {count} {'fold' if count == 1 else 'folds'}: {text}"
+        for (name, text), count in counts.most_common(most)
+    ]
+    more = len(counts) - most
+    return [
+        *shown,
+        *([f"{more} more {'warning' if more == 1 else 'warnings'} of models."] if more > 0 else []),
+    ]
 
 
 def score_notes(result: Result) -> list[str]:
@@ -155,7 +163,7 @@ def _coverage(result: Result) -> list[str]:
     if not fewer:
         return []
     sentence = (
-        f"Scored on fewer than {most} patients, those with the modality: {listing(fewer, 12)}. "
+        f"Scored on fewer than {most} patients, those for whom the model says something: {listing(fewer, 12)}. "
         "Rows with different patients are compared through `compare`, not by eye."
     )
     return [sentence]

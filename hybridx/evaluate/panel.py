@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
+from hybridx.terms.text import listing
 
 __all__ = ["FloatArray", "Panel"]
 
@@ -59,6 +60,9 @@ class Panel:
             surv = np.asarray(survival, dtype=np.float64)
             surv = surv[None] if surv.ndim == 2 else surv
             times = np.atleast_1d(np.asarray(times, dtype=np.float64))
+            if not (np.isfinite(times).all() and (times > 0).all() and (np.diff(times) > 0).all()):
+                msg = f"times are days > 0, rising, each once; got {listing(f'{t:g}' for t in times)}."
+                raise InputError(msg)
             if surv.ndim != 3 or surv.shape[1:] != (n, len(times)):
                 msg = f"survival has shape {np.shape(survival)} while it should be ({n}, {len(times)})."
                 raise InputError(msg)
@@ -68,6 +72,9 @@ class Panel:
         if score is None:
             score = np.zeros((1, n)) if surv is None else 1.0 - surv[:, :, -1]
         values = np.atleast_2d(np.asarray(score, dtype=np.float64))
+        if np.isinf(values).any():
+            msg = f"{int(np.isinf(values).sum())} scores are infinite; use NaN where there is none."
+            raise InputError(msg)
         folds = np.zeros(values.shape, dtype=np.intp)
         if fold is not None:
             folds = np.atleast_2d(np.asarray(fold, dtype=np.intp))
@@ -101,6 +108,11 @@ class Panel:
             score=self.score[:, keep],
             survival=None if self.survival is None else self.survival[:, keep],
         )
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> Panel:
+        """Return the panel with some of its predictions only; `keep` has shape (R, n), patients stay."""
+        survival = None if self.survival is None else np.where(keep[:, :, None], self.survival, np.nan)
+        return replace(self, score=np.where(keep, self.score, np.nan), survival=survival)
 
     def blocks(self) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
         """Yield (repeat, rows) for each set of patients predicted by one fitted model."""

@@ -223,3 +223,21 @@ def test_images_are_found_by_content_and_tampering_is_noticed(cohort, tmp_path):
     (tmp_path / "second" / "images" / f"{address}.npz").write_bytes(b"other")
     with pytest.raises(InputError, match="changed since"):
         saved.load_images("P001")
+
+
+def test_a_landmark_moves_delayed_entry_too(cohort):
+    outcomes = cohort.tables["outcomes"].with_columns(
+        pl.Series("entry_days", [0.0, 120.0, 250.0, None, None, None, None, None])
+    )
+    late = dataclasses.replace(cohort, tables={**cohort.tables, "outcomes": outcomes}).at(150)
+    y = late.outcomes("OS")
+    found = {p: (t, e) for p, t, e in zip(late.patients, y.time_days, y.entry_days, strict=True) if t > 0}
+    assert found == {"P002": (50.0, 0.0), "P003": (150.0, 100.0), "Müller-07": (250.0, 0.0)}
+
+
+def test_causes_of_the_event_reach_the_outcome(cohort):
+    outcomes = cohort.tables["outcomes"].with_columns(
+        pl.Series("cause", ["cancer", None, "heart", "cancer", None, None, None, None])
+    )
+    y = dataclasses.replace(cohort, tables={**cohort.tables, "outcomes": outcomes}).outcomes("OS")
+    assert y.cause.tolist() == ["cancer", "", "heart", "cancer", ""]

@@ -467,3 +467,13 @@ def test_what_was_measured_after_baseline_does_not_enter():
     known = evaluate({"column": ByColumn("pet.mtv_41pct")}, later.at(60), "OS", DESIGN, **QUICK)
     assert known.cohort.measured["pet"].any()
     assert not any("Measured after" in note for note in known.notes)
+
+
+def test_causes_of_the_event_are_said_to_be_unused():
+    cohort = make_cohort(40, seed=8)
+    causes = pl.when(pl.int_range(pl.len()) % 4 == 0).then(pl.lit("heart")).otherwise(pl.lit("cancer"))
+    outcomes = cohort.tables["outcomes"].with_columns(causes.alias("cause"))
+    cohort = dataclasses.replace(cohort, tables={**cohort.tables, "outcomes": outcomes})
+    result = evaluate({"column": ByColumn()}, cohort, "OS", NestedCV(2, 1), baselines=False, **QUICK)
+    (note,) = [n for n in result.notes if "cause" in n]
+    assert note.startswith("Every event counts, whatever its cause: cancer (") and "heart (" in note

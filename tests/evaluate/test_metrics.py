@@ -16,8 +16,11 @@ from hybridx.errors import InputError
 from hybridx.evaluate import metrics
 from hybridx.evaluate.accuracy import brier_t_values
 from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
+from hybridx.evaluate.compare import paired_difference
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, uno_values
+from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.panel import Panel
+from hybridx.evaluate.registry import Moment, metric_named
 from hybridx.evaluate.weighted_km import kaplan_meier, survival_curves
 
 FAST = {"resamples": 100}
@@ -221,9 +224,38 @@ def test_a_distance_has_no_interval_but_says_what_perfection_would_show():
         (lambda y, _: metrics.ibs(y, np.full((90, 3), 0.5), [1.0, 2.0]), r"should be \(90, 2\)"),
         (lambda y, _: metrics.calibration_slope(y, np.full(90, 0.5)), "give `time_days`"),
         (lambda y, _: metrics.ibs(y, np.full((90, 1), 0.5), [1.0]), "two times"),
+        (lambda y, _: metrics.ibs(y, np.full((90, 2), 0.5), [200.0, 100.0]), "rising"),
+        (lambda y, _: metrics.brier_t(y, np.full(90, 0.5), -5.0), "days > 0"),
+        (lambda y, _: metrics.brier_t(y, np.full(90, 0.5), np.nan), "days > 0"),
+        (lambda y, _: metrics.brier_t(y, np.full(90, 0.5), 1e6), "end of follow-up"),
+        (lambda y, r: metrics.auc_t(y, r, 1e6), "end of follow-up"),
+        (lambda y, _: metrics.observed_expected(y, np.full(90, 0.5), 1e6), "end of follow-up"),
+        (lambda y, r: metrics.harrell_c(y, np.where(np.arange(90) < 2, np.inf, r)), "2 scores are infinite"),
+        (lambda *_: metrics.brier([1, 0, 1], [2.0, 0.0, 0.5]), r"lies in \[0, 1\]"),
+        (lambda *_: metrics.calibration_slope([1, 0, 1], [2.0, 0.0, 0.5]), r"lies in \[0, 1\]"),
     ],
 )
 def test_wrong_input_is_named(call, words):
     y, risk, _, _ = world("continuous")
     with pytest.raises(InputError, match=words):
         call(y, risk * 3)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-6, 1.0, 1e12])
+def test_ranks_do_not_depend_on_the_unit_of_the_risk(unit):
+    y, risk, _, _ = world("continuous")
+    assert metrics.harrell_c(y, risk * unit, **FAST).value == metrics.harrell_c(y, risk, **FAST).value
+
+
+def test_a_paired_difference_uses_the_repeats_in_which_both_models_predict():
+    y, risk, _, _ = world("continuous")
+    noise = np.random.default_rng(5).normal(size=len(y))
+    fold = np.tile(np.arange(len(y)) % 2, (2, 1))
+    whole = np.stack([risk, noise])
+    partly = np.stack([risk, np.full(len(y), np.nan)])  # failed in the second repeat
+    a, b = (Panel.single(y, score, fold=fold) for score in (whole, partly))
+    settings = (Moment(), Resamples(len(y), 100))
+    found = paired_difference(metric_named("harrell_c", "survival"), (a, b), ("a", "b"), *settings)
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+    none = paired_difference(metric_named("ibs", "survival"), (a, b), ("a", "b"), *settings)
+    assert (none.metric, none.best) == ("ibs", "low") and np.isnan(none.value)
