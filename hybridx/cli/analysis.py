@@ -76,6 +76,13 @@ def fit(
     """
     with refusing():
         training = hx.Cohort.load(cohort)
+        later = training.measured_after(training.landmark_day)
+        if later:  # a model must not know the future
+            which = ", ".join(f"{name} ({n} patients)" for name, n in later.items())
+            say(
+                f"Measured after day {training.landmark_day:g}, from which times count, and left out: {which}."
+            )
+            training = training.at(training.landmark_day)
         X, y = training.frame(), training.outcomes(endpoint)
         model = hx.fusion.LateFusion(endpoint=y.kind, modalities=modality or None).fit(X, y)
         hx.fusion.lock(model, X, y, cohort=training).save(out)
@@ -166,10 +173,14 @@ def notebook(
     Example: `hybridx notebook notebooks/02_tumor_board.ipynb results/ --all --out boards/`
     """
     with refusing():
+        if patient and all_patients:
+            msg = "--patient and --all contradict each other: give one of them."
+            raise InputError(msg)
         loaded = hx.Result.load(results)
-        common = {"cohort": str(results / "cohort"), "results": str(results)}
+        common = {"cohort": results / "cohort", "results": results}
         chosen = loaded.cohort.patients if all_patients else tuple(patient or ())
-        loaded.cohort.select(chosen)
+        if chosen:  # a name that is not in the cohort is refused before any kernel starts
+            loaded.cohort.select(chosen)
         parameters = [{**common, "patient": p} for p in chosen] or [common]
         runs = hx.report.run_notebooks(path, parameters, out, resume=resume, workers=workers)
     say(repr(runs))

@@ -85,11 +85,19 @@ class EarlyFusion(FusionModel):
         return self
 
     def wide(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the columns that the inner model eats; those of a modality that the table lacks are empty."""
+        """Return the columns that the inner model eats, empty where a modality is not measured or not there."""
         names = [c for m in self.modalities_ for c in self.columns_[m]]
         carried = [c for c in ("patient_id",) if c in frame.columns]
         empty = [pl.lit(None, dtype=pl.Float64).alias(c) for c in names if c not in frame.columns]
-        return frame.with_columns(empty).select(carried + names)
+        # the flag decides, also in a table that holds 0 or old values where a modality is not measured
+        unknown = [
+            pl.when(pl.col(f"{m}.measured").fill_null(value=False).cast(pl.Boolean)).then(pl.col(c)).alias(c)
+            for m in self.modalities_
+            if f"{m}.measured" in frame.columns
+            for c in self.columns_[m]
+            if c in frame.columns
+        ]
+        return frame.with_columns(empty + unknown).select(carried + names)
 
     def _linear_predictor(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:  # noqa: ARG002
         return self.model_.linear_predictor(self.wide(frame))

@@ -88,35 +88,92 @@ class LockedModel:
     def predict(self, cohort: Cohort, times: Sequence[float] = ()) -> pl.DataFrame:
         """Predict new patients.
 
+        What was measured after the day from which the model's times count is not looked at.
+
         Parameters
         ----------
         cohort : Cohort
-            Needs the model's columns for every modality that its patients have; modalities may be missing whole.
+            Modalities may be missing whole. Single columns may, too (nobody in the cohort has that value): they are
+            imputed as in training, with a warning.
         times : sequence of float
-            Days at which to give the survival probability (survival models).
+            Days at which to give the survival probability (survival models); null after the last follow-up of the
+            training patients, where nothing is known.
 
         Returns
         -------
         polars.DataFrame
             `patient_id`; `risk` and ``survival_<days>d``, or `probability` of response; `measured`; `warnings`.
             Null where the patient has none of the model's modalities.
+
+        Raises
+        ------
+        InputError
+            A modality is there with none of the model's columns, or a column comes in another unit than in training.
         """
-        frame = cohort.frame()
+        self._check_units(cohort)
+        frame, doubts = self._frame(cohort)
         columns: dict[str, Any] = {"patient_id": list(cohort.patients)}
         if self.model.endpoint == "survival":
             columns["risk"] = self.model.predict(frame)
             if len(times):
                 curves = self.model.predict_survival(frame, times)
+                curves[:, np.asarray(times, dtype=np.float64) > self._last_day] = np.nan
                 columns |= {f"survival_{t:g}d": curves[:, i] for i, t in enumerate(times)}
         else:
             columns["probability"] = self.model.predict_proba(frame)[:, 1]
         measured = self.model.measured(frame)
         names = np.array(self.model.modalities_)
         columns["measured"] = [", ".join(names[row]) for row in measured]
-        columns["warnings"] = self._warnings(frame, measured)
+        columns["warnings"] = self._warnings(frame, measured, doubts, times)
         return pl.DataFrame(columns, strict=False).with_columns(pl.selectors.float().fill_nan(None))
 
-    def _warnings(self, frame: pl.DataFrame, measured: npt.NDArray[np.bool_]) -> list[str]:
+    @property
+    def _last_day(self) -> float:
+        return float(self.manifest.get("last_day") or np.inf)
+
+    def _check_units(self, cohort: Cohort) -> None:
+        """Refuse a column that comes in another unit than in training: the number would be wrong and look right."""
+        units = dict(cohort.features.select("column", pl.col("unit").fill_null("")).iter_rows())
+        trained = {c: unit for columns in self.manifest["columns"].values() for c, unit in columns.items()}
+        other = [
+            f"{c} in {units[c]!r} instead of {unit!r}"
+            for c, unit in trained.items()
+            if unit and units.get(c) and units[c] != unit
+        ]
+        if other:
+            msg = f"{len(other)} columns come in another unit than in training: {listing(other)}."
+            raise InputError(msg)
+
+    def _frame(self, cohort: Cohort) -> tuple[pl.DataFrame, list[tuple[str, pl.Series]]]:
+        """Return the table as the model may see it, and sentences with the rows that each is about."""
+        day = float(self.manifest["training"].get("landmark_day", cohort.landmark_day))
+        trained, now = self.manifest.get("extraction", {}), _extraction(cohort)
+        frame, doubts = cohort.frame(), []
+        for name in (m for m in self.model.modalities_ if m in cohort.modalities):
+            late = (cohort.days[name].fill_null(0.0) > day) & cohort.measured[name]
+            used = (cohort.measured[name] & ~late).alias(f"{name}.measured")
+            frame = frame.with_columns(used)
+            columns = self.model.columns_[name]
+            absent = [c for c in columns if c not in frame.columns]
+            if 0 < len(absent) < len(columns):
+                frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(c) for c in absent)
+            doubts += [
+                (f"{name} was measured later than the model may know and is left out", late),
+                (f"nobody here has {listing(absent)}: imputed", used & bool(absent)),
+                (
+                    f"{name} was extracted with other settings than in training",
+                    used & any(now.get(c, made) != made for c, made in trained.get(name, {}).items()),
+                ),
+            ]
+        return frame, [(text, rows) for text, rows in doubts if rows.any()]
+
+    def _warnings(
+        self,
+        frame: pl.DataFrame,
+        measured: npt.NDArray[np.bool_],
+        doubts: Sequence[tuple[str, pl.Series]],
+        times: Sequence[float],
+    ) -> list[str]:
         support = {tuple(p["measured"]): p["patients"] for p in self.manifest["patterns"]}
         found: list[list[str]] = [[] for _ in range(frame.height)]
         names = self.model.modalities_
@@ -126,7 +183,14 @@ class LockedModel:
             if not seen:
                 found[row].append("none of the model's modalities is measured: no prediction")
             elif n < RARE_PATTERN:
-                found[row].append(f"only {n} training patients had just {', '.join(seen)}")
+                who = "1 training patient" if n == 1 else f"{n} training patients"
+                found[row].append(f"only {who} had just {', '.join(seen)}")
+        if any(t > self._last_day for t in times):
+            text = f"no survival after day {self._last_day:g}, the last follow-up in training"
+            doubts = [*doubts, (text, pl.Series(measured.any(axis=1)))]
+        for text, rows in doubts:
+            for row in np.flatnonzero(rows.to_numpy()):
+                found[row].append(text)
         for name, flags in zip(names, measured.T, strict=True):
             for row, share in self._outside(frame, name, np.flatnonzero(flags)):
                 found[row].append(
@@ -230,6 +294,7 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
             if not np.isnan(v).all()
         }
     units: dict[str, str] = {}
+    made = {} if cohort is None else _extraction(cohort)
     if cohort is not None:
         units = dict(cohort.features.select("column", pl.col("unit").fill_null("")).iter_rows())
     manifest = {
@@ -241,6 +306,8 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
         "responder": y.responder,
         "modalities": list(names),
         "columns": {m: {c: units.get(c, "") for c in model.columns_[m]} for m in names},
+        "extraction": {m: {c: made[c] for c in model.columns_[m] if c in made} for m in names},
+        "last_day": float(y.time_days[y.known].max()) if y.kind == "survival" else None,
         "n_patients": int(y.known.sum()),
         "n_events": y.n_events,
         "patterns": [
@@ -254,3 +321,15 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
         "notice": "Research software, not a medical device.",
     }
     return LockedModel(model, manifest)
+
+
+def _extraction(cohort: Cohort) -> dict[str, str]:
+    """Return how each column was made: extractor, version, settings.
+
+    Without our own table columns, whose settings hold the names of all columns of a folder, and whose names say it all.
+    """
+    return {
+        row["column"]: f"{row['extractor']} {row['version']} {row['settings_hash']}"
+        for row in cohort.features.fill_null("").iter_rows(named=True)
+        if row["extractor"] != "hybridx"
+    }

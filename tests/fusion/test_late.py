@@ -245,3 +245,16 @@ def test_fit_is_fast_enough_for_nested_validation():
     start = process_time()
     frozen(model).fit(X, y)
     assert process_time() - start < 1.0
+
+
+@pytest.mark.parametrize("model", [EarlyFusion(), LateFusion()], ids=["early", "late"])
+def test_the_flag_decides_whatever_stands_in_the_columns(world, model):
+    X, y, *_ = world
+    pet = [c for c in X.columns if c.startswith("pet.") and not c.endswith(".measured")]
+    filled = X.with_columns(
+        pl.when(pl.col("pet.measured")).then(pl.col(c)).otherwise(-7.0).alias(c) for c in pet
+    )
+    assert not X["pet.measured"].all()
+    expected = clone(model).fit(X, y)
+    found = clone(model).fit(filled, y)
+    np.testing.assert_array_equal(found.predict(filled), expected.predict(X))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
@@ -123,3 +124,68 @@ def test_foreign_types_are_refused(training, tmp_path):
 def test_empty_folder_names_the_cure(tmp_path):
     with pytest.raises(InputError, match="hybridx fit"):
         LockedModel.load(tmp_path)
+
+
+def test_what_was_measured_later_is_not_looked_at(training):
+    X, y = training.frame(), training.outcomes("OS")
+    for model in (LateFusion(), EarlyFusion()):
+        locked = lock(model.fit(X, y), X, y, cohort=training)
+        new = cohort_of(12, seed=7)
+        days = new.days.with_columns(pl.when(new.measured["pet"]).then(30.0).alias("pet"))
+        late = locked.predict(dataclasses.replace(new, days=days), times=[100])
+        blocks = {"clinical": new.blocks["clinical"]}
+        alone = dataclasses.replace(
+            new,
+            blocks=blocks,
+            measured=new.measured.drop("pet"),
+            days=new.days.drop("pet"),
+            features=new.features.filter(pl.col("modality") == "clinical"),
+        )
+        assert late["risk"].to_list() == locked.predict(alone)["risk"].to_list()
+        assert ["measured later" in text for text in late["warnings"]] == new.measured["pet"].to_list()
+        assert set(late["measured"]) == {"clinical"}
+
+
+def test_no_survival_where_training_followed_nobody(training):
+    X, y = training.frame(), training.outcomes("OS")
+    locked = lock(LateFusion().fit(X, y), X, y, cohort=training)
+    end = float(y.time_days.max())
+    table = locked.predict(cohort_of(6, seed=3), times=[100, end + 1])
+    assert table["survival_100d"].null_count() == 0
+    assert table[f"survival_{end + 1:g}d"].null_count() == 6
+    assert all("no survival after day" in text for text in table["warnings"])
+
+
+def test_another_unit_is_refused_and_other_settings_are_said(training):
+    X, y = training.frame(), training.outcomes("OS")
+    locked = lock(LateFusion().fit(X, y), X, y, cohort=training)
+    new = cohort_of(8, seed=3)
+    pet = pl.col("modality") == "pet"
+
+    def told(**changes):
+        changed = [pl.when(pet).then(pl.lit(v)).otherwise(pl.col(c)).alias(c) for c, v in changes.items()]
+        return locked.predict(dataclasses.replace(new, features=new.features.with_columns(changed)))
+
+    with pytest.raises(InputError, match=r"pet\.x0 in 'mg/dL' instead of 'mmol/L'"):
+        told(unit="mg/dL")
+    warned = ["other settings" in text for text in told(settings_hash="bin width 64")["warnings"]]
+    assert warned == new.measured["pet"].to_list()
+    assert not any("other settings" in text for text in locked.predict(new)["warnings"])
+
+
+def test_a_value_that_nobody_has_is_imputed_whoever_else_is_in_the_cohort(training):
+    X, y = training.frame(), training.outcomes("OS")
+    for model in (LateFusion(), EarlyFusion()):
+        locked = lock(model.fit(X, y), X, y, cohort=training)
+        new = cohort_of(8, seed=3)
+        empty = pl.lit(None, dtype=pl.Float64).alias("clinical.x1")
+        blocks = {**new.blocks, "clinical": new.blocks["clinical"].with_columns(empty)}
+        unknown = dataclasses.replace(new, blocks=blocks)
+        absent = dataclasses.replace(
+            new,
+            blocks={**new.blocks, "clinical": new.blocks["clinical"].drop("clinical.x1")},
+            features=new.features.filter(pl.col("column") != "clinical.x1"),
+        )
+        table = locked.predict(absent)
+        assert table["risk"].to_list() == locked.predict(unknown)["risk"].to_list()
+        assert all("nobody here has clinical.x1" in text for text in table["warnings"])
