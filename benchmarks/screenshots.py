@@ -20,7 +20,7 @@ PICTURES = {"tumour_board.png": ("pages/P001.html", 2150), "cohort_report.png": 
 
 
 def picture(page: Path, target: Path, height: int) -> None:
-    """Draw the top of a page and store it with 256 colours, at half the size in bytes."""
+    """Draw the top of a page."""
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         sys.exit(f"No browser found; tried {', '.join(BROWSERS)}.")
@@ -34,7 +34,7 @@ def picture(page: Path, target: Path, height: int) -> None:
             ],
             check=True, capture_output=True,
         )  # fmt: skip
-        Image.open(drawn).convert("RGB").quantize(256).save(target, optimize=True)
+        Image.open(drawn).convert("RGB").save(target, optimize=True)
 
 
 def main() -> None:

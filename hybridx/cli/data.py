@@ -15,6 +15,10 @@ from hybridx.cohort import problems_to_json, problems_to_text
 
 __all__ = ["demo", "extract", "validate"]
 
+# With 120 patients chance decides much. Of the seeds 0 to 11, 0 draws the follow-up that the features explain least (C
+# of the true hazard 0.77) and 8 the one they explain best (0.86); 11 lies in the middle (0.82).
+MIDDLING_SEED = 11
+
 Workers = Annotated[
     int | None,
     typer.Option("--workers", "-j", min=1, help="Processes to use; default: all cores.", show_default=False),
@@ -81,7 +85,7 @@ def demo(
         Path, typer.Option("--out", "-o", help="Folder for data, cohort, results and reports.")
     ] = Path("demo"),
     patients: Annotated[int, typer.Option(min=20, help="Number of synthetic patients.")] = 120,
-    seed: Annotated[int, typer.Option(help="Same seed, same cohort, same numbers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same cohort, same numbers.")] = MIDDLING_SEED,
     workers: Workers = None,
 ) -> None:
     """Make a **synthetic** cohort with known truth and run the whole analysis on it, from images to pages.
