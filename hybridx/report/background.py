@@ -203,6 +203,16 @@ class Background:
             return None
         return float(100 * (np.mean(values < value) + 0.5 * np.mean(values == value)))
 
+    def is_flag(self, column: str) -> bool:
+        """Say whether a pure number is only ever 0 or 1: yes or no, of which a percentile would say nothing."""
+        if column not in self._wide.columns or self.feature_rows.get(column, {}).get("unit") not in (
+            "1",
+            None,
+        ):
+            return False
+        values = self._wide[column].drop_nulls().cast(pl.Float64).drop_nans().unique()
+        return 0 < len(values) <= 2 and bool(values.is_in([0.0, 1.0]).all())
+
     def index_of(self, patient: str) -> int:
         """Return the row of a patient in the cohort."""
         return self._order[patient]

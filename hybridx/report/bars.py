@@ -102,7 +102,7 @@ def percentile_cell(percentile: float | None, *, width: float = 84) -> Markup:
     if percentile is None or not math.isfinite(percentile):
         return Markup("–")
     x = Scale(0.0, 100.0, 4, width - 4)
-    drawing = Drawing(width, 14, f"{percentile:.0f}th percentile of the cohort")
+    drawing = Drawing(width, 14, f"percentile {percentile:.0f} of the cohort")
     drawing.line(x(0), 7, x(100), 7, "#c3cad3", stroke_width=2.0)
     drawing.line(x(50), 3, x(50), 11, MUTED)
     drawing.circle(x(percentile), 7, 4, ACCENT)

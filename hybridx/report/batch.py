@@ -29,6 +29,8 @@ __all__ = ["write_reports"]
 
 PAGES_PER_WORKER = 40  # a worker costs about five seconds of imports and loading: as long as forty pages
 _RECORDED = re.compile(rb'name="hybridx-inputs" content="([0-9a-f]{64})"')
+_MARK = b'name="hybridx-inputs"'  # in the head of every page, finished or not: it tells ours from others
+_OURS = ("index.html", "cohort.html", "manifest.json")
 
 
 @dataclass(frozen=True)
@@ -108,17 +110,26 @@ def write_reports(
     Raises
     ------
     InputError
-        No result in the folder, an unknown patient, or an output folder that cannot be written to.
+        No result in the folder, an unknown patient, or an output folder that cannot be written to or holds an
+        ``index.html`` of something else.
     """
     folder = Path(out)
     ensure_writable(folder)
+    _refuse_foreign(folder)
     from_disk = isinstance(results, str | os.PathLike)
     background = Background(Result.load(results), why) if from_disk else Background(results, why)
     chosen = _chosen(background, patients)
     state = _state(Path(results), folder) if from_disk and why is None else ""
     names = _file_names(background.cohort.patients)
     tasks = {p: _task(background, p, folder / "pages" / names[p], state) for p in background.cohort.patients}
-    kept = {p for p in tasks if resume and state and _recorded(Path(tasks[p].target)) == tasks[p].inputs_hash}
+    # the pages of patients who were not asked for stay as well, as long as they are of this result
+    kept = {
+        p
+        for p in tasks
+        if state
+        and (resume or p not in set(chosen))
+        and _recorded(Path(tasks[p].target)) == tasks[p].inputs_hash
+    }
     todo = [tasks[p] for p in chosen if p not in kept]
     for task in todo:  # a page of an older result must not stand there as if it were of this one
         Path(task.target).unlink(missing_ok=True)
@@ -145,10 +156,28 @@ def write_reports(
         schema={"patient_id": pl.String, "page": pl.String, "state": pl.String, "reason": pl.String},
         orient="row",
     )
-    if patients == "all":
+    if patients == "all" or state:  # of a result in memory nobody knows whether an older page still fits
         _remove_orphans(folder, set(pages.values()))
     _manifest(folder, pages, tasks, problems, state)
     return ReportIndex(folder, rows)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse to write over somebody else's ``index.html``, ``cohort.html`` or ``manifest.json``."""
+    for page in (folder / name for name in _OURS):
+        try:
+            with page.open("rb") as handle:
+                head = handle.read(4096)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            msg = (
+                f"{str(page)!r} is in the way of the reports: {error.strerror}. Choose another output folder."
+            )
+            raise InputError(msg) from error
+        if _MARK not in head and not (page.suffix == ".json" and b'"hybridx"' in head):
+            msg = f"{str(page)!r} is not a page of hybridx and would be lost. Choose another output folder."
+            raise InputError(msg)
 
 
 def _chosen(background: Background, patients: str | Sequence[str]) -> list[str]:
@@ -161,7 +190,8 @@ def _chosen(background: Background, patients: str | Sequence[str]) -> list[str]:
     if unknown:
         guess = nearest(str(unknown[0]), known)
         hint = f" Did you mean {guess!r}?" if guess else ""
-        msg = f"{len(unknown)} patients are not in the cohort: {listing(map(repr, unknown))}.{hint}"
+        who = "1 patient is" if len(unknown) == 1 else f"{len(unknown)} patients are"
+        msg = f"{who} not in the cohort: {listing(map(repr, unknown))}.{hint}"
         raise InputError(msg)
     return list(dict.fromkeys(patients))
 
@@ -190,11 +220,12 @@ def _code_state() -> str:
 
 
 def _state(results: Path, out: Path) -> str:
-    """Hash of the saved result and of the code; reports written inside the result's folder do not count."""
+    """Hash of the saved result and of the code; reports written into the result's folder do not count."""
     digest = hashlib.sha256(_code_state().encode())
-    inside = out.resolve()
+    pages, ours = out.resolve() / "pages", {out.resolve() / name for name in _OURS}
     for file in sorted(f for f in results.rglob("*") if f.is_file()):
-        if inside in file.resolve().parents or file.name.startswith("."):
+        place = file.resolve()
+        if pages in place.parents or place in ours or file.name.startswith("."):
             continue
         digest.update(f"{file.relative_to(results).as_posix()}\0{content_hash(file)}\0".encode())
     return digest.hexdigest()
@@ -223,7 +254,7 @@ def _workers(workers: int | None, pages: int) -> int | None:
 
 
 def _remove_orphans(folder: Path, pages: set[str]) -> None:
-    """Remove pages that an earlier batch wrote for patients who are no longer in the cohort."""
+    """Remove pages that an earlier batch wrote and that are not of this result."""
     try:
         earlier = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["pages"]
     except (OSError, ValueError, KeyError):

@@ -125,7 +125,8 @@ def labs(background: Background, patient: str) -> list[dict[str, Any]]:
                 "title": title,
                 "value": number(value),
                 "unit": unit_text(unit),
-                "day": "–" if chosen["day"] is None else f"{chosen['day']:.0f}",
+                "day": "not given" if chosen["day"] is None else f"{chosen['day']:.0f}".replace("-", "−"),
+                "late": chosen["day"] is not None and chosen["day"] > 0,
                 "range": _range(low, high)
                 + (" (usual)" if usual and not (low is None and high is None) else ""),
                 "usual": usual and not (low is None and high is None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,15 @@ def execute_run(run: NotebookRun) -> str | None:
     return reason
 
 
+# every figure of plotly asks a public server for MathJax, whether it holds a formula or not
+_MATHJAX = re.compile(r'<script src="https://[^"]*/mathjax/[^"]*"></script>')
+# and whatever else an output may ask for, the browser does not fetch it
+_OFFLINE = (
+    '<meta http-equiv="Content-Security-Policy" '
+    """content="default-src 'unsafe-inline' 'unsafe-eval' data: blob:">"""
+)
+
+
 def _export(notebook: Any, target: Path) -> None:
     exporter = extra("nbconvert").HTMLExporter(
         exclude_input=True,
@@ -106,5 +116,6 @@ def _export(notebook: Any, target: Path) -> None:
         mermaid_layout_elk_js_url="",
     )
     text, _ = exporter.from_notebook_node(notebook)
+    text = _MATHJAX.sub("", text).replace("<head>", f"<head>{_OFFLINE}", 1)
     with atomic_write(target) as temporary:
         temporary.write_text(text, encoding="utf-8")

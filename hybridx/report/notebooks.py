@@ -173,30 +173,37 @@ def _names(parameters: Sequence[Mapping[str, Any]], names: Sequence[str] | None)
     return labels
 
 
-def _absolute(value: Any) -> Any:
-    # papermill's cwd= is not safe between threads, so kernels get absolute paths instead
+def _absolute(name: str, value: Any) -> Any:
+    # papermill's cwd= is not safe between threads, so kernels get absolute paths instead. A patient stays a name, even
+    # where a folder of images is called like him.
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
-    if isinstance(value, str) and value and Path(value).exists():
+    if name != "patient" and isinstance(value, str) and value and Path(value).exists():
         return str(Path(value).resolve())
     return value
 
 
 def _plan(source: Path, label: str, given: Mapping[str, Any], folder: Path, *, html: bool) -> NotebookRun:
-    values = {name: _absolute(value) for name, value in given.items()}
+    values = {name: _absolute(name, value) for name, value in given.items()}
     digest = hashlib.sha256(source.read_bytes())
     digest.update(f"{hybridx.__version__}\0{json.dumps(values, sort_keys=True, default=str)}".encode())
     for value in values.values():
         if isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
-            digest.update(_fingerprint(Path(value)).encode())
+            digest.update(_fingerprint(Path(value), folder).encode())
     return NotebookRun(
         label, str(source.resolve()), values, str(folder / f"{label}.ipynb"), digest.hexdigest(), html
     )
 
 
-def _fingerprint(path: Path) -> str:
-    """Names, sizes and times of the files behind a path: changed data make a run stale, without reading them all."""
+def _fingerprint(path: Path, out: Path | None = None) -> str:
+    """Names, sizes and times of the files behind a path: changed data make a run stale, without reading them all.
+
+    What the runs themselves write, when `out` lies inside, does not count.
+    """
+    inside = None if out is None else out.resolve()
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+    if inside is not None and inside != path:
+        files = [f for f in files if inside not in f.parents]
     return "\n".join(f"{f}\0{f.stat().st_size}\0{f.stat().st_mtime_ns}" for f in files)
 
 

@@ -31,6 +31,7 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
         "columns": (),
         "rows": [],
         "dots": None,
+        "filled": f"filled: {survivors(background.result.endpoint) if background.is_survival else 'responders'}",
         "table": [],
         "remarks": [],
         "observed": _observed(background, patient),
@@ -95,7 +96,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
             "not when the event will come."
         )
     if curve.low is None:
-        remarks.append("The run computed no bootstrap refits, so this prediction has no band.")
+        remarks.append(_no_band(background))
     sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to be "
     sentence += f"{survivors(endpoint)} at {number(main)} months"
     sentence += f" (95 % band {100 * low:.0f} to {100 * high:.0f})." if math.isfinite(low) else "."
@@ -110,6 +111,12 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
         "table": table,
         "remarks": remarks,
     }
+
+
+def _no_band(background: Background) -> str:
+    if background.result.bands:
+        return "Too few of the bootstrap refits could be fitted for this patient, so this prediction has no band."
+    return "The run computed no bootstrap refits, so this prediction has no band."
 
 
 def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
@@ -130,10 +137,14 @@ def _response(background: Background, patient: str) -> dict[str, Any]:
     banded = math.isfinite(found.low)
     band = f"95 % band {100 * found.low:.0f} to {percent(found.high)}" if banded else "no band computed"
     responders = background.outcome.value[background.outcome.known]
-    base = float(np.mean(responders)) if len(responders) else math.nan
     sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to respond"
-    sentence += f"; in the cohort {100 * base:.0f} of 100 did." if math.isfinite(base) else "."
-    remarks = [] if banded else ["The run computed no bootstrap refits, so this prediction has no band."]
+    sentence += f" (95 % band {100 * found.low:.0f} to {100 * found.high:.0f})" if banded else ""
+    sentence += (
+        f"; in the cohort {int(np.sum(responders))} of {len(responders)} did ({percent(np.mean(responders))})."
+        if len(responders)
+        else "."
+    )
+    remarks = [] if banded else [_no_band(background)]
     y = background.outcome
     if y.criterion:
         means = f"; responder: {y.responder}" if y.responder not in {"", "responder"} else ""

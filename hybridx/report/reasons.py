@@ -73,6 +73,9 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         bars.append(
             Bar(label if there or not known else f"{label} (absent)", value if known else math.nan, note)
         )
+    # measured, yet no model of this run learnt from it: to say nothing would read as if it had been weighed
+    unused = [n for n in background.cohort.modalities if n not in modalities and bool(measured[n][i])]
+    bars += [Bar(modality_title(n), math.nan, "not used by the model") for n in unused]
     bars.sort(key=lambda b: -abs(b.value) if math.isfinite(b.value) else 1.0)
     rows = _feature_rows(background, patient, features)
     scale = scale_words(str(why.scale))
@@ -88,6 +91,7 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         "method": str(why.method),
         "modalities": [(b.label, signed(b.value) if math.isfinite(b.value) else b.note) for b in bars],
         "scale": scale,
+        "unused": [modality_title(n) for n in unused],
         **rows,
     }
 
@@ -111,7 +115,8 @@ def _feature_rows(background: Background, patient: str, features: dict[str, Any]
         meta = background.feature_rows.get(column, {})
         value = seen.get(column)
         missing = value is None or (isinstance(value, float) and math.isnan(value))
-        percentile = None if missing else background.percentile(column, float(value))
+        flag = background.is_flag(column)
+        percentile = None if missing or flag else background.percentile(column, float(value))
         rows.append(
             {
                 "title": meta.get("title") or column,
@@ -119,6 +124,8 @@ def _feature_rows(background: Background, patient: str, features: dict[str, Any]
                 "modality": modality_title(modality_of(column)),
                 "value": "missing, filled in"
                 if missing
+                else ("yes" if value else "no")
+                if flag
                 else f"{number(value)} {unit_text(meta.get('unit'))}".strip(),
                 "percentile": "–" if percentile is None else f"{percentile:.0f}",
                 "place": percentile_cell(percentile),

@@ -30,7 +30,7 @@ def _interval(row: dict[str, Any]) -> str:
         and math.isfinite(row["high"])
     ):
         text += f" ({row['low']:.2f} to {row['high']:.2f})"
-    return text
+    return text.replace("-", "−")
 
 
 def trust(background: Background, *, every_metric: bool = False) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 
 from hybridx.errors import InputError, SettingsError
 from hybridx.report import run_notebooks
-from hybridx.report.notebooks import _fingerprint
+from hybridx.report.kernels import _export
+from hybridx.report.notebooks import _fingerprint, _plan
 
 pytest.importorskip("papermill", reason="the extra `notebook` is not installed")
 pytestmark = pytest.mark.filterwarnings(
@@ -88,3 +89,32 @@ def test_changed_input_files_make_a_run_stale(tmp_path):
     assert _fingerprint(folder) == before
     (folder / "a.csv").write_text("12")
     assert _fingerprint(folder) != before
+
+
+def test_runs_inside_the_results_do_not_make_them_look_changed(tmp_path):
+    (tmp_path / "a.csv").write_text("1")
+    before = _fingerprint(tmp_path, tmp_path / "boards")
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "P001.ipynb").write_text("{}")
+    assert _fingerprint(tmp_path, tmp_path / "boards") == before
+
+
+def test_patient_stays_a_name_where_a_folder_is_called_like_him(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "P001").mkdir()
+    (tmp_path / "results").mkdir()
+    source = tmp_path / "x.ipynb"
+    source.write_text("{}")
+    run = _plan(source, "P001", {"patient": "P001", "results": "results"}, tmp_path, html=False)
+    assert run.parameters == {"patient": "P001", "results": str((tmp_path / "results").resolve())}
+
+
+def test_exported_figure_asks_no_server(tmp_path):
+    # plotly's own lines, one figure long
+    figure = '<div> <script src="https://cdnjs.cloudflare.com/ajax/libs/mathjax/3.2.2/es5/tex-svg.min.js"></script></div>'
+    output = nbformat.v4.new_output("display_data", data={"text/html": figure})
+    cell = nbformat.v4.new_code_cell("figure", outputs=[output])
+    _export(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert 'src="http' not in page
+    assert "default-src 'unsafe-inline' 'unsafe-eval' data: blob:" in page

@@ -156,7 +156,7 @@ def test_two_workers_write_the_same_bytes(saved, tmp_path):
 def test_refusals(saved, result, tmp_path):
     with pytest.raises(InputError, match="no result"):
         write_reports(tmp_path / "nowhere", tmp_path / "out")
-    with pytest.raises(InputError, match=r"1 patients are not in the cohort: 'P0000'\. Did you mean"):
+    with pytest.raises(InputError, match=r"1 patient is not in the cohort: 'P0000'\. Did you mean"):
         write_reports(saved, tmp_path / "out", patients=["P0000"])
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="is a file"):
@@ -182,3 +182,44 @@ def test_rows_have_one_state_each(saved, tmp_path):
     assert index.rows.height == 1
     assert set(index.rows["state"]) <= {"written", "kept", "failed"}
     assert isinstance(index.rows, pl.DataFrame)
+
+
+@pytest.mark.parametrize("name", ["index.html", "cohort.html", "manifest.json"])
+def test_page_of_somebody_else_is_never_overwritten(saved, tmp_path, name):
+    (tmp_path / name).write_text("<h1>Our department</h1>")
+    with pytest.raises(InputError, match=rf"{name}.*is not a page of hybridx"):
+        write_reports(saved, tmp_path, patients=["P000"], workers=1, progress=False)
+    assert (tmp_path / name).read_text() == "<h1>Our department</h1>"
+    assert not (tmp_path / "pages").exists()
+
+
+def test_pages_beside_the_result_are_made_new_when_it_changes(saved, tmp_path):
+    import shutil
+
+    results = tmp_path / "results"
+    shutil.copytree(saved, results)
+    for expected in ("written", "kept"):
+        index = write_reports(results, results, patients=["P000"], workers=1, progress=False)
+        assert index.rows["state"].to_list() == [expected]
+    content = json.loads((results / "result.json").read_text(encoding="utf-8"))
+    content["run_notes"] = [*content["run_notes"], "One more remark."]
+    (results / "result.json").write_text(json.dumps(content), encoding="utf-8")
+    assert write_reports(results, results, patients=["P000"], workers=1, progress=False).written == ["P000"]
+    assert "One more remark." in (results / "pages" / "P000.html").read_text(encoding="utf-8")
+
+
+def test_one_page_anew_leaves_the_others_in_the_index(saved, tmp_path):
+    write_reports(saved, tmp_path, patients=["P000", "P001"], workers=1, progress=False)
+    again = write_reports(saved, tmp_path, patients=["P000"], workers=1, resume=False, progress=False)
+    assert again.written == ["P000"]
+    assert _links(tmp_path) == {"pages/P000.html", "pages/P001.html"}
+
+
+def test_one_page_of_a_new_result_removes_those_of_the_old(saved, result, tmp_path):
+    out, other = tmp_path / "reports", tmp_path / "results"
+    write_reports(saved, out, patients=["P000", "P001"], workers=1, progress=False)
+    dataclasses.replace(
+        result, run_notes=(*result.run_notes, "One more remark."), _known=dict(result._known)
+    ).save(other)
+    write_reports(other, out, patients=["P000"], workers=1, progress=False)
+    assert [p.name for p in (out / "pages").iterdir()] == ["P000.html"]

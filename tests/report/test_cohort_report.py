@@ -15,7 +15,8 @@ def test_every_model_and_metric_stands_with_its_interval(result):
     assert not page.faults
     for row in result.table().iter_rows(named=True):
         if row["value"] is not None and row["low"] is not None:
-            assert f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in page.text, row
+            shown = f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})".replace("-", "−")
+            assert shown in page.text, row
     for note in result.notes:
         assert " ".join(note.split())[:100] in page.text
 
@@ -57,3 +58,10 @@ def test_importance_is_that_of_the_explanation(result):
     ]
     assert labels
     assert float(labels[0].split(":")[1].split(";")[0]) == pytest.approx(top["mean_abs"], abs=6e-4)
+
+
+def test_follow_up_is_called_what_it_is(result):
+    # the median of the observed times is not the median follow-up (reverse Kaplan-Meier) of which the notes speak
+    text = read(cohort_report(result).html).text
+    assert "Median observed time" in text
+    assert "Median follow-up" not in text

@@ -249,3 +249,84 @@ def test_text_that_is_too_long_or_odd_stays_small_and_literal(result, text):
         assert len(page.html.encode()) < 600_000
         assert text[:6] in found.text
         assert max(len(word) for word in found.text.split()) < 700
+
+
+def test_missing_band_is_not_blamed_on_a_run_without_refits(result):
+    import dataclasses
+
+    import polars as pl
+
+    nothing = pl.lit(None, dtype=pl.Float64)
+    bare = dataclasses.replace(result, curves=result.curves.with_columns(low=nothing, high=nothing))
+    text = read(patient_page(bare, patient="P000").html).text
+    assert bare.bands > 0
+    assert "Too few of the bootstrap refits" in text
+    assert "computed no bootstrap refits" not in text
+    none = dataclasses.replace(bare, bands=0)
+    assert "computed no bootstrap refits" in read(patient_page(none, patient="P000").html).text
+
+
+def test_laboratory_value_after_baseline_is_marked(result):
+    import dataclasses
+
+    import polars as pl
+
+    from hybridx.report.findings import labs
+
+    def of(table):
+        cohort = dataclasses.replace(result.cohort, tables={**result.cohort.tables, "labs": table})
+        return cohort, {row["title"]: row for row in labs(Background(result, None, cohort), "P000")}
+
+    own = result.cohort.tables["labs"]
+    _, before = of(own)
+    assert {(row["day"], row["late"]) for row in before.values()} == {("−3", False)}
+    cohort, after = of(own.filter((pl.col("analyte") != "ldh") | (pl.col("day") > 0)))
+    row = after["Lactate dehydrogenase"]
+    assert (row["day"], row["late"], row["n"]) == ("30", True, 2)
+    assert (
+        "it was not known at baseline" in read(patient_page(result, patient="P000", cohort=cohort).html).text
+    )
+
+
+def test_yes_or_no_gets_no_percentile(result):
+    import dataclasses
+
+    import polars as pl
+
+    cohort = result.cohort
+    name = "genomics.tp53_mut"
+    flags = cohort.blocks["genomics"].with_columns((pl.col(name) > 3).cast(pl.Float64).alias(name))
+    odd = dataclasses.replace(cohort, blocks={**cohort.blocks, "genomics": flags})
+    background = Background(result, None, odd)
+    assert background.is_flag(name)
+    assert not background.is_flag("genomics.tmb")
+    assert not background.is_flag("lab.ldh")
+    assert not background.is_flag("no.such")
+
+
+def test_measured_modality_that_the_model_leaves_out_is_named(result):
+    import copy
+
+    partial = copy.copy(result.explanation)  # an explanation refuses to be built of parts that do not add up
+    object.__setattr__(partial, "modalities", partial.modalities.drop("ct"))
+    there = result.cohort.measured.filter(result.cohort.measured["ct"])["patient_id"]
+    patient = next(p for p in there if p in set(result.curves["patient_id"]) and p not in (ATTACK, UMLAUT))
+    text = read(patient_page(result, partial, patient=patient).html).text
+    assert "Measured, but not used by the model of this page: CT." in text
+    assert "Measured, but not used" not in read(patient_page(result, patient=patient).html).text
+
+
+def test_response_sentence_has_its_band_and_counts(response_result):
+    found = response_result.patient("P000").probability
+    y = response_result.cohort.outcomes("response")
+    text = read(patient_page(response_result, patient="P000").html).text
+    assert f"to respond (95 % band {100 * found.low:.0f} to {100 * found.high:.0f}); in the cohort " in text
+    assert f"in the cohort {int(np.nansum(y.value[y.known]))} of {int(y.known.sum())} did (" in text
+
+
+def test_narrow_window_has_one_column():
+    from importlib import resources
+
+    style = resources.files("hybridx.report").joinpath("templates/style.css").read_text(encoding="utf-8")
+    narrow = style.index("@media screen and (max-width:860px){.findings,.trust,.groups")
+    assert narrow > max(style.index(f"{name}{{grid-template") for name in (".findings", ".trust,.groups"))

@@ -1,0 +1,188 @@
+"""The commands as typed: the whole way from a folder to pages and predictions, help, and the three exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import hybridx as hx
+from hybridx.cli.app import app
+from tests.small_folder import small_folder, write_volume
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore"
+)  # remarks of models on thirty patients, and shap's own imports; what they say is tested in their rooms
+
+COMMANDS = ("validate", "extract", "evaluate", "fit", "predict", "report", "notebook", "demo")
+
+
+def hybridx(*words: object):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder whose name has what real names have; the commands below write into it."""
+    return tmp_path_factory.mktemp("Klinik für Nuklearmedizin")
+
+
+@pytest.fixture(scope="module")
+def data(place) -> Path:
+    return small_folder(place / "Daten", n=30, n_images=2)
+
+
+@pytest.fixture(scope="module")
+def cohort(place, data) -> Path:
+    out = place / "cohort"
+    run = hybridx("extract", data, "--out", out, "-j", 1)
+    assert run.exit_code == 0, run.output
+    assert "30 patients" in run.stdout
+    assert f"Cohort written to {out}" in run.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def results(place, cohort) -> Path:
+    out = place / "results"
+    run = hybridx(
+        "evaluate", cohort, "-e", "OS", "--folds", 2, "--repeats", 1, "--bands", 0, "-j", 1, "--out", out
+    )
+    assert run.exit_code == 0, run.output
+    assert "Result(OS" in run.stdout
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(place, cohort) -> Path:
+    out = place / "model"
+    run = hybridx("fit", cohort, "-e", "OS", "-m", "clinical", "-m", "lab", "--out", out)
+    assert run.exit_code == 0, run.output
+    assert "hybridx evaluate" in run.stderr  # a fit has no score; it says where to get one
+    return out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(command):
+    run = hybridx(command, "--help")
+    assert run.exit_code == 0
+    assert f"Example: hybridx {command}" in " ".join(run.stdout.split())
+
+
+def test_help_lists_the_commands_and_the_exit_codes():
+    run = hybridx("--help")
+    text = " ".join(run.stdout.split())
+    assert run.exit_code == 0
+    assert all(f" {command} " in text for command in COMMANDS)
+    assert "Exit codes: 0 done; 1 some patients failed" in text
+    assert "not a medical device" in text
+    assert hybridx("--version").stdout.strip() == f"hybridx {hx.__version__}"
+
+
+def test_good_folder_is_valid_as_text_and_as_json(data):
+    assert hybridx("validate", data).exit_code == 0
+    run = hybridx("validate", data, "--json")
+    assert run.exit_code == 0
+    assert [p for p in json.loads(run.stdout) if p["severity"] == "error"] == []
+
+
+def test_bad_folder_is_refused_with_its_place(tmp_path):
+    folder = small_folder(tmp_path / "data", n=3, n_images=0)
+    text = (folder / "outcomes.csv").read_text()
+    (folder / "outcomes.csv").write_text(text.replace("P002,OS,baseline,", "P002,OS,baseline,-"))
+    run = hybridx("validate", folder, "--json")
+    assert run.exit_code == 2
+    found = [p for p in json.loads(run.stdout) if p["severity"] == "error"]
+    assert [(p["file"], p["row"], p["column"]) for p in found] == [("outcomes.csv", 3, "time_days")]
+    assert hybridx("extract", folder, "--out", tmp_path / "cohort").exit_code == 2
+    assert not (tmp_path / "cohort").exists()
+
+
+@pytest.mark.slow
+def test_failed_patient_is_listed_and_the_rest_is_there(tmp_path):
+    folder = small_folder(tmp_path / "data", n=4, n_images=2)
+    image = folder / "images" / "P002_pet_image.nii.gz"
+    write_volume(image, np.full((16, 16, 16), np.nan, dtype=np.float32), 4.0)
+    run = hybridx("extract", folder, "--out", tmp_path / "cohort", "-j", 1)
+    assert run.exit_code == 1
+    assert "1 patient with a failure" in run.stderr
+    assert "pet" in run.stderr
+    assert "P002" in run.stderr
+    assert len(hx.Cohort.load(tmp_path / "cohort")) == 4
+
+
+@pytest.mark.slow
+def test_pages_are_written_kept_and_made_anew(place, results):
+    out = place / "reports"
+    assert hybridx("report", results, "--out", out, "-j", 1).exit_code == 0
+    assert len(list((out / "pages").iterdir())) == 30
+    assert {"index.html", "cohort.html", "manifest.json"} <= {f.name for f in out.iterdir()}
+    assert "0 pages written, 30 up to date" in hybridx("report", results, "--out", out).stderr
+    run = hybridx("report", results, "--out", out, "-p", "P003", "--anew")
+    assert "1 pages written" in run.stderr or "1 page written" in run.stderr
+    assert "pages/P004.html" in (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["predictions.csv", "predictions.parquet"])
+def test_locked_model_predicts_with_warnings(place, model, cohort, name):
+    out = place / name
+    run = hybridx("predict", model, cohort, "--out", out, "--months", 6)
+    assert run.exit_code == 0, run.output
+    table = pl.read_csv(out) if out.suffix == ".csv" else pl.read_parquet(out)
+    assert table.height == 30
+    assert {"patient_id", "warnings"} <= set(table.columns)
+    assert "30 patients" in run.stderr
+
+
+@pytest.mark.slow
+def test_refusals_name_the_cure_and_write_nothing(place, cohort, results, model, tmp_path):
+    out = tmp_path / "out"
+    refused = {
+        "no cohort": ("evaluate", tmp_path / "nowhere", "-e", "OS", "--out", out),
+        "Did you mean 'OS'": ("evaluate", cohort, "-e", "OSS", "--out", out),
+        "NestedCV(folds=": ("evaluate", cohort, "-e", "OS", "--folds", 29, "--out", out),
+        "Did you mean 'lab'": ("fit", cohort, "-e", "OS", "-m", "labs", "--out", out),
+        "no locked model": ("predict", cohort, cohort, "--out", out / "x.csv"),
+        "must end in .csv": ("predict", model, cohort, "--out", out / "x.txt"),
+        "no result": ("report", cohort, "--out", out),
+        "1 patient is not in the cohort: 'P0003'. Did you mean": (
+            "report", results, "--out", out, "-p", "P0003",
+        ),
+        "contradict": ("report", results, "--out", out, "-p", "P003", "--all"),
+        "--patient and --all": ("notebook", "x.ipynb", results, "--out", out, "-p", "P003", "--all"),
+        "not an .ipynb": ("notebook", "x.py", results, "--out", out),
+        "P999": ("notebook", "x.ipynb", results, "--out", out, "-p", "P999"),
+    }  # fmt: skip
+    for words, command in refused.items():
+        run = hybridx(*command)
+        assert run.exit_code == 2, (command, run.output)
+        assert words in run.stderr, (words, run.stderr)
+        assert "Traceback" not in run.output
+        assert not out.exists(), command
+
+
+@pytest.mark.slow
+def test_notebook_runs_once_without_a_patient_and_once_per_patient(results, tmp_path, monkeypatch):
+    nbformat = pytest.importorskip("nbformat", reason="the extra `notebook` is not installed")
+    pytest.importorskip("papermill", reason="the extra `notebook` is not installed")
+    cell = nbformat.v4.new_code_cell(
+        'cohort: str = ""  # a\nresults: str = ""  # b\npatient: str = "none"  # c',
+        metadata={"tags": ["parameters"]},
+    )
+    show = nbformat.v4.new_code_cell("print('patient', patient)")
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = tmp_path / "small.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, show], metadata={"kernelspec": kernel}), path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "P003").mkdir()  # the images of a patient often lie in a folder called like him
+    for extra, name, printed in (((), "0000", "patient none"), (("-p", "P003"), "P003", "patient P003\n")):
+        run = hybridx("notebook", path, results, "--out", tmp_path / "out", *extra)
+        assert run.exit_code == 0, run.output
+        cells = nbformat.read(tmp_path / "out" / f"{name}.ipynb", as_version=4).cells
+        assert printed in "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
