@@ -9,7 +9,7 @@ import numpy as np
 
 from hybridx.cohort.cohort import Cohort
 from hybridx.compute.tasks import map_tasks
-from hybridx.errors import HybridxError, InputError
+from hybridx.errors import HybridxError, InputError, NotEnoughDataError
 from hybridx.evaluate.curves import curves_frame
 from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
 from hybridx.evaluate.folds import Explain, FoldResult, FoldTask, run_fold
@@ -87,7 +87,8 @@ def evaluate(
     InputError
         Unknown endpoint or primary model, or an outcome kind that cannot be evaluated.
     HybridxError
-        The primary model failed in every fold.
+        The primary model failed in every fold, for another reason than too few events. With too few events the result
+        is there, with its baselines and without predictions of the model, and its notes say so.
 
     Examples
     --------
@@ -217,7 +218,8 @@ def _run_folds(plan: Plan) -> list[FoldResult]:
             raise HybridxError(msg)
     results: list[FoldResult] = [result.value for result in done]
     failures = [result.predictions[plan.primary].failure for result in results]
-    if all(failures):
+    # too few events is a finding about the cohort, told in the notes; anything else is a failure of the analysis
+    if all(failures) and not all(f.startswith(NotEnoughDataError.__name__) for f in failures if f):
         msg = f"The model {plan.primary!r} failed in all {len(failures)} folds; the first said: {failures[0]}"
         raise HybridxError(msg)
     return results
