@@ -9,7 +9,7 @@ import typer
 
 import hybridx as hx
 from hybridx.cli.say import FAILED, failures, refusing, say
-from hybridx.compute import atomic_write
+from hybridx.compute import atomic_write, ensure_writable
 from hybridx.errors import InputError
 from hybridx.terms.text import DAYS_PER_MONTH
 
@@ -44,6 +44,7 @@ def evaluate(
     Example: `hybridx evaluate cohort/ --endpoint OS --out results/`
     """
     with refusing():
+        ensure_writable(out, replace_if="result.json")  # before an hour of fitting, not after
         result = hx.evaluate(
             models=None,
             cohort=hx.Cohort.load(cohort),
@@ -75,6 +76,7 @@ def fit(
     Example: `hybridx fit cohort/ --endpoint OS --out model/`
     """
     with refusing():
+        ensure_writable(out, replace_if="model.json")
         training = hx.Cohort.load(cohort)
         later = training.measured_after(training.landmark_day)
         if later:  # a model must not know the future
@@ -109,6 +111,7 @@ def predict(
         if out.suffix not in {".csv", ".parquet"}:
             msg = f"--out must end in .csv or .parquet, got {out.name!r}."
             raise InputError(msg)
+        ensure_writable(out.absolute().parent)
         locked = hx.fusion.LockedModel.load(model)
         times = [m * DAYS_PER_MONTH for m in months or (12, 24)]
         table = locked.predict(hx.Cohort.load(cohort), times=times)

@@ -31,9 +31,15 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
     word = "events" if y.kind == "survival" else "responders"
     notes.append(f"{y.endpoint}: {n} patients, {y.n_events} {word}.")
     if unknown:
+        gone = (
+            f" (or with it, or their last follow-up, before day {cohort.landmark_day:g})"
+            if cohort.landmark_day > 0
+            else ""
+        )
+        who = "1 patient" if unknown == 1 else f"{unknown} patients"
         notes.append(
-            f"{unknown} patients without a known {y.endpoint} took no part in training or scoring; their predictions "
-            "are means over all folds' models."
+            f"{who} without a known {y.endpoint}{gone} took no part in training or scoring; their predictions are "
+            "means over all folds' models."
         )
     if y.entry_days is not None and np.nanmax(y.entry_days, initial=0.0) > 0:
         notes.append(
@@ -86,6 +92,12 @@ def score_notes(result: Result) -> list[str]:
         return [f"{headline.title} of {result.primary} is undefined: {main.method}."]
     if np.isnan(main.width):
         notes.append(f"{headline.title} of {result.primary} has no interval: {main.method}.")
+    elif main.width < 1e-12:
+        notes.append(
+            f"{headline.title} of {result.primary} is {main.value:.3f} in every resample: its interval of no width is "
+            "no sign of certainty."
+            + (f" {result.primary} tells no two patients apart." if main.value == headline.useless else "")
+        )
     elif main.width > WIDE or (main.n_events or 0) < SMALL_N_EVENTS:
         notes.append(
             f"{main.n_events} {word}: the {100 * main.level:g} % interval of {headline.title} is {main.width:.2f} wide "

@@ -25,6 +25,7 @@ from hybridx.cohort.columns import measured_mask, to_frame, to_matrix
 from hybridx.compute import atomic_folder
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
+from hybridx.fusion.newcomers import check_units, extraction, frame_for
 from hybridx.terms.text import listing
 
 __all__ = ["LockedModel", "lock"]
@@ -110,8 +111,8 @@ class LockedModel:
         InputError
             A modality is there with none of the model's columns, or a column comes in another unit than in training.
         """
-        self._check_units(cohort)
-        frame, doubts = self._frame(cohort)
+        check_units(self.manifest, cohort)
+        frame, doubts = frame_for(self.model, self.manifest, cohort)
         columns: dict[str, Any] = {"patient_id": list(cohort.patients)}
         if self.model.endpoint == "survival":
             columns["risk"] = self.model.predict(frame)
@@ -131,42 +132,6 @@ class LockedModel:
     def _last_day(self) -> float:
         return float(self.manifest.get("last_day") or np.inf)
 
-    def _check_units(self, cohort: Cohort) -> None:
-        """Refuse a column that comes in another unit than in training: the number would be wrong and look right."""
-        units = dict(cohort.features.select("column", pl.col("unit").fill_null("")).iter_rows())
-        trained = {c: unit for columns in self.manifest["columns"].values() for c, unit in columns.items()}
-        other = [
-            f"{c} in {units[c]!r} instead of {unit!r}"
-            for c, unit in trained.items()
-            if unit and units.get(c) and units[c] != unit
-        ]
-        if other:
-            msg = f"{len(other)} columns come in another unit than in training: {listing(other)}."
-            raise InputError(msg)
-
-    def _frame(self, cohort: Cohort) -> tuple[pl.DataFrame, list[tuple[str, pl.Series]]]:
-        """Return the table as the model may see it, and sentences with the rows that each is about."""
-        day = float(self.manifest["training"].get("landmark_day", cohort.landmark_day))
-        trained, now = self.manifest.get("extraction", {}), _extraction(cohort)
-        frame, doubts = cohort.frame(), []
-        for name in (m for m in self.model.modalities_ if m in cohort.modalities):
-            late = (cohort.days[name].fill_null(0.0) > day) & cohort.measured[name]
-            used = (cohort.measured[name] & ~late).alias(f"{name}.measured")
-            frame = frame.with_columns(used)
-            columns = self.model.columns_[name]
-            absent = [c for c in columns if c not in frame.columns]
-            if 0 < len(absent) < len(columns):
-                frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(c) for c in absent)
-            doubts += [
-                (f"{name} was measured later than the model may know and is left out", late),
-                (f"nobody here has {listing(absent)}: imputed", used & bool(absent)),
-                (
-                    f"{name} was extracted with other settings than in training",
-                    used & any(now.get(c, made) != made for c, made in trained.get(name, {}).items()),
-                ),
-            ]
-        return frame, [(text, rows) for text, rows in doubts if rows.any()]
-
     def _warnings(
         self,
         frame: pl.DataFrame,
@@ -183,8 +148,10 @@ class LockedModel:
             if not seen:
                 found[row].append("none of the model's modalities is measured: no prediction")
             elif n < RARE_PATTERN:
-                who = "1 training patient" if n == 1 else f"{n} training patients"
-                found[row].append(f"only {who} had just {', '.join(seen)}")
+                who = {0: "no training patient", 1: "only 1 training patient"}.get(
+                    n, f"only {n} training patients"
+                )
+                found[row].append(f"{who} had just {', '.join(seen)}")
         if any(t > self._last_day for t in times):
             text = f"no survival after day {self._last_day:g}, the last follow-up in training"
             doubts = [*doubts, (text, pl.Series(measured.any(axis=1)))]
@@ -294,7 +261,7 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
             if not np.isnan(v).all()
         }
     units: dict[str, str] = {}
-    made = {} if cohort is None else _extraction(cohort)
+    made = {} if cohort is None else extraction(cohort)
     if cohort is not None:
         units = dict(cohort.features.select("column", pl.col("unit").fill_null("")).iter_rows())
     manifest = {
@@ -321,15 +288,3 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
         "notice": "Research software, not a medical device.",
     }
     return LockedModel(model, manifest)
-
-
-def _extraction(cohort: Cohort) -> dict[str, str]:
-    """Return how each column was made: extractor, version, settings.
-
-    Without our own table columns, whose settings hold the names of all columns of a folder, and whose names say it all.
-    """
-    return {
-        row["column"]: f"{row['extractor']} {row['version']} {row['settings_hash']}"
-        for row in cohort.features.fill_null("").iter_rows(named=True)
-        if row["extractor"] != "hybridx"
-    }

@@ -1,10 +1,11 @@
-"""`hybridx fit` and `hybridx predict`: the way to a locked model obeys the rules of `evaluate`."""
+"""`hybridx evaluate`, `fit` and `predict`: no model knows the future, no work is done for a refused place."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import polars as pl
+import pytest
 from typer.testing import CliRunner
 
 from hybridx.cli.app import app
@@ -28,3 +29,15 @@ def test_what_was_measured_after_baseline_trains_no_locked_model(tmp_path):
     table = pl.read_csv(tmp_path / "p.csv")
     assert not table["measured"].str.contains("lab").any()
     assert table["risk"].null_count() == 0
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "full"])
+@pytest.mark.parametrize("command", ["evaluate", "fit"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path, place, command):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    make_cohort(40, seed=1).save(tmp_path / "cohort")
+    done = run(command, tmp_path / "cohort", "-e", "OS", "--out", tmp_path / place)
+    assert done.exit_code == 2
+    assert "Choose" in done.output and "to do" not in done.output

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 
 from hybridx.cohort.columns import to_matrix
 
-__all__ = ["Broken", "ByColumn", "Noise", "Spy"]
+__all__ = ["Broken", "ByColumn", "Noise", "Same", "Spy"]
 
 
 class ByColumn(BaseEstimator):
@@ -30,6 +30,13 @@ class ByColumn(BaseEstimator):
     def predict_proba(self, X):
         p = 1 / (1 + np.exp(self.predict(X)))
         return np.column_stack([1 - p, p])
+
+
+class Same(ByColumn):
+    """The same risk for everyone."""
+
+    def predict(self, X):
+        return np.zeros(X.height)
 
 
 class Noise(BaseEstimator):

@@ -14,7 +14,7 @@ from hybridx.errors import HybridxError, InputError, NotEnoughDataError, Setting
 from hybridx.evaluate import NestedCV, Result, evaluate
 from hybridx.fusion import LateFusion
 from hybridx.models import CoxRidge
-from tests.evaluate.doubles import Broken, ByColumn, Noise, Spy
+from tests.evaluate.doubles import Broken, ByColumn, Noise, Same, Spy
 from tests.evaluate.world import make_cohort
 
 QUICK = {"workers": 1, "progress": False, "resamples": 200}
@@ -477,3 +477,19 @@ def test_causes_of_the_event_are_said_to_be_unused():
     result = evaluate({"column": ByColumn()}, cohort, "OS", NestedCV(2, 1), baselines=False, **QUICK)
     (note,) = [n for n in result.notes if "cause" in n]
     assert note.startswith("Every event counts, whatever its cause: cancer (") and "heart (" in note
+
+
+def test_an_interval_without_width_is_not_called_precise():
+    result = evaluate(
+        {"same": Same()}, make_cohort(40, seed=8), "OS", NestedCV(2, 1), baselines=False, **QUICK
+    )
+    (note,) = [n for n in result.notes if "no width" in n]
+    assert "same tells no two patients apart" in note
+    assert not any("0.00 wide" in n for n in result.notes)
+
+
+def test_patients_past_the_landmark_are_not_called_unknown():
+    result = evaluate({"column": ByColumn()}, make_cohort(60, seed=1).at(60), "OS", NestedCV(2, 1), **QUICK)
+    assert any(
+        "without a known OS (or with it, or their last follow-up, before day 60)" in n for n in result.notes
+    )
