@@ -21,7 +21,7 @@ from scipy.special import ndtr, ndtri
 
 from hybridx.errors import SettingsError
 
-__all__ = ["Interval", "Resamples"]
+__all__ = ["Interval", "Resamples", "perfect_ranking"]
 
 FloatArray = npt.NDArray[np.float64]
 Statistic = Callable[[FloatArray], FloatArray]
@@ -98,6 +98,26 @@ class Resamples:
         values = _in_chunks(statistic, lambda rows: drawn[rows].astype(np.float64), self.count, m)
         left_out = _in_chunks(statistic, lambda rows: _leave_one_out(rows, m), m, m)
         return _bca(value, values, left_out, self.level)
+
+
+def perfect_ranking(found: Interval, n_events: int, level: float) -> Interval:
+    """Give a perfect (or perfectly wrong) C or AUC the interval that resamples cannot: none of them can contradict it.
+
+    With k events all ranked rightly, a chance p of ranking one rightly is not excluded as long as p**k > alpha/2: the
+    interval of k successes in k trials (Clopper-Pearson). One event is one trial, however many pairs it makes.
+
+    Source
+    ------
+    Clopper CJ, Pearson ES. Biometrika 1934. doi:10.1093/biomet/26.4.404
+    """
+    if found.low != found.high or found.value not in (0.0, 1.0) or n_events < 1:
+        return found
+    open_end = (0.5 - level / 2) ** (1.0 / n_events)
+    low, high = (open_end, 1.0) if found.value == 1.0 else (0.0, 1.0 - open_end)
+    note = (
+        f"a {'perfect' if found.value else 'perfectly wrong'} ranking of {n_events} events: Clopper-Pearson"
+    )
+    return Interval(found.value, low, high, note)
 
 
 def _leave_one_out(rows: slice, m: int) -> FloatArray:

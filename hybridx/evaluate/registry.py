@@ -13,7 +13,7 @@ from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_values
 from hybridx.evaluate.calibrated import ici_when_calibrated
 from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
-from hybridx.evaluate.intervals import Interval, Resamples
+from hybridx.evaluate.intervals import Interval, Resamples, perfect_ranking
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name
@@ -186,6 +186,9 @@ def measure(
         value, low, high, method = _distance(metric, part, moment, resamples)
         return Estimate(value, low, high, resamples.level, n, n_events, method)
     found = resamples.interval(lambda weights: metric.values(part, weights, moment), mask)
+    if metric.useless == 0.5:  # a ranking: C or AUC
+        trials = n_events if metric.kind == "survival" else min(n_events, n - n_events)
+        found = perfect_ranking(found, trials, resamples.level)
     return Estimate(found.value, found.low, found.high, resamples.level, n, n_events, describe(found, panel))
 
 

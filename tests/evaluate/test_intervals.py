@@ -5,7 +5,7 @@ from scipy.stats import bootstrap
 from hybridx.cohort import Outcome
 from hybridx.errors import SettingsError
 from hybridx.evaluate.discrimination import harrell_values
-from hybridx.evaluate.intervals import Resamples
+from hybridx.evaluate.intervals import Interval, Resamples, perfect_ranking
 from hybridx.evaluate.panel import Panel
 
 
@@ -73,3 +73,15 @@ def test_coverage_of_the_interval_of_harrell_c():
         found = Resamples(60, 500, seed).interval(lambda weights, p=panel: harrell_values(p, weights))
         covered += found.low <= truth <= found.high
     assert 182 <= covered <= 198
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(1.0, 0.541, 1.0), (0.0, 0.0, 0.459)])
+def test_a_perfect_ranking_of_six_events_is_not_certain(value, low, high):
+    found = perfect_ranking(Interval(value, value, value, "all resamples agree"), 6, 0.95)
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
+    assert "Clopper-Pearson" in found.note
+
+
+def test_other_intervals_are_left_alone():
+    for found in (Interval(0.9, 0.7, 1.0, "BCa"), Interval(0.5, 0.5, 0.5, "agree")):
+        assert perfect_ranking(found, 6, 0.95) is found
