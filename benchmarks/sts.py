@@ -12,7 +12,7 @@ Decisions of this adapter:
 * Baseline (day 0) is the PET/CT. Times are counted from it, so nothing in the images lies after the origin.
 * Chemotherapy, radiotherapy and surgery were decided after baseline: they are no features. The sheet has no dates
   for them, so they cannot stand in ``treatments.csv`` either.
-* Lung metastasis is analysed as time to lung metastasis (``LMFS``), other events censoring it at last follow-up.
+* Lung metastasis is analysed as time to lung metastasis, other events censoring it at last follow-up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import yaml
 
 ENDPOINTS = {
     "DFS": ("dfs_time_days", "dfs_event"),
-    "LMFS": ("lungmets_time_days", "lung_mets"),
+    "lung_metastasis": ("lungmets_time_days", "lung_mets"),
     "OS": ("os_time_days", "death"),
 }
 COLUMNS = {
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path, required=True, help="the folder with outcome.csv and nifti/")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--folder-only", action="store_true", help="write the data folder and stop")
-    parser.add_argument("--endpoints", nargs="+", default=["DFS", "LMFS"], choices=list(ENDPOINTS))
+    parser.add_argument("--endpoints", nargs="+", default=["DFS", "lung_metastasis"], choices=list(ENDPOINTS))
     arguments = parser.parse_args()
     out = arguments.out
     folder = write_folder(arguments.source, out / "data")
