@@ -126,6 +126,20 @@ def hybridx(*arguments: str | Path) -> int:
     return code
 
 
+def summary(out: Path, endpoints: list[str]) -> str:
+    """Return Harrell's C of every model as a Markdown table, with what the reader must know beside it."""
+    columns: dict[str, dict[str, str]] = {}
+    for endpoint in endpoints:
+        table = pl.read_csv(out / f"results_{endpoint}" / "table.csv").filter(pl.col("metric") == "harrell_c")
+        title = f"{endpoint.replace('_', ' ')} ({table['n_events'].max()} events)"
+        rows = table.select("model", "value", "low", "high").iter_rows()
+        columns[title] = {model: f"{value:.2f} ({low:.2f} to {high:.2f})" for model, value, low, high in rows}
+    models = next(iter(columns.values()))
+    lines = [f"| model | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
+    lines += [f"| {model} | {' | '.join(cells[model] for cells in columns.values())} |" for model in models]
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -145,7 +159,7 @@ def main() -> None:
     for endpoint in arguments.endpoints:
         hybridx("evaluate", out / "cohort", "--endpoint", endpoint, "--out", out / f"results_{endpoint}")
         hybridx("report", out / f"results_{endpoint}", "--out", out / f"reports_{endpoint}")
-    print(f"Pages: {out}/reports_*/index.html")
+    print(f"Pages: {out}/reports_*/index.html\n\n{summary(out, arguments.endpoints)}")
 
 
 if __name__ == "__main__":
