@@ -128,7 +128,7 @@ def _feature_rows(background: Background, patient: str, features: dict[str, Any]
                 if flag
                 else f"{number(value)} {unit_text(meta.get('unit'))}".strip(),
                 "percentile": "–" if percentile is None else f"{percentile:.0f}",
-                "place": percentile_cell(percentile),
+                "place": "" if percentile is None else percentile_cell(percentile),
                 "contribution": signed(known[column]),
                 "bar": value_cell(known[column], reach, good=_rises_with_good(why)),
             }

@@ -21,6 +21,8 @@
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       rows.sort(function (a, b) {
         const x = key(a, column), y = key(b, column);
+        // no prediction (-1) is neither the lowest nor the highest: last, whichever way
+        if (x < 0 !== y < 0) return x < 0 ? 1 : -1;
         const order = typeof x === "number" ? x - y : x.localeCompare(y, undefined, { numeric: true });
         return down ? -order : order;
       });
