@@ -12,6 +12,7 @@ import hybridx as hx
 from hybridx.cli import analysis
 from hybridx.cli.say import FAILED, REFUSED, failures, refusing, say
 from hybridx.cohort import problems_to_json, problems_to_text
+from hybridx.errors import InputError
 
 __all__ = ["demo", "extract", "validate"]
 
@@ -64,15 +65,21 @@ def extract(
     Example: `hybridx extract folder/ --out cohort/`
     """
     with refusing():
-        cohort = hx.extract(
-            folder,
-            out=out,
-            workers=workers,
-            engine="local" if scheduler == "local" else "dask",
-            client=None if scheduler == "local" else scheduler,
-            device=device,
-            force=force,
-        )
+        try:
+            cohort = hx.extract(
+                folder,
+                out=out,
+                workers=workers,
+                engine="local" if scheduler == "local" else "dask",
+                client=None if scheduler == "local" else scheduler,
+                device=device,
+                force=force,
+            )
+        except OSError as error:
+            if scheduler == "local" or "connect" not in str(error):
+                raise
+            msg = f"No Dask scheduler answers at {scheduler!r}: {error}. Start `dask scheduler`, or leave out --scheduler."
+            raise InputError(msg) from error
     typer.echo(repr(cohort))
     say(f"Cohort written to {out}")
     if failures(cohort.tables["failures"]):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 import typer
 
-from hybridx.errors import HybridxError
+from hybridx.errors import HybridxError, HybridxWarning
 from hybridx.terms.text import listing
 
 __all__ = ["FAILED", "REFUSED", "failures", "refusing", "say"]
@@ -22,12 +24,23 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+_usual_format = warnings.formatwarning
+
+
+def _plain(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    if issubclass(category, HybridxWarning):
+        return f"Note: {message}\n"
+    return _usual_format(message, category, *where, **more)
+
+
 @contextlib.contextmanager
 def refusing() -> Iterator[None]:
     """End with exit code 2 and the library's own sentence when the input is refused.
 
     Only errors that the library means for the user are caught: a defect of the library keeps its traceback.
     """
+    usual = warnings.formatwarning
+    warnings.formatwarning = _plain  # a remark for the user, without the line of code that it came from
     try:
         yield
     except HybridxError as error:
@@ -36,6 +49,8 @@ def refusing() -> Iterator[None]:
     except KeyboardInterrupt:
         say("Interrupted. What was finished is kept; the same command goes on from there.")
         sys.exit(130)
+    finally:
+        warnings.formatwarning = usual
 
 
 def failures(table: pl.DataFrame) -> int:

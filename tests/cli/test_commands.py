@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from typer.testing import CliRunner
 
 import hybridx as hx
 from hybridx.cli.app import app
+from hybridx.cli.say import refusing
+from hybridx.errors import HybridxWarning
 from tests.small_folder import small_folder, write_volume
 
 pytestmark = pytest.mark.filterwarnings(
@@ -19,6 +23,10 @@ pytestmark = pytest.mark.filterwarnings(
 )  # remarks of models on thirty patients, and shap's own imports; what they say is tested in their rooms
 
 COMMANDS = ("validate", "extract", "evaluate", "fit", "predict", "report", "notebook", "demo")
+
+
+def _printed(message, category, filename, lineno, *_):  # as Python does outside pytest
+    sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
 
 def hybridx(*words: object):
@@ -138,6 +146,26 @@ def test_locked_model_predicts_with_warnings(place, model, cohort, name):
     assert table.height == 30
     assert {"patient_id", "warnings"} <= set(table.columns)
     assert "30 patients" in run.stderr
+
+
+def test_scheduler_that_does_not_answer_is_refused(data, tmp_path, monkeypatch):
+    def extract(*_, **__):
+        msg = "Timed out trying to connect to tcp://127.0.0.1:1 after 30 s"
+        raise OSError(msg)
+
+    monkeypatch.setattr(hx, "extract", extract)
+    run = hybridx("extract", data, "--out", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
+    assert run.exit_code == 2
+    assert "No Dask scheduler answers at 'tcp://127.0.0.1:1'" in run.stderr
+    assert isinstance(hybridx("extract", data, "--out", tmp_path / "out").exception, OSError)
+
+
+def test_remark_of_the_library_is_a_plain_sentence(capsys):
+    with warnings.catch_warnings(), refusing():
+        warnings.resetwarnings()
+        warnings.showwarning = _printed
+        warnings.warn("7 patients are left out.", HybridxWarning, stacklevel=1)
+    assert capsys.readouterr().err == "Note: 7 patients are left out.\n"
 
 
 @pytest.mark.slow
