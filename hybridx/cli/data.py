@@ -78,7 +78,7 @@ def extract(
         except OSError as error:
             if scheduler == "local" or "connect" not in str(error):
                 raise
-            msg = f"No Dask scheduler answers at {scheduler!r}: {error}. Start `dask scheduler`, or leave out --scheduler."
+            msg = f"No Dask scheduler answers at {scheduler!r}: {error}. Start one, or leave out --scheduler."
             raise InputError(msg) from error
     typer.echo(repr(cohort))
     say(f"Cohort written to {out}")
