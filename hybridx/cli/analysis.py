@@ -33,7 +33,7 @@ def evaluate(
         typer.Option(help="Horizon of calibration and risk; default: chosen from the follow-up."),
     ] = None,
     bands: Annotated[
-        int, typer.Option(min=0, help="Bootstrap refits behind each patient's band; 0: none.")
+        int, typer.Option(min=0, help="Bootstrap refits behind each patient's band, 10 or more; 0: none.")
     ] = 30,
     workers: Annotated[
         int | None, typer.Option("--workers", "-j", min=1, help="Processes; default: all cores.")

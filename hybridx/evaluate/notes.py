@@ -131,13 +131,15 @@ def score_notes(result: Result) -> list[str]:
 
 def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
     notes: list[str] = []
+    # the other models too: a reader must hear that the one shown is not the best of them
+    others = [n for n in result.models if n != result.primary and result.roles[n] != "reference"]
     for verdict, words in (
         ("not separated", "is not shown to be better than"),
         ("worse", "is worse than"),
         ("better", "is better than"),
     ):
         parts = []
-        for name in result.baselines:
+        for name in others:
             difference = result.compare(result.primary, name, metric=metric)
             if not np.isnan(difference.value) and difference.verdict == verdict:
                 parts.append(

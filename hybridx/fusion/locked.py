@@ -81,9 +81,10 @@ class LockedModel:
 
     def __repr__(self) -> str:
         m = self.manifest
+        happened = "events" if m["kind"] == "survival" else "responders"
         return (
             f"LockedModel({m['model']} for {m['endpoint']}: {', '.join(m['modalities'])}; "
-            f"trained on {m['n_patients']} patients, {m['n_events']} events)"
+            f"trained on {m['n_patients']} patients, {m['n_events']} {happened})"
         )
 
     def predict(self, cohort: Cohort, times: Sequence[float] = ()) -> pl.DataFrame:

@@ -46,6 +46,11 @@ def _group_note(background: Background) -> str:
 
 def _why_not(background: Background, patient: str) -> str:
     i = background.index_of(patient)
+    if not background.predicted:
+        return (
+            "Not enough data: the model could not be fitted to this cohort and predicts for nobody. The notes under "
+            "'How far to trust it' say what was missing."
+        )
     if patient not in background.anything_measured:
         return "Nothing was measured for this patient, so the model makes no prediction."
     if not background.outcome.known[i]:
