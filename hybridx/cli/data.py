@@ -108,6 +108,7 @@ def demo(
         say("2/4 Images and tables to features")
         cohort = hx.extract(out / "data", out=out / "cohort", workers=workers)
     typer.echo(repr(cohort))
+    failed = failures(cohort.tables["failures"])
     say("3/4 Nested cross-validation of the fusion models and their baselines")
     analysis.evaluate(out / "cohort", endpoint="OS", out=out / "results", workers=workers)
     best = truth.oracle_c["OS"]["measured"]
@@ -119,3 +120,5 @@ def demo(
     say(
         f"Done in {(time.monotonic() - start) / 60:.1f} minutes. Open {out / 'reports' / 'index.html'} in a browser."
     )
+    if failed:
+        raise typer.Exit(FAILED)

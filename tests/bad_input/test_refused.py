@@ -23,7 +23,7 @@ def replace(path: Path, old: str, new: str, count: int = 1) -> None:
     path.write_text(text.replace(old, new, count), encoding="utf-8")
 
 
-def refused(folder: Path, out: Path, *words: str) -> None:
+def check_refused(folder: Path, out: Path, *words: str) -> None:
     """Both commands refuse, both name the defect, and nothing was written."""
     for result in (run("validate", folder), run("extract", folder, "--out", out, "--workers", 1)):
         assert result.exit_code == 2, result.output
@@ -35,23 +35,23 @@ def refused(folder: Path, out: Path, *words: str) -> None:
 
 def test_empty_folder(tmp_path):
     (tmp_path / "data").mkdir()
-    refused(tmp_path / "data", tmp_path / "out", "patients")
+    check_refused(tmp_path / "data", tmp_path / "out", "patients")
 
 
 def test_folder_that_is_not_there(tmp_path):
-    refused(tmp_path / "nowhere", tmp_path / "out", "nowhere")
+    check_refused(tmp_path / "nowhere", tmp_path / "out", "nowhere")
 
 
 def test_unknown_column(tmp_path):
     folder = small_folder(tmp_path / "data", n_images=0)
     replace(folder / "patients.csv", "age_years", "age_yeers")
-    refused(folder, tmp_path / "out", "patients.csv", "age_yeers", "age_years")
+    check_refused(folder, tmp_path / "out", "patients.csv", "age_yeers", "age_years")
 
 
 def test_text_in_a_number(tmp_path):
     folder = small_folder(tmp_path / "data", n_images=0)
     replace(folder / "labs.csv", "P001,-2,ldh,", "P001,-2,ldh,about ")
-    refused(folder, tmp_path / "out", "labs.csv", "row 2", "value", "about")
+    check_refused(folder, tmp_path / "out", "labs.csv", "row 2", "value", "about")
 
 
 @pytest.mark.parametrize("time", ["-3", "0", "NaN"])
@@ -61,7 +61,7 @@ def test_impossible_time(tmp_path, time):
     fields = lines[2].split(",")
     fields[lines[0].split(",").index("time_days")] = time
     (folder / "outcomes.csv").write_text("\n".join([*lines[:2], ",".join(fields), *lines[3:]]))
-    refused(folder, tmp_path / "out", "outcomes.csv", "row 3", "time_days")
+    check_refused(folder, tmp_path / "out", "outcomes.csv", "row 3", "time_days")
 
 
 @pytest.mark.parametrize("bad", ["P0/01", "<script>alert(1)</script>", "../P001"])
@@ -69,7 +69,7 @@ def test_dangerous_patient_id(tmp_path, bad):
     folder = small_folder(tmp_path / "data", n_images=0)
     for table in ("patients", "labs", "outcomes"):
         replace(folder / f"{table}.csv", "P001", bad, count=9)
-    refused(folder, tmp_path / "out", "patient_id", "patients.csv")
+    check_refused(folder, tmp_path / "out", "patient_id", "patients.csv")
 
 
 def test_study_of_an_unknown_patient_and_the_same_patient_twice(tmp_path):
@@ -77,7 +77,7 @@ def test_study_of_an_unknown_patient_and_the_same_patient_twice(tmp_path):
     replace(folder / "studies.csv", "P001,pet", "P00l,pet")
     lines = (folder / "patients.csv").read_text().splitlines()
     (folder / "patients.csv").write_text("\n".join([*lines, lines[1]]))
-    refused(folder, tmp_path / "out", "P00l", "studies.csv", "patients.csv", "row 5")
+    check_refused(folder, tmp_path / "out", "P00l", "studies.csv", "patients.csv", "row 5")
 
 
 def test_json_lists_every_defect(tmp_path):
