@@ -10,7 +10,7 @@ import polars as pl
 from hybridx.evaluate.registry import metric_named
 from hybridx.report.background import Background
 from hybridx.report.rendering import number
-from hybridx.report.words import model_title
+from hybridx.report.words import model_title, spoken_note
 
 __all__ = ["provenance", "trust"]
 
@@ -75,7 +75,7 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
             f"{number(n)} patients, {number(events)} {kind}; {_design_words(result.design)}. "
             "Models below the line are the baselines that any larger model has to beat."
         ),
-        "notes": [str(note) for note in result.notes],
+        "notes": [spoken_note(str(note), result.models) for note in result.notes],
     }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from hybridx.terms.analytes import find_analyte
 from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint, endpoint_title
 from hybridx.terms.modalities import MODALITIES, modality_title
@@ -14,6 +17,7 @@ __all__ = [
     "endpoint_words",
     "model_title",
     "scale_words",
+    "spoken_note",
     "survivors",
 ]
 
@@ -83,6 +87,26 @@ def model_title(model: str) -> str:
     if name.partition("@")[0] in MODALITIES:
         return f"{modality_title(name)} alone"
     return _MODELS.get(name, name.replace("_", " "))
+
+
+def spoken_note(note: str, models: Iterable[str]) -> str:
+    """Write a note of an evaluation with the models' names as the page's tables have them.
+
+    Only where a note speaks of a model for certain: at its beginning, before a difference or a count, after "of".
+
+    Examples
+    --------
+    >>> spoken_note("late is not shown to be better than mtv (+0.1, -0.1 to +0.2), clinical (0.0, 0.0 to 0.1)", ["late",
+    ...     "mtv", "clinical"])
+    'Late fusion is not shown to be better than PET tumour volume alone (+0.1, -0.1 to +0.2), Clinical facts alone (0.0,
+    0.0 to 0.1)'
+    """
+    for name in sorted(models, key=len, reverse=True):
+        word = re.escape(name)
+        note = re.sub(rf"^{word}(?= (is|failed|warned) )", model_title(name), note)
+        note = re.sub(rf"(?:(?<=than )|(?<=, )|(?<=: )){word}(?= (\(|on \d))", model_title(name), note)
+        note = re.sub(rf"(?<= of ){word}(?= (are|is|includes)\b| \(|\.)", model_title(name), note)
+    return note
 
 
 def scale_words(scale: str) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from hybridx.report import cohort_report
+from hybridx.report.words import spoken_note
 from tests.report.reading import read
 
 
@@ -18,7 +19,9 @@ def test_every_model_and_metric_stands_with_its_interval(result):
             shown = f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})".replace("-", "−")
             assert shown in page.text, row
     for note in result.notes:
-        assert " ".join(note.split())[:100] in page.text
+        spoken = spoken_note(note, result.models)
+        assert " ".join(spoken.split())[:100] in page.text
+        assert not spoken.startswith("late ") and " of late " not in spoken, "a page names models in words"
 
 
 def test_differences_are_paired_ones(result):
