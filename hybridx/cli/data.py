@@ -12,6 +12,7 @@ import hybridx as hx
 from hybridx.cli import analysis
 from hybridx.cli.say import FAILED, REFUSED, failures, refusing, say
 from hybridx.cohort import problems_to_json, problems_to_text
+from hybridx.cohort.problem import has_errors
 from hybridx.errors import InputError
 
 __all__ = ["demo", "extract", "validate"]
@@ -40,7 +41,7 @@ def validate(
     with refusing():
         problems = hx.validate(folder)
     typer.echo(problems_to_json(problems) if as_json else problems_to_text(problems))
-    if any(p.severity == "error" for p in problems):
+    if has_errors(problems):
         raise typer.Exit(REFUSED)
 
 

@@ -20,6 +20,7 @@ import polars as pl
 
 from hybridx.cohort.columns import MODALITY_NAME
 from hybridx.compute.atomic import atomic_folder
+from hybridx.compute.manifest import read_manifest
 from hybridx.errors import InputError
 from hybridx.terms.text import listing
 
@@ -94,15 +95,7 @@ def load(folder: Path) -> dict[str, Any]:
         )
         msg = f"{str(folder)!r} holds no cohort (no cohort.json).{hint}"
         raise InputError(msg)
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        msg = f"{str(path)!r} is not readable JSON: {error}"
-        raise InputError(msg) from error
-    version = manifest.get("schema_version")
-    if version != SCHEMA_VERSION:
-        msg = f"{str(folder)!r} has cohort schema version {version!r}; this hybridx reads version {SCHEMA_VERSION}."
-        raise InputError(msg)
+    manifest = read_manifest(path, SCHEMA_VERSION, "cohort")
     _check_names([*manifest["modalities"], *manifest["tables"]])
     _check_files(folder, manifest["files"])
     return {

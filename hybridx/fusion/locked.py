@@ -23,6 +23,7 @@ import skops.io
 from hybridx.cohort import Cohort, Outcome
 from hybridx.cohort.columns import measured_mask, to_frame, to_matrix
 from hybridx.compute import atomic_folder
+from hybridx.compute.manifest import read_manifest
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
 from hybridx.fusion.newcomers import check_units, extraction, frame_for
@@ -183,12 +184,11 @@ class LockedModel:
         """Write the two files; whole or not at all."""
         folder = Path(folder)
         slim = copy.copy(self.model)
-        for name in ("held_out_", "oof_"):  # individual training patients stay at home
-            if hasattr(slim, name):
-                delattr(slim, name)
+        if hasattr(slim, "held_out_"):  # individual training patients stay at home
+            del slim.held_out_
         with atomic_folder(folder, replace_if="model.json") as new:
             content = skops.io.dumps(slim)
-            foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+            foreign = _foreign_types(content)
             if foreign:
                 msg = f"The model holds types that could not be loaded again safely: {listing(foreign)}."
                 raise InputError(msg)
@@ -213,20 +213,12 @@ class LockedModel:
         if not path.is_file() or not (folder / "model.skops").is_file():
             msg = f"{str(folder)!r} holds no locked model (model.json and model.skops). Make one with `hybridx fit`."
             raise InputError(msg)
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            msg = f"{str(path)!r} is not readable JSON: {error}"
-            raise InputError(msg) from error
-        if manifest.get("schema_version") != SCHEMA_VERSION:
-            got = manifest.get("schema_version")
-            msg = f"{str(folder)!r} has model schema version {got!r}; this hybridx reads version {SCHEMA_VERSION}."
-            raise InputError(msg)
+        manifest = read_manifest(path, SCHEMA_VERSION, "model")
         content = (folder / "model.skops").read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
             msg = f"{str(folder / 'model.skops')!r} was changed since it was written: it is not loaded."
             raise InputError(msg)
-        foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+        foreign = _foreign_types(content)
         if foreign:
             msg = f"{str(folder / 'model.skops')!r} asks for types that no model of ours has: {listing(foreign)}."
             raise InputError(msg)
@@ -235,6 +227,11 @@ class LockedModel:
             msg = f"{str(folder)!r} holds a {type(model).__name__}, no fusion model."
             raise InputError(msg)
         return cls(model, manifest)
+
+
+def _foreign_types(content: bytes) -> list[str]:
+    """Return the types that a file asks for and that no model of ours has."""
+    return sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
 
 
 def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None) -> LockedModel:
