@@ -19,6 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 from hybridx.cohort import as_outcome
 from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame
 from hybridx.errors import InputError
+from hybridx.fusion.display import fitted_html, fitted_text
+from hybridx.fusion.patterns import support_of
 from hybridx.models import frozen
 from hybridx.models.baseline import check_times
 from hybridx.models.concordance import harrell_c
@@ -51,12 +53,15 @@ class FusionModel(BaseEstimator, ABC):
         What was left out and why, in sentences.
     tuned_ : dict
         Settings chosen inside `fit`; `frozen(model)` gives an unfitted copy with these fixed, for quick refits.
+    patterns_ : polars.DataFrame
+        Each pattern of measured modalities seen in training: patients and events (responders) behind it.
     """
 
     endpoint: Endpoint
     modalities_: list[str]
     columns_: dict[str, list[str]]
     notes_: list[str]
+    patterns_: pl.DataFrame
 
     @abstractmethod
     def _linear_predictor(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:
@@ -151,6 +156,23 @@ class FusionModel(BaseEstimator, ABC):
         if self.endpoint == "survival":
             return harrell_c(outcome.time_days[rows], outcome.event[rows], predictor[rows])
         return float(roc_auc_score(outcome.value[rows], predictor[rows]))
+
+    def support(self, X: Any) -> pl.Series:
+        """Return how many training patients had the same pattern of modalities as each patient, shape (n,)."""
+        return support_of(self.patterns_, self.modalities_, self.measured(X))
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text = super().__repr__(N_CHAR_MAX)
+        return f"{text}\n{fitted_text(self.patterns_, self.notes_)}" if hasattr(self, "patterns_") else text
+
+    def _repr_html_(self) -> str:
+        text = super().__repr__()
+        if not hasattr(self, "patterns_"):
+            return fitted_html(text)
+        return fitted_html(text, self.patterns_, self.notes_)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 def choose_modalities(frame: pl.DataFrame, modalities: Sequence[str] | None) -> list[str]:

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from hybridx.cohort.columns import feature_columns, measured_mask
 from hybridx.errors import InputError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
+from hybridx.fusion.patterns import pattern_table
 from hybridx.models import CoxRidge, LogisticModel, SurvivalModel, TableModel, frozen
 from hybridx.models.data import Endpoint, check_enough, known_rows
 
@@ -70,7 +71,9 @@ class EarlyFusion(FusionModel):
         check_enough(outcome, "EarlyFusion")
         self.modalities_ = choose_modalities(frame, self.modalities)
         self.columns_ = {m: feature_columns(frame, [m]) for m in self.modalities_}
-        some = np.column_stack([measured_mask(frame, m) for m in self.modalities_]).any(axis=1)
+        measured = np.column_stack([measured_mask(frame, m) for m in self.modalities_])
+        some = measured.any(axis=1)
+        self.patterns_ = pattern_table(self.modalities_, measured, outcome)
         self.notes_ = (
             [] if some.all() else [f"{int((~some).sum())} patients with nothing measured were left out."]
         )

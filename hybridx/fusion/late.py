@@ -14,7 +14,7 @@ from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in
 from hybridx.compute import one_thread
 from hybridx.errors import ConvergenceError, NotEnoughDataError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
-from hybridx.fusion.display import fitted_html, fitted_text
+from hybridx.fusion.patterns import pattern_table
 from hybridx.fusion.weights import (
     carry_over,
     effective_weights,
@@ -219,19 +219,12 @@ class LateFusion(FusionModel):
         self.held_out_ = pl.DataFrame(named).fill_nan(None)
 
     def _pattern_table(self, measured: BoolArray, y: Outcome) -> pl.DataFrame:
-        """Return how many training patients stand behind each pattern of measured modalities."""
-        patterns, which = np.unique(measured, axis=0, return_inverse=True)
-        happened = y.event if y.kind == "survival" else y.value == 1.0
-        weights = self.effective_weights(patterns)
-        table = {m: patterns[:, i] for i, m in enumerate(self.modalities_)}
-        table |= {
-            "patients": np.bincount(which.ravel(), minlength=len(patterns)),
-            "events" if y.kind == "survival" else "responders": np.bincount(
-                which.ravel(), weights=happened, minlength=len(patterns)
-            ).astype(int),
-        }
-        table |= {f"weight {m}": weights[:, i] for i, m in enumerate(self.modalities_)}
-        return pl.DataFrame(table).sort("patients", *self.modalities_, descending=True)
+        """Return how many training patients stand behind each pattern of measured modalities, and its weights."""
+        table = pattern_table(self.modalities_, measured, y)
+        weights = self.effective_weights(table.select(self.modalities_).to_numpy())
+        return table.with_columns(
+            pl.Series(f"weight {m}", weights[:, i]) for i, m in enumerate(self.modalities_)
+        )
 
     def effective_weights(self, measured: BoolArray) -> FloatArray:
         """Return the weights that patterns of measured modalities get, shape (n, m); 0 where not measured.
@@ -268,27 +261,3 @@ class LateFusion(FusionModel):
 
     def _survival(self, frame: pl.DataFrame, measured: BoolArray, days: FloatArray) -> FloatArray:
         return self.baseline_.survival(self._linear_predictor(frame, measured), days)
-
-    def support(self, X: Any) -> pl.Series:
-        """Return how many training patients had the same pattern of modalities as each patient, shape (n,)."""
-        names = list(self.modalities_)
-        asked = pl.DataFrame(self.measured(X), schema=dict.fromkeys(names, pl.Boolean), orient="row")
-        found = asked.join(
-            self.patterns_.select([*names, "patients"]), on=names, how="left", maintain_order="left"
-        )
-        return found["patients"].fill_null(0)
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        text = super().__repr__(N_CHAR_MAX)
-        return f"{text}\n{fitted_text(self.patterns_, self.notes_)}" if hasattr(self, "patterns_") else text
-
-    def _repr_html_(self) -> str:
-        text = super().__repr__()
-        return (
-            fitted_html(text, self.patterns_, self.notes_)
-            if hasattr(self, "patterns_")
-            else fitted_html(text)
-        )
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}

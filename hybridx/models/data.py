@@ -24,6 +24,7 @@ __all__ = [
     "TrainingData",
     "check_columns",
     "check_enough",
+    "event_folds",
     "known_rows",
     "training_data",
 ]
@@ -50,12 +51,19 @@ class TrainingData:
 
     def folds(self, n_folds: int, random_state: int) -> npt.NDArray[np.intp]:
         """Return the inner fold of each row, at most as many folds as there are events."""
-        rare = (
-            self.y.n_events
-            if self.y.kind == "survival"
-            else min(self.y.n_events, len(self.y) - self.y.n_events)
-        )
-        return inner_folds(self.y, self.keys, max(2, min(n_folds, rare)), random_state)
+        return inner_folds(self.y, self.keys, _possible(self.y, n_folds), random_state)
+
+
+def event_folds(
+    frame: pl.DataFrame, columns: list[str], y: Outcome, n_folds: int, random_state: int
+) -> npt.NDArray[np.intp]:
+    """Return the inner fold of each row of a table, at most as many folds as there are events."""
+    return inner_folds(y, patient_keys(frame, columns), _possible(y, n_folds), random_state)
+
+
+def _possible(y: Outcome, n_folds: int) -> int:
+    rare = y.n_events if y.kind == "survival" else min(y.n_events, len(y) - y.n_events)
+    return max(2, min(n_folds, rare))
 
 
 def known_rows(X: Any, y: Any, endpoint: Endpoint) -> tuple[pl.DataFrame, Outcome]:
