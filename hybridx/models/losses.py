@@ -41,6 +41,9 @@ class Loss(Protocol):
     def information(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
         """Return its second derivative by the coefficients of `Z`, shape (p, p)."""
 
+    def curvature(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
+        """Return its second derivative by the linear predictors (n, n), times `Z` (n, k), shape (n, k)."""
+
 
 class CoxLoss:
     """Negative log partial likelihood (Efron ties) of patients with `time_days` and `event`, each of shape (n,)."""
@@ -108,6 +111,43 @@ class CoxLoss:
         means = self._risk_set_means(ordered, rows, log_denominator)
         return np.asarray(rows.T @ (expected[:, None] * rows) - means.T @ means)
 
+    def curvature(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
+        """Return the second derivative by the linear predictors, times `Z` (n, k), shape (n, k)."""
+        if not len(self._events):
+            return np.zeros_like(Z)
+        ordered, rows = eta[self.order], Z[self.order]
+        log_denominator = self._log_denominators(ordered)
+        means = self._risk_set_means(ordered, rows, log_denominator)
+        expected = self._expected(ordered, log_denominator)
+        result = np.empty_like(rows)
+        result[self.order] = expected[:, None] * rows - self._spread(ordered, means, log_denominator)
+        return result
+
+    def _spread(self, eta: FloatArray, means: FloatArray, log_denominator: FloatArray) -> FloatArray:
+        """Return, for each row, the sum over events of its selection probability times that event's mean."""
+        top = eta.max()
+        if top - eta.min() > _SAFE_RANGE:
+            total = np.zeros((len(eta), means.shape[1]))
+            for k, start in enumerate(self._start):
+                total[start:] += self._selection(eta, log_denominator, k)[:, None] * means[k]
+            return total
+        scaled = means * np.exp(top - log_denominator)[:, None]
+        total = np.vstack([np.zeros((1, means.shape[1])), np.cumsum(scaled, axis=0)])[self._n_before]
+        # among d tied events a row counts with 1 - f_k only
+        total[self._events] -= np.add.reduceat(self._fraction[:, None] * scaled, self._first, axis=0)[
+            self._group
+        ]
+        return np.asarray(np.exp(eta - top)[:, None] * total)
+
+    def _selection(self, eta: FloatArray, log_denominator: FloatArray, k: int) -> FloatArray:
+        """Return the probability with which each row still at risk has event k, from `_start[k]` on."""
+        start, n_tied = self._start[k], self._count[self._group[k]]
+        weight = np.exp(eta[start:] - log_denominator[k])
+        weight[:n_tied] = np.exp(
+            eta[start : start + n_tied] - log_denominator[k] + np.log1p(-self._fraction[k])
+        )
+        return np.asarray(weight)
+
     def _risk_set_means(self, eta: FloatArray, Z: FloatArray, log_denominator: FloatArray) -> FloatArray:
         """Return the weighted mean of `Z` over each event's risk set, shape (n_events, p)."""
         top = eta.max()
@@ -124,12 +164,7 @@ class CoxLoss:
         """Return the same, one event at a time: for predictors so far apart that common weights would vanish."""
         means = np.empty((len(self._events), Z.shape[1]))
         for k, start in enumerate(self._start):
-            weight = np.exp(eta[start:] - log_denominator[k])
-            n_tied = self._count[self._group[k]]
-            weight[:n_tied] = np.exp(
-                eta[start : start + n_tied] - log_denominator[k] + np.log1p(-self._fraction[k])
-            )
-            means[k] = weight @ Z[start:]
+            means[k] = self._selection(eta, log_denominator, k) @ Z[start:]
         return means
 
 
@@ -152,8 +187,12 @@ class LogisticLoss:
 
     def information(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
         """Return the information of the coefficients of `Z`, shape (p, p)."""
+        return np.asarray(Z.T @ self.curvature(eta, Z))
+
+    def curvature(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
+        """Return the second derivative by the linear predictors, times `Z` (n, k), shape (n, k)."""
         probability = expit(eta)
-        return np.asarray(Z.T @ ((probability * (1.0 - probability))[:, None] * Z))
+        return np.asarray((probability * (1.0 - probability))[:, None] * Z)
 
 
 def make_loss(y: Outcome) -> CoxLoss | LogisticLoss:

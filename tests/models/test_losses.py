@@ -51,6 +51,17 @@ def test_derivatives(loss_of, spread):
     np.testing.assert_allclose(X.T @ loss.gradient(X @ b), slope, rtol=1e-5, atol=1e-4)
     bend = [(X.T @ loss.gradient(X @ (b + s)) - X.T @ loss.gradient(X @ (b - s))) / (2 * h) for s in steps]
     np.testing.assert_allclose(loss.information(X @ b, X), bend, rtol=1e-4, atol=1e-3)
+    times = loss.curvature(X @ b, X)
+    np.testing.assert_allclose(X.T @ times, loss.information(X @ b, X), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [1.0, 400.0])
+def test_curvature_between_patients_is_the_slope_of_the_gradient(spread):
+    _, time, event, eta = sample(4, n=25)
+    loss, h = CoxLoss(time, event), 1e-5
+    eta = eta * spread
+    bend = [(loss.gradient(eta + s) - loss.gradient(eta - s)) / (2 * h) for s in h * np.eye(len(eta))]
+    np.testing.assert_allclose(loss.curvature(eta, np.eye(len(eta))), bend, atol=1e-6)
 
 
 @given(shift=st.floats(-500, 500))
