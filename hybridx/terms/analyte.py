@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hybridx.errors import InputError
+from hybridx.terms.reference import reference_limits
 from hybridx.terms.units import conversion_factor
 
 __all__ = ["Analyte"]
@@ -25,9 +25,6 @@ class Analyte:
         Canonical UCUM unit.
     plausible : (float, float)
         Values outside are not seen in a living patient: almost always a unit or typing slip. Wide on purpose.
-    reference : mapping of str to (float or None, float or None)
-        Usual adult limits in `unit`, by ``any`` or by ``female`` and ``male``. Laboratories differ: the limits given
-        with a value (`ref_low`, `ref_high`) come first; these stand in for absent ones on pages and are never features.
     loinc : str or None
         A LOINC code for the analyte in `unit`.
     molar_mass : float or None
@@ -44,7 +41,6 @@ class Analyte:
     title: str
     unit: str
     plausible: tuple[float, float]
-    reference: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     loinc: str | None = None
     molar_mass: float | None = None
     valence: int | None = None
@@ -66,8 +62,17 @@ class Analyte:
             raise InputError(msg)
         return conversion_factor(unit, self.unit, self.molar_mass, self.valence, arbitrary=True)
 
-    def limits(self, sex: str | None = None) -> tuple[float | None, float | None]:
-        """Return the usual adult reference limits in the canonical unit; (None, None) where nothing general holds."""
-        if "any" in self.reference:
-            return self.reference["any"]
-        return self.reference.get(sex or "", (None, None))
+    def limits(self, sex: str | None = None, age: float | None = None) -> tuple[float | None, float | None]:
+        """Return the usual reference limits in the canonical unit; (None, None) where nothing general holds.
+
+        Laboratories differ: the limits given with a value (`ref_low`, `ref_high`) come first, these stand in for
+        absent ones. See `hybridx.terms.reference` for where they come from.
+
+        Parameters
+        ----------
+        sex : {"female", "male"}, optional
+            Limits that differ between the sexes need it.
+        age : float, optional
+            Years; without it the limits are those of adults as a whole.
+        """
+        return reference_limits(self.name, sex, age)
