@@ -10,6 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hybridx.cohort.outcome_values import (
+    flags,
+    floats,
+    level_names,
+    level_problems,
+    ranks,
+    survival_problems,
+)
 from hybridx.errors import InputError
 from hybridx.terms.text import listing
 
@@ -23,8 +31,8 @@ FloatArray = npt.NDArray[np.float64]
 class Outcome:
     """One endpoint of n patients, in the order of their cohort.
 
-    Build it with `Outcome.survival` or `Outcome.response`. An unknown outcome is NaN (`known` says where); models
-    leave such patients out of the fit and say so.
+    Build it with `Outcome.survival`, `Outcome.response`, `Outcome.ordinal` or `Outcome.continuous`. An unknown outcome
+    is NaN (`known` says where); models leave such patients out of the fit and say so.
 
     Parameters
     ----------
@@ -38,13 +46,16 @@ class Outcome:
     event : array of bool, shape (n,)
         True: it happened. False: censored.
     value : array of float, shape (n,)
-        Response: 1.0 responder, 0.0 not. Ordinal: rank of the level, higher is worse. NaN throughout for survival.
+        Response: 1.0 responder, 0.0 not. Ordinal: rank of the level from 0, higher is worse. Continuous: the value
+        itself. NaN throughout for survival.
     origin : str
         What day 0 of `time_days` is, for example ``treatment_start``.
     criterion, responder : str
         For a response: ``RECIST 1.1``, and which categories count as responder.
     levels : tuple of str
         For an ordinal outcome, from best to worst.
+    unit : str
+        For a continuous outcome, UCUM, for example ``Gy`` or ``%``.
     entry_days : array of float or None
         Delayed entry: the patient is at risk only from then on.
     cause : array of str or None
@@ -70,6 +81,7 @@ class Outcome:
     levels: tuple[str, ...] = ()
     entry_days: FloatArray | None = field(default=None)
     cause: npt.NDArray[np.str_] | None = field(default=None)
+    unit: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.time_days)
@@ -79,10 +91,15 @@ class Outcome:
             if (column := getattr(self, name)) is not None and len(column) != n
         ]
         if self.kind == "survival":
-            problems += _survival_problems(self.time_days, self.entry_days)
+            problems += survival_problems(self.time_days, self.entry_days)
         elif self.kind == "response" and not set(np.unique(self.value[~np.isnan(self.value)])) <= {0.0, 1.0}:
             odd = np.setdiff1d(self.value[~np.isnan(self.value)], [0.0, 1.0])
             problems.append(f"a response is 1 (responder) or 0, got {listing(odd.tolist())}")
+        elif self.kind == "ordinal":
+            problems += level_problems(self.value, self.levels)
+        elif self.kind == "continuous" and np.isinf(self.value).any():
+            rows = listing(f"row {i}" for i in np.flatnonzero(np.isinf(self.value)))
+            problems.append(f"a value must be finite ({rows})")
         if problems:
             msg = f"The outcome {self.endpoint!r} cannot be used: {'; '.join(problems)}."
             raise InputError(msg)
@@ -105,15 +122,15 @@ class Outcome:
         InputError
             A time is negative, zero or infinite, or an event is neither 0 nor 1.
         """
-        time = _floats(time_days, "time_days")
+        time = floats(time_days, "time_days")
         return cls(
             kind="survival",
             endpoint=endpoint,
             time_days=time,
-            event=_bools(event, unknown=np.isnan(time)),
+            event=flags(event, unknown=np.isnan(time)),
             value=np.full(len(time), np.nan),
             origin=origin,
-            entry_days=None if entry_days is None else _floats(entry_days, "entry_days"),
+            entry_days=None if entry_days is None else floats(entry_days, "entry_days"),
             cause=None if cause is None else np.asarray(cause, dtype=np.str_),
         )
 
@@ -122,7 +139,7 @@ class Outcome:
         cls, value: Any, *, endpoint: str = "response", criterion: str = "", responder: str = "value is 1"
     ) -> Outcome:
         """Build a binary response: 1 (or True) responder, 0 not, NaN or null unknown."""
-        values = _floats(value, "response")
+        values = floats(value, "response")
         n = len(values)
         return cls(
             kind="response",
@@ -134,6 +151,90 @@ class Outcome:
             responder=responder,
         )
 
+    @classmethod
+    def ordinal(
+        cls,
+        level: Any,
+        *,
+        levels: Sequence[Any] | None = None,
+        endpoint: str = "response",
+        criterion: str = "",
+    ) -> Outcome:
+        """Build an ordered outcome, for example CR > PR > SD > PD or tumour grades.
+
+        Parameters
+        ----------
+        level : sequence of str or int, length n
+            Level of each patient, by name (grades may be numbers); None, NaN or an empty text is unknown.
+        levels : sequence of str or int, optional
+            All levels from BEST to WORST, at least two. Left out, they are those of `criterion`.
+        endpoint : str
+            Its name.
+        criterion : str
+            ``RECIST`` and ``PERCIST`` bring their levels along; any other text is carried along.
+
+        Raises
+        ------
+        InputError
+            A level is none of `levels` (the nearest one is named).
+        SettingsError
+            `levels` repeats a level, has fewer than two, or is missing for an unknown criterion.
+
+        Examples
+        --------
+        >>> y = Outcome.ordinal(["PR", "PD", None, "CR"], criterion="RECIST")
+        >>> y
+        Outcome(response: 3 patients, CR 1, PR 1, SD 0, PD 1, 1 unknown)
+        >>> y.value.tolist()
+        [1.0, 3.0, nan, 0.0]
+        """
+        names = level_names(levels, criterion)
+        value = ranks(level, names)
+        n = len(value)
+        return cls(
+            kind="ordinal",
+            endpoint=endpoint,
+            time_days=np.full(n, np.nan),
+            event=np.zeros(n, dtype=bool),
+            value=value,
+            criterion=criterion,
+            levels=names,
+        )
+
+    @classmethod
+    def continuous(cls, value: Any, *, endpoint: str = "value", unit: str = "") -> Outcome:
+        """Build a continuous outcome, for example % change of PSA, tumour size or absorbed dose.
+
+        Parameters
+        ----------
+        value : sequence of float, length n
+            In `unit`; NaN or null is unknown. No direction is implied: whether more is better, only the reader knows.
+        endpoint : str
+            Its name.
+        unit : str
+            UCUM, for example ``Gy``, ``mm`` or ``%``.
+
+        Raises
+        ------
+        InputError
+            A value is infinite or no number.
+
+        Examples
+        --------
+        >>> Outcome.continuous([-62.0, 14.5, None], endpoint="PSA change", unit="%")
+        Outcome(PSA change: 2 patients, -62 to 14.5 %, 1 unknown)
+        """
+        values = floats(value, endpoint)
+        n = len(values)
+        return cls(
+            kind="continuous",
+            endpoint=endpoint,
+            time_days=np.full(n, np.nan),
+            event=np.zeros(n, dtype=bool),
+            value=values,
+            unit=unit,
+        )
+
     @property
     def known(self) -> npt.NDArray[np.bool_]:
         """Whether each patient's outcome is known, shape (n,)."""
@@ -141,8 +242,10 @@ class Outcome:
 
     @property
     def n_events(self) -> int:
-        """Number of events (survival) or of responders (response)."""
-        return int(self.event[self.known].sum() if self.kind == "survival" else np.nansum(self.value == 1.0))
+        """Number of events (survival), of responders (response), or of known values (ordinal, continuous)."""
+        if self.kind == "survival":
+            return int(self.event[self.known].sum())
+        return int(np.sum(self.value == 1.0) if self.kind == "response" else self.known.sum())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -170,6 +273,7 @@ class Outcome:
             levels=self.levels,
             entry_days=None if self.entry_days is None else self.entry_days[rows],
             cause=None if self.cause is None else self.cause[rows],
+            unit=self.unit,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -177,6 +281,7 @@ class Outcome:
             return NotImplemented
         return (
             (self.kind, self.endpoint, self.origin) == (other.kind, other.endpoint, other.origin)
+            and (self.levels, self.unit) == (other.levels, other.unit)
             and np.array_equal(self.time_days, other.time_days, equal_nan=True)
             and np.array_equal(self.event, other.event)
             and np.array_equal(self.value, other.value, equal_nan=True)
@@ -187,10 +292,15 @@ class Outcome:
     def __repr__(self) -> str:
         n_known = int(self.known.sum())
         unknown = f", {len(self) - n_known} unknown" if n_known < len(self) else ""
-        if self.kind != "survival":
-            return f"Outcome({self.endpoint}: {n_known} patients, {self.n_events} responders{unknown})"
+        if self.kind in ("response", "ordinal"):
+            counts = [f"{level} {int(np.sum(self.value == k))}" for k, level in enumerate(self.levels)]
+            found = ", ".join(counts) if self.kind == "ordinal" else f"{self.n_events} responders"
+            return f"Outcome({self.endpoint}: {n_known} patients, {found}{unknown})"
         if not n_known:
             return f"Outcome({self.endpoint}: 0 patients{unknown})"
+        if self.kind == "continuous":
+            span = f"{np.nanmin(self.value):g} to {np.nanmax(self.value):g} {self.unit}".rstrip()
+            return f"Outcome({self.endpoint}: {n_known} patients, {span}{unknown})"
         low, high = np.nanmin(self.time_days) / 30.4375, np.nanmax(self.time_days) / 30.4375
         return (
             f"Outcome({self.endpoint}: {n_known} patients, {self.n_events} events, "
@@ -198,7 +308,7 @@ class Outcome:
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:  # noqa: FBT001
-        """Return the column that scikit-learn looks at: the response, or (event, time_days) records."""
+        """Return the column that scikit-learn looks at: the values, or (event, time_days) records of a survival."""
         array = self.value if self.kind != "survival" else self._records()
         return np.array(array, dtype=dtype, copy=copy)
 
@@ -253,52 +363,11 @@ def as_outcome(y: Any, *, endpoint: str | None = None) -> Outcome:
         raise InputError(msg)
     array = np.asarray(y)
     if array.dtype.names:
-        flags = [f for f in array.dtype.names if array.dtype[f] == np.bool_]
-        times = [f for f in array.dtype.names if f not in flags]
-        if len(flags) == 1 and len(times) == 1:
-            return Outcome.survival(array[times[0]], array[flags[0]], endpoint=endpoint or "OS")
+        events = [f for f in array.dtype.names if array.dtype[f] == np.bool_]
+        times = [f for f in array.dtype.names if f not in events]
+        if len(events) == 1 and len(times) == 1:
+            return Outcome.survival(array[times[0]], array[events[0]], endpoint=endpoint or "OS")
     elif array.ndim == 1:
         return Outcome.response(array, endpoint=endpoint or "response")
     msg = f"Expected an Outcome, (event, time) records or a column of 0/1, got {type(y).__name__} {array.dtype}."
     raise InputError(msg)
-
-
-def _survival_problems(time: FloatArray, entry: FloatArray | None) -> list[str]:
-    problems = []
-    bad = np.flatnonzero(~np.isnan(time) & ~((time > 0) & np.isfinite(time)))
-    if bad.size:
-        rows = listing(f"row {i}: {time[i]:g}" for i in bad)
-        problems.append(f"time_days must be > 0 and finite ({rows})")
-    if entry is not None and np.any(entry >= time):
-        rows = listing(f"row {i}" for i in np.flatnonzero(entry >= time))
-        problems.append(f"entry_days must lie before time_days ({rows})")
-    return problems
-
-
-def _floats(values: Any, name: str) -> FloatArray:
-    try:
-        if isinstance(values, pl.Series):
-            return values.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
-        if isinstance(values, Sequence):
-            values = [np.nan if v is None else v for v in values]
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        msg = f"{name} holds something that is not a number: {error}"
-        raise InputError(msg) from error
-    if array.ndim != 1:
-        msg = f"{name} has shape {array.shape} while it should be one column, (n,)."
-        raise InputError(msg)
-    return array
-
-
-def _bools(values: Any, unknown: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    numbers = _floats(values, "event")
-    if len(numbers) != len(unknown):
-        msg = f"event has {len(numbers)} rows where time_days has {len(unknown)}."
-        raise InputError(msg)
-    odd = ~unknown & ~np.isin(numbers, (0.0, 1.0))
-    if odd.any():
-        rows = listing(f"row {i}: {numbers[i]:g}" for i in np.flatnonzero(odd))
-        msg = f"event must be 1 (it happened) or 0 (censored): {rows}."
-        raise InputError(msg)
-    return np.asarray(np.where(unknown, 0.0, numbers) == 1.0)
