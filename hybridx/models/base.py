@@ -15,10 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort import as_outcome
 from hybridx.cohort.columns import to_frame, to_matrix
+from hybridx.cohort.outcome import OutcomeKind
 from hybridx.compute import one_thread
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.concordance import harrell_c
-from hybridx.models.data import Endpoint, TrainingData, check_enough, training_data
+from hybridx.models.data import TrainingData, check_enough, training_data
 
 __all__ = ["ResponseModel", "SurvivalModel", "TableModel", "frozen"]
 
@@ -55,7 +56,7 @@ class TableModel(BaseEstimator, ABC):
         What the fit rests on.
     """
 
-    takes: ClassVar[Endpoint]
+    takes: ClassVar[OutcomeKind]
     columns: Sequence[str] | None
     columns_: list[str]
     tuned_: dict[str, Any]
@@ -90,14 +91,18 @@ class TableModel(BaseEstimator, ABC):
         return self
 
     def linear_predictor(self, X: Any) -> FloatArray:
-        """Return the scale on which models are fused and explained: log-hazard or log-odds, shape (n,)."""
+        """Return the scale on which models are fused and explained, shape (n,).
+
+        Log-hazard (survival), log-odds of response, log-odds of a worse level (ordinal), or the expected value in its
+        own unit (continuous).
+        """
         return self.predictor_of(self._matrix(X))
 
 
 class SurvivalModel(TableModel):
     """Base of the models of time to an event."""
 
-    takes: ClassVar[Endpoint] = "survival"
+    takes: ClassVar[OutcomeKind] = "survival"
     baseline_: BreslowBaseline
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -141,7 +146,7 @@ class SurvivalModel(TableModel):
 class ResponseModel(ClassifierMixin, TableModel):
     """Base of the models of response to therapy."""
 
-    takes: ClassVar[Endpoint] = "response"
+    takes: ClassVar[OutcomeKind] = "response"
     classes_: npt.NDArray[np.float64]
 
     def fit(self, X: Any, y: Any) -> Self:

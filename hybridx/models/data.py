@@ -13,6 +13,7 @@ import polars as pl
 
 from hybridx.cohort import Outcome, as_outcome
 from hybridx.cohort.columns import feature_columns, to_frame, to_matrix
+from hybridx.cohort.outcome import OutcomeKind
 from hybridx.errors import HybridxWarning, InputError, NotEnoughDataError
 from hybridx.models.folds import canonical_order, inner_folds, patient_keys
 from hybridx.prepare import Preparation
@@ -29,10 +30,12 @@ __all__ = [
     "training_data",
 ]
 
+# What fusion models take; models of one table take every kind of outcome (`hybridx.cohort.outcome.OutcomeKind`).
 Endpoint = Literal["survival", "response"]
 FloatArray = npt.NDArray[np.float64]
 
-# One event (or responder, or non-responder) for each of five inner folds: with fewer, the penalty cannot be chosen.
+# One event (or responder, or non-responder, or patient of each level) for each of five inner folds: with fewer, the
+# penalty cannot be chosen. A continuous outcome needs twice as many patients: above and below its middle.
 MIN_EVENTS = 5
 
 
@@ -62,11 +65,15 @@ def event_folds(
 
 
 def _possible(y: Outcome, n_folds: int) -> int:
-    rare = y.n_events if y.kind == "survival" else min(y.n_events, len(y) - y.n_events)
+    rare = y.n_events
+    if y.kind == "response":
+        rare = min(y.n_events, len(y) - y.n_events)
+    elif y.kind == "ordinal":
+        rare = int(np.unique(y.value, return_counts=True)[1].min())
     return max(2, min(n_folds, rare))
 
 
-def known_rows(X: Any, y: Any, endpoint: Endpoint) -> tuple[pl.DataFrame, Outcome]:
+def known_rows(X: Any, y: Any, endpoint: OutcomeKind) -> tuple[pl.DataFrame, Outcome]:
     """Return table and outcome of the patients whose outcome is known, in canonical order.
 
     Warns
@@ -105,9 +112,21 @@ def check_enough(y: Outcome, who: str, min_events: int = MIN_EVENTS) -> None:
     Raises
     ------
     NotEnoughDataError
-        Fewer than `min_events` events, or fewer responders or non-responders.
+        Fewer than `min_events` events, or fewer responders or non-responders, or fewer patients of any level, or fewer
+        than twice as many values of a continuous outcome.
     """
     n = len(y)
+    if y.kind == "ordinal":
+        _check_levels(y, who, min_events)
+        return
+    if y.kind == "continuous":
+        if n < 2 * min_events or np.ptp(y.value) == 0:
+            same = ", all with one value" if n and np.ptp(y.value) == 0 else ""
+            msg = (
+                f"{who} needs at least {2 * min_events} patients who differ in {y.endpoint!r}; got {n}{same}."
+            )
+            raise NotEnoughDataError(msg)
+        return
     if y.kind == "survival":
         if y.n_events >= min_events:
             return
@@ -119,6 +138,17 @@ def check_enough(y: Outcome, who: str, min_events: int = MIN_EVENTS) -> None:
         msg = (
             f"{who} needs at least {min_events} responders and {min_events} non-responders; got {y.n_events} and "
             f"{rest} in {n} patients."
+        )
+        raise NotEnoughDataError(msg)
+
+
+def _check_levels(y: Outcome, who: str, least: int) -> None:
+    counts = [int(np.sum(y.value == k)) for k in range(len(y.levels))]
+    if min(counts) < least:
+        found = ", ".join(f"{level} {count}" for level, count in zip(y.levels, counts, strict=True))
+        msg = (
+            f"{who} needs at least {least} patients of each level of {y.endpoint!r}; got {found} in {len(y)} "
+            "patients. Give neighbouring levels one name, or use a yes/no response."
         )
         raise NotEnoughDataError(msg)
 
@@ -139,7 +169,7 @@ def check_columns(preparation: Preparation, who: str) -> None:
 
 
 def training_data(
-    X: Any, y: Any, columns: Sequence[str] | None, endpoint: Endpoint, who: str
+    X: Any, y: Any, columns: Sequence[str] | None, endpoint: OutcomeKind, who: str
 ) -> TrainingData:
     """Return what a model is fitted on.
 

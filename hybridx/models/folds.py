@@ -37,7 +37,7 @@ def canonical_order(y: Outcome, keys: npt.NDArray[np.str_]) -> IntArray:
 
 
 def inner_folds(y: Outcome, keys: npt.NDArray[np.str_], n_folds: int, random_state: int) -> IntArray:
-    """Deal patients to folds, stratified by event (or response) and by follow-up time.
+    """Deal patients to folds, stratified by event and follow-up time, by response or level, or by value.
 
     Parameters
     ----------
@@ -56,14 +56,17 @@ def inner_folds(y: Outcome, keys: npt.NDArray[np.str_], n_folds: int, random_sta
         Fold of each row, 0 to n_folds - 1.
     """
     order = canonical_order(y, keys)
-    stratum = y.event if y.kind == "survival" else y.value == 1.0
+    if y.kind == "survival":
+        stratum = (~y.event).astype(np.float64)
+    else:  # canonical order alone spreads a continuous outcome evenly
+        stratum = np.zeros(len(y)) if y.kind == "continuous" else -y.value
     _, first_seen = np.unique(keys[order], return_index=True)
     is_first = np.zeros(len(order), dtype=bool)
     is_first[first_seen] = True
     distinct = order[is_first]
     rng = np.random.default_rng(random_state)
     fold_of: dict[str, int] = {}
-    for flag in (True, False):
+    for flag in np.unique(stratum[distinct]):
         members = distinct[stratum[distinct] == flag]
         for start in range(0, len(members), n_folds):
             deal = rng.permutation(n_folds)

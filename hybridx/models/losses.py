@@ -17,9 +17,9 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from hybridx.cohort import Outcome
-from hybridx.errors import InputError
+from hybridx.models.ordinal_loss import OrdinalLoss
 
-__all__ = ["CoxLoss", "LogisticLoss", "Loss", "make_loss"]
+__all__ = ["CoxLoss", "LogisticLoss", "Loss", "SquaredLoss", "make_loss"]
 
 FloatArray = npt.NDArray[np.float64]
 # exp(-600) is still a normal double, so weights relative to the largest one keep all their digits below this range
@@ -195,11 +195,36 @@ class LogisticLoss:
         return np.asarray((probability * (1.0 - probability))[:, None] * Z)
 
 
-def make_loss(y: Outcome) -> CoxLoss | LogisticLoss:
+class SquaredLoss:
+    """Half the sum of squared differences between a continuous outcome and its prediction `eta`."""
+
+    has_intercept = True
+
+    def __init__(self, value: npt.ArrayLike) -> None:
+        self.y = np.asarray(value, dtype=np.float64)
+        self.size = float(len(self.y))
+
+    def value(self, eta: FloatArray) -> float:
+        """Return half the sum of squares."""
+        return 0.5 * float(np.sum((eta - self.y) ** 2))
+
+    def gradient(self, eta: FloatArray) -> FloatArray:
+        """Return prediction minus outcome, shape (n,)."""
+        return np.asarray(eta - self.y)
+
+    def information(self, eta: FloatArray, Z: FloatArray) -> FloatArray:  # noqa: ARG002
+        """Return Z' Z, shape (p, p)."""
+        return np.asarray(Z.T @ Z)
+
+    def curvature(self, eta: FloatArray, Z: FloatArray) -> FloatArray:  # noqa: ARG002
+        """Return `Z` itself, shape (n, k)."""
+        return Z
+
+
+def make_loss(y: Outcome) -> CoxLoss | LogisticLoss | OrdinalLoss | SquaredLoss:
     """Return the loss of an outcome whose values are all known."""
     if y.kind == "survival":
         return CoxLoss(y.time_days, y.event)
     if y.kind == "response":
         return LogisticLoss(y.value)
-    msg = f"{y.endpoint!r} is a {y.kind} outcome; models here take survival or response."
-    raise InputError(msg)
+    return OrdinalLoss(y.value) if y.kind == "ordinal" else SquaredLoss(y.value)
