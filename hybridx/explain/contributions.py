@@ -1,26 +1,34 @@
 """Contributions of the columns of one table to the linear predictor of its model, exact wherever the model allows it.
 
 Linear models: coefficient times (value - background mean), through the preparation, in closed form. XGBoost: its own
-exact tree SHAP. Survival forest: its trees are handed to shap's exact tree algorithm with the leaf risks that `predict`
-averages. Anything else: shap's permutation sampling, forwards and backwards (antithetic).
+exact tree SHAP. Survival forest and boosted Cox trees: the trees are handed to shap's exact tree algorithm with the
+leaf values that `predict` averages or adds. Anything else: shap's permutation sampling, forwards and backwards
+(antithetic).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shap
 import xgboost as xgb
+from sklearn.tree._tree import Tree
 
 from hybridx.errors import ExplanationError
 from hybridx.models import (
     CoxElasticNet,
     CoxRidge,
+    GradientBoostedCox,
     LogisticModel,
     SurvivalForest,
+    SurvivalSVM,
     TableModel,
+    WeibullAFT,
+    XGBoostAFT,
     XGBoostCox,
     XGBoostResponse,
 )
@@ -58,27 +66,31 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
     """
     if not len(matrix):
         return Contributions(np.zeros(matrix.shape), np.zeros(0), "none")
-    if isinstance(model, CoxRidge | LogisticModel | CoxElasticNet):
+    if isinstance(model, CoxRidge | LogisticModel | CoxElasticNet | WeibullAFT):
+        return _linear(model, matrix, background)
+    if isinstance(model, GradientBoostedCox | SurvivalSVM) and model.coef_ is not None:
         return _linear(model, matrix, background)
     if isinstance(model, XGBoostCox | XGBoostResponse):
         return _boosted(model, matrix)
+    if isinstance(model, XGBoostAFT):
+        return _boosted(model, matrix, factor=-1.0 / model.scale_)  # its margin is a log-time
     if isinstance(model, SurvivalForest):
-        return _forest(model, matrix)
+        share = 1.0 / len(model.node_risk_)
+        trees = [tree.tree_ for tree in model.forest_.estimators_]
+        return _trees(model, matrix, trees, [risk * share for risk in model.node_risk_])
+    if isinstance(model, GradientBoostedCox):
+        return _trees(model, matrix, model.trees_, model.node_value_)
     return _permutation(model, matrix, background)
 
 
-def _spread_out(
-    kept: FloatArray, model: CoxRidge | CoxElasticNet | SurvivalForest | XGBoostCox, p: int
-) -> FloatArray:
+def _spread_out(kept: FloatArray, model: Any, p: int) -> FloatArray:
     """Put the contributions of the columns that the preparation kept among all p; what it dropped adds nothing."""
     values = np.zeros((len(kept), p))
     values[:, model.preparation_.kept_] = kept
     return values
 
 
-def _linear(
-    model: CoxRidge | LogisticModel | CoxElasticNet, matrix: FloatArray, background: FloatArray
-) -> Contributions:
+def _linear(model: Any, matrix: FloatArray, background: FloatArray) -> Contributions:
     prepared = model.preparation_.transform_matrix(matrix)
     mean = model.preparation_.transform_matrix(background).mean(axis=0)
     base = float(mean @ model.coef_) + float(getattr(model, "intercept_", 0.0))
@@ -86,9 +98,12 @@ def _linear(
     return Contributions(values, np.full(len(matrix), base), "linear, exact")
 
 
-def _boosted(model: XGBoostCox | XGBoostResponse, matrix: FloatArray) -> Contributions:
+def _boosted(
+    model: XGBoostCox | XGBoostResponse | XGBoostAFT, matrix: FloatArray, factor: float = 1.0
+) -> Contributions:
+    """Explain a booster whose margin times `factor` is the linear predictor."""
     rows = xgb.DMatrix(model.preparation_.transform_matrix(matrix), nthread=1)
-    found = np.asarray(model.booster_.predict(rows, pred_contribs=True), dtype=np.float64)
+    found = factor * np.asarray(model.booster_.predict(rows, pred_contribs=True), dtype=np.float64)
     kept = found[:, :-1]
     # xgboost sums in float32; its rounding (1e-6 of the sizes summed) goes to the base, anything more is an error
     base = model.predictor_of(matrix) - kept.sum(axis=1)
@@ -99,21 +114,26 @@ def _boosted(model: XGBoostCox | XGBoostResponse, matrix: FloatArray) -> Contrib
     return Contributions(_spread_out(kept, model, matrix.shape[1]), base, "tree SHAP, exact")
 
 
-def _forest(model: SurvivalForest, matrix: FloatArray) -> Contributions:
-    share = 1.0 / len(model.node_risk_)
-    trees = [
+def _trees(
+    model: SurvivalForest | GradientBoostedCox,
+    matrix: FloatArray,
+    trees: Sequence[Tree],
+    node_values: Sequence[FloatArray],
+) -> Contributions:
+    """Explain a sum of scikit-learn trees, each with a value for each of its nodes."""
+    described = [
         {
-            "children_left": tree.tree_.children_left,
-            "children_right": tree.tree_.children_right,
-            "children_default": tree.tree_.children_left,
-            "features": tree.tree_.feature,
-            "thresholds": tree.tree_.threshold,
-            "values": (risk * share)[:, None],
-            "node_sample_weight": tree.tree_.weighted_n_node_samples,
+            "children_left": tree.children_left,
+            "children_right": tree.children_right,
+            "children_default": tree.children_left,
+            "features": tree.feature,
+            "thresholds": tree.threshold,
+            "values": value[:, None],
+            "node_sample_weight": tree.weighted_n_node_samples,
         }
-        for tree, risk in zip(model.forest_.estimators_, model.node_risk_, strict=True)
+        for tree, value in zip(trees, node_values, strict=True)
     ]
-    explainer = shap.TreeExplainer({"trees": trees}, feature_perturbation="tree_path_dependent")
+    explainer = shap.TreeExplainer({"trees": described}, feature_perturbation="tree_path_dependent")
     # through float32, in which scikit-learn's trees compare a value with a threshold
     prepared = model.preparation_.transform_matrix(matrix).astype(np.float32).astype(np.float64)
     found = np.asarray(explainer.shap_values(prepared, check_additivity=False)).reshape(prepared.shape)

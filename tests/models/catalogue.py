@@ -4,8 +4,12 @@ from hybridx.fusion import EarlyFusion, LateFusion
 from hybridx.models import (
     CoxElasticNet,
     CoxRidge,
+    GradientBoostedCox,
     LogisticModel,
     SurvivalForest,
+    SurvivalSVM,
+    WeibullAFT,
+    XGBoostAFT,
     XGBoostCox,
     XGBoostResponse,
 )
@@ -15,6 +19,11 @@ TABLE_MODELS = {
     "cox_elastic_net": CoxElasticNet(l1_ratio=0.5),
     "forest": SurvivalForest(n_trees=20),
     "xgboost_cox": XGBoostCox(max_depth=2, n_rounds=20),
+    "boosted_cox": GradientBoostedCox(max_depth=2, n_rounds=20),
+    "boosted_cox_linear": GradientBoostedCox(learner="linear", n_rounds=40),
+    "xgboost_aft": XGBoostAFT(max_depth=2, n_rounds=20),
+    "weibull_aft": WeibullAFT(prior_sd=0.6),
+    "svm": SurvivalSVM(cost=10.0),
     "logistic": LogisticModel(),
     "xgboost_response": XGBoostResponse(max_depth=2, n_rounds=20),
 }
@@ -26,6 +35,14 @@ FUSION_MODELS = {
     "late": LateFusion(),
     "late_mixed": LateFusion(
         {"pet": SurvivalForest(n_trees=20, min_leaf=5), "lab": XGBoostCox(max_depth=1, n_rounds=10)}
+    ),
+    "early_svm": EarlyFusion(SurvivalSVM(cost=10.0)),
+    "late_newer": LateFusion(
+        {
+            "clinical": WeibullAFT(prior_sd=0.6),
+            "pet": GradientBoostedCox(max_depth=1, n_rounds=20, n_folds=2),
+            "lab": XGBoostAFT(distribution="loglogistic", max_depth=1, n_rounds=10, n_folds=2),
+        }
     ),
     "late_response": LateFusion(endpoint="response"),
     "late_xgboost_response": LateFusion(XGBoostResponse(max_depth=1, n_rounds=20), endpoint="response"),
