@@ -97,6 +97,11 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "is a second value of that day",
         "Two different values of one analyte on one day: their mean is used.",
     ),
+    "T047": (
+        "warning",
+        "lies beyond what the assay can measure",
+        "A value such as <0.1: read by a stated rule, and marked in the column censored.",
+    ),
     "T050": ("error", "lies before the start", "A treatment that ends before it starts."),
     "T051": ("error", "contradicts other rows", "'none_found' beside alterations of the same sample."),
     "T052": (

@@ -12,6 +12,7 @@ import polars as pl
 
 from hybridx.cohort.problem import Problem, found
 from hybridx.cohort.read_cells import type_cells
+from hybridx.cohort.read_censored import note_censored
 from hybridx.cohort.read_table import Table, match_header
 from hybridx.cohort.read_text import read_raw
 from hybridx.cohort.schema import TABLES, Schemas, load_schemas
@@ -98,6 +99,8 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
     for table in tables.values():
         _check_size(table)
         if table.raw.usable:
+            if table.name == "labs":
+                note_censored(table)
             type_cells(table)
     usable = {name: table for name, table in tables.items() if table.raw.usable}
     _check(usable, schemas)

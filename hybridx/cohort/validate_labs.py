@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from hybridx.cohort.read_censored import replace_censored
 from hybridx.cohort.read_table import Table
 from hybridx.errors import InputError
 from hybridx.terms.analyte import Analyte
@@ -26,6 +27,7 @@ def check_labs(table: Table, declared: Mapping[str, Analyte]) -> None:
     factor = [factors.get((a, u)) for a, u in zip(analyte, unit, strict=True)]
     _check_values(table, known, factor)
     _check_limits(table)
+    replace_censored(table)
     scale = pl.Series("factor", factor, dtype=pl.Float64)
     canonical = pl.Series(
         [known[a].unit if f is not None else u for a, u, f in zip(analyte, unit, factor, strict=True)],

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def extract(
     refuse(data.problems)
     ensure_writable(target, replace_if=MARKER)
     encoder = DeepEncoder.load(device) if chosen.deep else None
-    blocks = _table_blocks(data)  # first: what tables cannot give must not wait for hours of images
+    blocks = _table_blocks(data, chosen)  # first: what tables cannot give must not wait for hours of images
     cache = target.parent / f".{target.name}.cache"
     if force:
         shutil.rmtree(cache, ignore_errors=True)
@@ -130,7 +130,7 @@ def _plan(
     rows = rows_of(data.path, studies) if studies.height else []
     hashes = file_hashes(rows)
     found = table_faults(rows, hashes)
-    how = f"{settings.hash} {encoder.version if encoder else 'no encoder'} {device.partition(':')[0]}"
+    how = f"{settings.image_hash} {encoder.version if encoder else 'no encoder'} {device.partition(':')[0]}"
     tasks, keys, doubts = [], [], []
     for group in group_rows(rows):
         here = [(row.modality, fault) for row, fault in found if row in group]
@@ -152,13 +152,16 @@ def _measured(task: StudyTask, result: TaskResult, doubts: list[list[str]]) -> M
     return Measured(first.patient_id, first.timepoint, days, record)
 
 
-def _table_blocks(data: Folder) -> list[Block]:
+def _table_blocks(data: Folder, settings: ExtractSettings) -> list[Block]:
     """Build a block for each kind of table that the folder holds."""
-    builders = {"labs": lab_block, "variants": genomics_block, "expression": expression_block}
-    held = [name for name in builders if name in data.tables and data.tables[name].height]
-    return [
-        build(data.tables, data.schemas) for build in (clinical_block, *(builders[name] for name in held))
-    ]
+    tables, schemas = data.tables, data.schemas
+    builders: dict[str, Callable[[], Block]] = {
+        "labs": lambda: lab_block(tables, schemas, settings.labs),
+        "variants": lambda: genomics_block(tables, schemas),
+        "expression": lambda: expression_block(tables, schemas),
+    }
+    held = [name for name in builders if name in tables and tables[name].height]
+    return [clinical_block(tables, schemas), *(builders[name]() for name in held)]
 
 
 def _tables(source: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

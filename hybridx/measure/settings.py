@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridx.errors import SettingsError
+from hybridx.measure.table_settings import LabSettings
 from hybridx.terms import check_name, nearest, settings_hash
 
 __all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractSettings", "RadiomicsSettings"]
@@ -161,6 +162,8 @@ class ExtractSettings:
         Features of the pre-trained PET/CT encoder.
     views : bool
         Key slices for the patient page.
+    labs : LabSettings
+        Which laboratory value is the baseline, and what is made of several.
     """
 
     pet: RadiomicsSettings = dataclasses.field(default_factory=lambda: RadiomicsSettings.preset("pet"))
@@ -168,6 +171,7 @@ class ExtractSettings:
     mr: RadiomicsSettings = dataclasses.field(default_factory=lambda: RadiomicsSettings.preset("mr"))
     deep: bool = True
     views: bool = True
+    labs: LabSettings = dataclasses.field(default_factory=LabSettings)
 
     def __new__(cls, *positional: Any, **named: Any) -> ExtractSettings:  # noqa: ARG004, D102
         _check_names(cls, named)
@@ -178,11 +182,23 @@ class ExtractSettings:
             if not isinstance(getattr(self, name), RadiomicsSettings):
                 msg = f"{name}={getattr(self, name)!r} is not a RadiomicsSettings."
                 raise SettingsError(msg)
+        for name, kind in _TABLES.items():
+            if not isinstance(getattr(self, name), kind):
+                msg = f"{name}={getattr(self, name)!r} is not of {kind.__name__}."
+                raise SettingsError(msg)
 
     @property
     def hash(self) -> str:
-        """Short digest of all settings, for caches and provenance."""
+        """Short digest of all settings, for provenance."""
         return settings_hash(self)
+
+    @property
+    def image_hash(self) -> str:
+        """Short digest of what images are measured by: another window for laboratory values costs no scan."""
+        return settings_hash({k: v for k, v in dataclasses.asdict(self).items() if k not in _TABLES})
+
+
+_TABLES: dict[str, type[Any]] = {"labs": LabSettings}
 
 
 def _check_names(cls: type[Any], given: dict[str, Any]) -> None:

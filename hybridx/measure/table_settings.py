@@ -1,0 +1,89 @@
+"""Settings of what is made of tables: which laboratory value counts, which flags and scores are added."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hybridx.errors import SettingsError
+from hybridx.terms import check_name
+from hybridx.terms.analytes import analytes
+
+__all__ = ["SERIES", "LabSettings"]
+
+SERIES = ("slope", "nadir", "days_above", "doubling")
+
+
+@dataclass(frozen=True)
+class LabSettings:
+    """Which laboratory value stands for baseline, and what is made of several of them.
+
+    Parameters
+    ----------
+    window_days : float
+        A value older than this before the landmark is not a baseline value.
+    landmark_day : float
+        Day relative to baseline; values after it do not exist yet, for no feature.
+    ratios : bool
+        Add the ratios and scores of `hybridx.measure.lab_ratios`, each where all its parts are there.
+    same_draw_days : float
+        Parts of a ratio lie at most so many days apart; 0 wants the same day.
+    per_upper_limit : tuple of str
+        Analytes that also enter divided by their upper reference limit (``lab.ldh_uln``).
+    range_flags : tuple of str
+        Analytes that also enter as flags (``lab.sodium_low``, ``lab.sodium_high``: 1 outside, 0 inside).
+    below_flags : bool
+        Add ``lab.<analyte>_below`` (1 below the limit of detection) where any patient's value is.
+    series : tuple of str
+        What is made of a series: any of slope, nadir, days_above, doubling; empty for nothing.
+    series_analytes : tuple of str
+        Analytes beside the tumour markers that get nadir and time above the limit as well; the slope is for all.
+    series_days : float
+        How far back from the landmark a series reaches.
+    series_values : int
+        Days with a value that a series needs, at least 2 (and 3 for a doubling time).
+    series_span_days : float
+        Shortest time between the first and the last value of a series; three values of one week are noise.
+
+    Raises
+    ------
+    SettingsError
+        An impossible number, an unknown analyte or feature of a series (with the nearest name).
+    """
+
+    window_days: float = 30.0
+    landmark_day: float = 0.0
+    ratios: bool = True
+    same_draw_days: float = 0.0
+    per_upper_limit: tuple[str, ...] = ("ldh",)
+    range_flags: tuple[str, ...] = ()
+    below_flags: bool = False
+    series: tuple[str, ...] = SERIES
+    series_analytes: tuple[str, ...] = ()
+    series_days: float = 365.0
+    series_values: int = 3
+    series_span_days: float = 28.0
+
+    def __post_init__(self) -> None:
+        for name in ("window_days", "same_draw_days", "series_days", "series_span_days"):
+            if not getattr(self, name) >= 0:
+                msg = f"{name}={getattr(self, name)!r} is not a number of days >= 0."
+                raise SettingsError(msg)
+        if not math.isfinite(self.landmark_day):
+            msg = f"landmark_day={self.landmark_day!r} is not a day."
+            raise SettingsError(msg)
+        if isinstance(self.series_values, bool) or self.series_values < 2:
+            msg = f"series_values={self.series_values!r} is not a number of values >= 2: one value has no course."
+            raise SettingsError(msg)
+        for kind in self.series:
+            check_name(kind, SERIES, "feature of a series")
+        for setting in ("per_upper_limit", "range_flags", "series_analytes"):
+            _check_analytes(getattr(self, setting), setting)
+
+
+def _check_analytes(names: tuple[str, ...], setting: str) -> None:
+    if isinstance(names, str):
+        msg = f"{setting}={names!r} is one word; give names in a tuple: ({names!r},)."
+        raise SettingsError(msg)
+    for name in names:
+        check_name(name, analytes(), f"analyte in {setting}")
