@@ -16,13 +16,13 @@ from hybridx.models.losses import make_loss
 from hybridx.models.ridge import PRIOR_SDS, penalty_of, ridge_path
 from hybridx.prepare import Preparation
 
-__all__ = ["CoxRidge", "LogisticModel"]
+__all__ = ["CoxRidge", "LogisticModel", "RidgeModel"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
-class _Ridge(TableModel):
-    """The part that Cox and logistic regression share; everything else is in the loss."""
+class RidgeModel(TableModel):
+    """The part that ridge-penalised regressions share; everything else is in the loss."""
 
     preparation_: Preparation
     coef_: FloatArray
@@ -88,7 +88,7 @@ class _Ridge(TableModel):
         return self.preparation_.transform_matrix(matrix) @ self.coef_ + self.intercept_
 
 
-class CoxRidge(_Ridge, SurvivalModel):
+class CoxRidge(RidgeModel, SurvivalModel):
     r"""Cox regression that shrinks all effects towards none, as far as held-out patients ask for.
 
     Maximises the partial likelihood (Efron ties) minus :math:`\tfrac{p}{2 s^2} |b|^2` over standardised features, with
@@ -131,7 +131,7 @@ class CoxRidge(_Ridge, SurvivalModel):
         self.baseline_ = BreslowBaseline.fit(data.y.time_days, data.y.event, self.predictor_of(data.matrix))
 
 
-class LogisticModel(_Ridge, ResponseModel):
+class LogisticModel(RidgeModel, ResponseModel):
     r"""Logistic regression that shrinks all effects towards none, as far as held-out patients ask for.
 
     Maximises the likelihood minus :math:`\tfrac{p}{2 s^2} |b|^2` over standardised features, intercept free, with s the

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees for survival (Cox objective) and response, cautious by default, length chosen inside."""
+"""Gradient-boosted trees for survival (Cox objective), response and values: cautious, length chosen inside."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from hybridx.cohort import Outcome
 from hybridx.errors import SettingsError
 from hybridx.models.base import ResponseModel, SurvivalModel, TableModel
 from hybridx.models.baseline import BreslowBaseline
+from hybridx.models.continuous import ValueModel
 from hybridx.models.data import TrainingData, check_columns
 from hybridx.models.losses import CoxLoss, make_loss
 from hybridx.prepare import Preparation
 
-__all__ = ["XGBoostCox", "XGBoostResponse"]
+__all__ = ["XGBoostContinuous", "XGBoostCox", "XGBoostResponse"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -191,6 +192,38 @@ class XGBoostResponse(_Boosted, ResponseModel):
     """
 
     _objective = "binary:logistic"
+
+
+class XGBoostContinuous(_Boosted, ValueModel):
+    """Boosted trees on the squared error of a continuous outcome; missing values are handled by the trees themselves.
+
+    Parameters
+    ----------
+    columns : list of str or None
+        Feature columns by name; None takes all of the table.
+    max_depth : int or None
+        Depth of the trees. None chooses between 1 and 3 by held-out squared error.
+    n_rounds : int or None
+        Number of trees. None chooses among 5 to 320.
+    learning_rate : float
+        Weight of each tree, > 0.
+    max_missing : float
+        Columns missing in a larger share of training patients are dropped.
+    n_folds : int
+        Inner folds for the choice and for the held-out residuals of `predict_interval`.
+    random_state : int
+        Subsampling and inner folds.
+
+    Attributes
+    ----------
+    booster_ : xgboost.Booster
+        Its margin is the expected value, in the outcome's own unit (xgboost computes in single precision).
+    """
+
+    _objective = "reg:squarederror"
+
+    def _calibrate(self, data: TrainingData, held_out: FloatArray) -> None:
+        self._keep(data, held_out)
 
 
 def _margin(booster: xgb.Booster, X: FloatArray, rounds: int = 0) -> FloatArray:
