@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -37,6 +39,7 @@ class CorrelationFilter(TableTransformer):
     {'pet.a': ['pet.b']}
     """
 
+    _flags_decide: ClassVar[bool] = False
     stands_for_: dict[str, list[str]]
 
     def __init__(self, threshold: float = 0.95, method: str = "pearson") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from hybridx.prepare.base import FloatArray, TableTransformer
@@ -29,6 +31,7 @@ class MedianImputer(TableTransformer):
     ([200.0, 300.0, 400.0], {'lab.crp': 'missing in every training patient'})
     """
 
+    _flags_decide: ClassVar[bool] = False
     medians_: FloatArray
 
     def _learn(self, matrix: FloatArray, names: list[str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from hybridx.prepare.base import FloatArray, TableTransformer
@@ -33,6 +35,7 @@ class Preparation(TableTransformer):
         Kept column -> columns it stands for; empty without correlation filter.
     """
 
+    _flags_decide: ClassVar[bool] = False
     steps_: list[TableTransformer]
     stands_for_: dict[str, list[str]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from hybridx.prepare.base import FloatArray, TableTransformer
@@ -18,6 +20,7 @@ class Standardizer(TableTransformer):
         In the units of the columns; missing values are left out of both and stay missing.
     """
 
+    _flags_decide: ClassVar[bool] = False
     mean_: FloatArray
     sd_: FloatArray
 

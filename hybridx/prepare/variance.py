@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class VarianceFilter(TableTransformer):
     min_sd : float, default 0.0
         A column stays when its standard deviation (over the values that are there) is larger, in its own unit.
     """
+
+    _flags_decide: ClassVar[bool] = False
 
     def __init__(self, max_missing: float = 0.5, min_sd: float = 0.0) -> None:
         self.max_missing = max_missing
