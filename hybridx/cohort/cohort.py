@@ -15,6 +15,7 @@ from hybridx.cohort import display, images, landmark, store
 from hybridx.cohort.align import aligned
 from hybridx.cohort.block import Block
 from hybridx.cohort.check import check_cohort
+from hybridx.cohort.images import references as images_of
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
 from hybridx.terms.text import listing, nearest
@@ -115,7 +116,13 @@ class Cohort:
         modalities : sequence of str, optional
             Default: all.
         images : bool
-            Add ``<modality>.image``: the content address of each prepared image patch, read lazily with `load_images`.
+            Add ``<modality>.image`` (text, null where the modality is not measured): where each prepared patch lies,
+            with the hash of its content. `hybridx.cohort.images.read` follows it; models of tables ignore it.
+
+        Raises
+        ------
+        InputError
+            No such modality; or images are asked for, and the cohort has some but no folder.
         """
         names = list(self.modalities) if modalities is None else list(modalities)
         for name in names:
@@ -125,9 +132,10 @@ class Cohort:
             flag = self.measured[name].alias(f"{name}.measured")
             frame = frame.with_columns(flag).hstack(self.blocks[name].drop("patient_id"))
             if images:
-                addresses = [self.image_address(p, f"patch:{name}") for p in self.patients]
-                if any(addresses):
-                    frame = frame.with_columns(pl.Series(f"{name}.image", addresses, dtype=pl.String))
+                places = images_of(self.tables.get("images"), self.patients, f"patch:{name}", self.folder)
+                if any(places):
+                    column = pl.Series(f"{name}.image", places, dtype=pl.String)
+                    frame = frame.with_columns(pl.when(self.measured[name]).then(column).alias(column.name))
         return frame
 
     def _carried(self) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from hybridx.evaluate.folds import Explain
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.registry import Moment
 from hybridx.fusion.early import EarlyFusion
+from hybridx.fusion.image_need import wants_images
 from hybridx.fusion.late import LateFusion
 
 __all__ = ["Plan", "default_models", "models_to_run"]
@@ -60,8 +61,8 @@ class Plan:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """The wide table of all patients."""
-        return self.cohort.frame()
+        """The wide table of all patients, with references to their pictures where a model reads them."""
+        return self.cohort.frame(images=wants_images(*(model.estimator for model in self.models)))
 
     @cached_property
     def open_rows(self) -> npt.NDArray[np.intp]:

@@ -5,8 +5,11 @@ from hybridx._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "BlockPenalizedFusion": "block",
         "EarlyFusion": "early",
         "FusionModel": "base",
+        "ImageFusion": "image_model",
+        "KernelFusion": "kernel",
         "LateFusion": "late",
         "LinearForm": "protocols",
         "LockedModel": "locked",

@@ -37,10 +37,17 @@ FAR_SHARE = 0.1  # share of a modality's features outside the training range tha
 
 # Whatever a saved model may be made of, beyond numpy, scipy and scikit-learn types that skops knows itself.
 TRUSTED = (
+    "hybridx.fusion.block.BlockPenalizedFusion",
     "hybridx.fusion.early.EarlyFusion",
+    "hybridx.fusion.image_context.TableContext",
+    "hybridx.fusion.image_model.ImageFusion",
+    "hybridx.fusion.image_term.ImageTerm",
     "hybridx.fusion.late.LateFusion",
+    "hybridx.models.aalen_johansen.AalenJohansen",
     "hybridx.models.aft_baseline.AFTBaseline",
+    "hybridx.fusion.recalibration.Recalibration",
     "hybridx.models.baseline.BreslowBaseline",
+    "hybridx.models.competing.CompetingRisks",
     "hybridx.models.ridge_models.CoxRidge",
     "hybridx.models.ridge_models.LogisticModel",
     "hybridx.models.sksurv_elastic_net.CoxElasticNet",

@@ -10,6 +10,7 @@ import polars as pl
 from hybridx.cohort import Cohort
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
+from hybridx.fusion.image_need import wants_images
 from hybridx.terms.text import listing
 
 __all__ = ["check_units", "extraction", "frame_for"]
@@ -40,7 +41,7 @@ def frame_for(
     """Return the table as the model may see it, and sentences with the rows that each is about."""
     day = float(manifest["training"].get("landmark_day", cohort.landmark_day))
     trained, now = manifest.get("extraction", {}), extraction(cohort)
-    frame, doubts = cohort.frame(), []
+    frame, doubts = cohort.frame(images=wants_images(model)), []
     for name in (m for m in model.modalities_ if m in cohort.modalities):
         late = (cohort.days[name].fill_null(0.0) > day) & cohort.measured[name]
         used = (cohort.measured[name] & ~late).alias(f"{name}.measured")

@@ -7,6 +7,7 @@ cohort is for nested validation to say.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -30,7 +31,9 @@ __all__ = [
     "WEIGHTS_FORMAT",
     "DeepEncoder",
     "PatchNetwork",
+    "over_lesion",
     "standardise",
+    "torch_device",
     "weights_metadata",
 ]
 
@@ -99,13 +102,13 @@ class PatchNetwork(nn.Module):
         pooled = []
         for stage in (self.fine, self.middle, self.coarse):
             maps = stage(maps)
-            pooled.append(_over_lesion(maps, mask))
+            pooled.append(over_lesion(maps, mask))
         pooled += [maps.mean(dim=(2, 3, 4)), maps.amax(dim=(2, 3, 4))]
         embedding: torch.Tensor = self.scale(self.head(torch.cat(pooled, dim=1)))
         return embedding
 
 
-def _over_lesion(maps: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def over_lesion(maps: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Return mean and spread of each feature map over the lesion, (n, 2 * channels)."""
     weight = functional.adaptive_avg_pool3d(mask, (maps.shape[2], maps.shape[3], maps.shape[4]))
     weight = weight / weight.sum(dim=(2, 3, 4), keepdim=True).clamp_min(1e-6)
@@ -145,6 +148,10 @@ class DeepEncoder:
         """Length of the embedding."""
         return self._network.features
 
+    def network(self) -> PatchNetwork:
+        """Return a copy of the network, to be trained further."""
+        return copy.deepcopy(self._network)
+
     @classmethod
     def load(cls, device: str = "cpu", weights: str | os.PathLike[str] | None = None) -> DeepEncoder:
         """Read an encoder's weights.
@@ -164,7 +171,7 @@ class DeepEncoder:
         InputError
             The file is missing, damaged, or holds another network.
         """
-        place = _device(device)
+        place = torch_device(device)
         path = Path(weights) if weights is not None else SHIPPED_WEIGHTS
         if not path.is_file():
             msg = f"The encoder's weights {str(path)!r} do not exist."
@@ -206,7 +213,7 @@ class DeepEncoder:
             msg = f"{len(bad)} of {len(array)} patches hold values that are not finite; the first is number {bad[0]}."
             raise InputError(msg)
         # one at a time: the last digits of a convolution change with the size of its batch
-        rows = [self._network(torch.from_numpy(row[None]).to(_device(self.device))) for row in array]
+        rows = [self._network(torch.from_numpy(row[None]).to(torch_device(self.device))) for row in array]
         if not rows:
             return np.empty((0, self.features), dtype=np.float32)
         return torch.cat(rows).cpu().numpy().astype(np.float32)
@@ -215,7 +222,14 @@ class DeepEncoder:
         return f"DeepEncoder({self.features} features, weights {self.version}, on {self.device})"
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """Return a device by name.
+
+    Raises
+    ------
+    SettingsError
+        It is not there.
+    """
     cure = "Use 'cpu', or 'cuda' where PyTorch sees a GPU."
     try:
         device = torch.device(name)
