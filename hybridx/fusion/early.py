@@ -67,7 +67,7 @@ class EarlyFusion(FusionModel):
             Too few events, or none of the columns is usable.
         """
         self._check_endpoint()
-        frame, outcome = known_rows(X, y, self.endpoint)
+        frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
         check_enough(outcome, "EarlyFusion")
         self.modalities_ = choose_modalities(frame, self.modalities)
         self.columns_ = {m: feature_columns(frame, [m]) for m in self.modalities_}

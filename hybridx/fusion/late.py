@@ -121,7 +121,7 @@ class LateFusion(FusionModel):
             No modality has enough patients with an event.
         """
         self._check_endpoint()
-        frame, outcome = known_rows(X, y, self.endpoint)
+        frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
         check_enough(outcome, "LateFusion", _MIN_EVENTS)
         asked = choose_modalities(frame, self.modalities)
         self._check_models(modalities_in(frame))
@@ -214,7 +214,9 @@ class LateFusion(FusionModel):
         self.weights_ = dict(zip(self.modalities_, weights.tolist(), strict=True))
         if self.endpoint == "survival":
             eta = expected[some] @ weights + self.intercept_
-            self.baseline_ = BreslowBaseline.fit(y[some].time_days, y[some].event, eta)
+            self.baseline_ = BreslowBaseline.fit(
+                y[some].time_days, y[some].event, eta, entry=y[some].entry_days
+            )
         named = {m: np.where(measured[:, i], z[:, i], np.nan) for i, m in enumerate(self.modalities_)}
         self.held_out_ = pl.DataFrame(named).fill_nan(None)
 

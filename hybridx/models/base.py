@@ -19,7 +19,7 @@ from hybridx.cohort.outcome import OutcomeKind
 from hybridx.compute import one_thread
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.concordance import harrell_c
-from hybridx.models.data import TrainingData, check_enough, training_data
+from hybridx.models.data import TrainingData, check_enough, training_data, warn_of_entry
 
 __all__ = ["ResponseModel", "SurvivalModel", "TableModel", "frozen"]
 
@@ -57,6 +57,7 @@ class TableModel(BaseEstimator, ABC):
     """
 
     takes: ClassVar[OutcomeKind]
+    late_entry: ClassVar[bool] = False  # whether the fit honours delayed entry
     columns: Sequence[str] | None
     columns_: list[str]
     tuned_: dict[str, Any]
@@ -83,6 +84,8 @@ class TableModel(BaseEstimator, ABC):
     def fit_data(self, data: TrainingData) -> Self:
         """Learn from rows that are already a matrix; `fit` ends here, and fusion begins here, fold by fold."""
         check_enough(data.y, type(self).__name__)
+        if not self.late_entry:
+            warn_of_entry(data.y, type(self).__name__)
         if self.takes == "response":
             self.classes_ = np.array([0.0, 1.0])
         self._fit(data)

@@ -103,9 +103,9 @@ def cox_path(
     Examples
     --------
     >>> import numpy as np
-    >>> from hybridx.models.losses import LogisticLoss
-    >>> X = np.array([[-1.5, 0.3], [-0.5, -0.6], [0.5, 0.6], [1.5, -0.3]])
-    >>> path = cox_path(X, LogisticLoss([0, 1, 0, 1]), [10.0, 0.5])
+    >>> from hybridx.models.losses import CoxLoss
+    >>> X = np.array([[1.5, -0.3], [0.5, 0.6], [-0.5, -0.6], [-1.5, 0.3]])
+    >>> path = cox_path(X, CoxLoss([1, 3, 2, 4], [True] * 4), [4.0, 1.0])
     >>> (path.coefs != 0).tolist()
     [[False, False], [True, False]]
     """
@@ -229,7 +229,7 @@ class _Elastic:
         self, loss: Loss, Z: FloatArray, l1: FloatArray | None = None, l2: FloatArray | None = None
     ) -> None:
         nothing = np.zeros(Z.shape[1])
-        self.loss, self.Z = loss, Z
+        self.loss, self.Z = loss, np.ascontiguousarray(Z)
         self.l1, self.l2 = (nothing if l1 is None else l1), (nothing if l2 is None else l2)
         self.lasso = bool(self.l1.any())
 
@@ -278,7 +278,7 @@ class _Elastic:
         Z, new, sweeps = self.Z, b.copy(), 1
         n, q = Z.shape
         if q > n and self.lasso:
-            HZ = self.loss.information(eta, np.eye(n)) @ Z
+            HZ = self.loss.curvature(eta, Z)
             sweeps = descend_rows(
                 new, gradient, Z.T.copy(), HZ.T.copy(), self.l1, self.l2, tolerance, _MAX_SWEEPS
             )

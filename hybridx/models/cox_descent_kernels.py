@@ -1,4 +1,4 @@
-"""Coordinate descent on a quadratic with lasso and ridge terms, compiled: the inner loop of `hybridx.models.cox_descent`.
+"""Coordinate descent on a quadratic with lasso and ridge terms, compiled: the inner loop of `cox_path`.
 
 Imported only where a path is computed, since compiling (once per machine, about a second) needs numba.
 

@@ -112,6 +112,7 @@ class CoxLoss:
         code = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1].reshape(-1)
         order, end, bounds, group_time = _event_times(time, happened, code)
         first = np.zeros(len(time), dtype=np.intp) if code is None else bounds[code]
+        self._days = group_time
         begin = _late_start(first, bounds, group_time, entry, code)
         self._risk: RiskSets | None = None
         if bounds[-1] and (begin > first).any():
@@ -172,7 +173,7 @@ class CoxLoss:
     def _expected(self, at: _State) -> FloatArray:
         """Return each row's expected number of events (the sum of its selection probabilities), weighted."""
         assert self._risk is not None  # noqa: S101
-        expected = self._risk.back(at.theta, at.log_sum, self._term(at, 1, 0)[:, None])[:, 0]
+        expected = self._risk.back(at.theta, at.log_sum, self._term(at, 1, 0))
         if len(self._tied):  # among d tied events a death counts with 1 - f only
             group = self._tied_groups[self._tied_group]
             less = self._term(at, 1, 1)[group] * np.exp(at.theta[self._tied] - at.log_sum[group])
@@ -224,6 +225,13 @@ class CoxLoss:
             information -= own.T @ own
         information -= means.T @ means
         return self._value(eta, at), gradient, information
+
+    def hazard_steps(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the event times, stratum after stratum, and the log of the baseline hazard's step at each, (K,)."""
+        if self._risk is None:
+            return np.empty(0), np.empty(0)
+        at = self._at(eta)
+        return self._days, np.log(self._term(at, 1, 0)) - at.log_sum
 
     def curvature(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
         """Return the second derivative by the linear predictors, times `Z` (n, k), shape (n, k)."""

@@ -10,6 +10,7 @@ sum of a risk set is the sum of the nodes above its leaf: positive terms only, n
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from itertools import pairwise
 from typing import Any
 
@@ -31,19 +32,17 @@ class RiskSets(ABC):
     Parameters
     ----------
     row, node : array of int, shape (m,)
-        Each membership of a row in a node.
+        Each membership of a row in a node, sorted by node.
     n_rows, n_nodes : int
         How many there are.
     """
 
     def __init__(self, row: IntArray, node: IntArray, n_rows: int, n_nodes: int) -> None:
-        order = np.argsort(node, kind="stable")  # as they come: nothing to sort in the nested case
-        self._rows = row[order].astype(np.int32)  # the rows of each node, one node after the other
-        self._row_starts = _starts(node, n_nodes)
-        order = np.argsort(row, kind="stable")
-        self._nodes = node[order].astype(np.int32)  # the nodes of each row, one row after the other
-        self._node_starts = _starts(row, n_rows)
-        self._n_rows, self._n_nodes = n_rows, n_nodes
+        self._row, self._node, self._n_nodes = row, node, n_nodes
+        starts = np.append(0, np.cumsum(np.bincount(node, minlength=n_nodes)))
+        self._starts = starts
+        # its entries are replaced by the weights of each call
+        self._incidence = csr_array((np.empty(len(row)), row, starts), shape=(n_nodes, n_rows))
 
     @abstractmethod
     def _gather(self, nodes: npt.NDArray[Any], add: np.ufunc) -> npt.NDArray[Any]:
@@ -53,43 +52,55 @@ class RiskSets(ABC):
     def _scatter(self, groups: npt.NDArray[Any], add: np.ufunc) -> npt.NDArray[Any]:
         """Return what each node's event times hold together from what each event time holds (K, ...)."""
 
+    @abstractmethod
+    def _to_rows(self, nodes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the sum over each row's nodes, shape (n, ...)."""
+
+    @abstractmethod
+    def _log_to_rows(self, nodes: FloatArray) -> FloatArray:
+        """Return the log of the sum over each row's nodes of their exponentials, shape (n,)."""
+
     def log_sums(self, theta: FloatArray) -> FloatArray:
         """Return the log of the sum of exp(theta) over each risk set, shape (K,)."""
-        held = theta[self._rows]
-        top = float(held.max(initial=-np.inf))
-        if held.size and top - float(held.min()) > _SAFE_RANGE:
-            return np.asarray(self._gather(_log_reduce(held, self._row_starts), np.logaddexp))
-        incidence = self._incidence(np.exp(held - top))
-        return np.asarray(np.log(self._gather(incidence @ np.ones(self._n_rows), np.add)) + top)
+        held = theta[self._row]
+        top = float(held.max())
+        if top - float(held.min()) > _SAFE_RANGE:
+            return self._far_sums(theta)
+        nodes = np.bincount(self._node, np.exp(held - top), self._n_nodes)
+        return np.asarray(np.log(self._gather(nodes, np.add)) + top)
 
     def sums(self, theta: FloatArray, log_scale: FloatArray, Z: FloatArray) -> FloatArray:
         """Return the sum of exp(theta - log_scale) Z over each risk set, `log_scale` (K,), `Z` (n, p), shape (K, p)."""
-        held = theta[self._rows]
-        top = float(held.max(initial=-np.inf))
-        if held.size and top - float(held.min()) > _SAFE_RANGE:
+        held = theta[self._row]
+        top = float(held.max())
+        if top - float(held.min()) > _SAFE_RANGE:
             return _by_column(Z, lambda log_z: np.exp(self._far_sums(theta + log_z) - log_scale))
-        total = self._gather(self._incidence(np.exp(held - top)) @ Z, np.add)
+        incidence = copy(self._incidence)
+        incidence.data = np.exp(held - top)
+        total = self._gather(incidence @ Z, np.add)
         total *= np.exp(top - log_scale)[:, None]
         return np.asarray(total)
 
     def back(self, theta: FloatArray, log_scale: FloatArray, V: FloatArray) -> FloatArray:
-        """Return exp(theta) times the sum of exp(-log_scale) V over the times at risk, `V` (K, p), shape (n, p)."""
+        """Return exp(theta) times the sum of exp(-log_scale) V over the times at risk, `V` (K,) or (K, p)."""
         low, top = float(log_scale.min()), float(log_scale.max())
-        if top - low > _SAFE_RANGE or float(np.ptp(theta)) > _SAFE_RANGE:
+        far = top - low > _SAFE_RANGE or float(np.ptp(theta)) > _SAFE_RANGE
+        if far and V.ndim == 2:
             return _by_column(V, lambda log_v: np.exp(theta + self._far_back(log_v - log_scale)))
-        scattered = self._scatter(V * np.exp(low - log_scale)[:, None], np.add)
-        shape = (self._n_rows, self._n_nodes)
-        membership = csr_array((np.ones(len(self._nodes)), self._nodes, self._node_starts), shape=shape)
-        return np.asarray(np.exp(theta - low)[:, None] * (membership @ scattered))
-
-    def _incidence(self, weight: FloatArray) -> csr_array:
-        return csr_array((weight, self._rows, self._row_starts), shape=(self._n_nodes, self._n_rows))
+        if far:
+            return np.asarray(np.exp(theta + self._far_back(np.log(V) - log_scale)))
+        scale, factor = np.exp(low - log_scale), np.exp(theta - low)
+        if V.ndim == 2:
+            scale, factor = scale[:, None], factor[:, None]
+        result = self._to_rows(self._scatter(V * scale, np.add))
+        result *= factor
+        return np.asarray(result)
 
     def _far_sums(self, log_values: FloatArray) -> FloatArray:
-        return np.asarray(self._gather(_log_reduce(log_values[self._rows], self._row_starts), np.logaddexp))
+        return np.asarray(self._gather(_log_reduce(log_values[self._row], self._starts), np.logaddexp))
 
     def _far_back(self, log_values: FloatArray) -> FloatArray:
-        return _log_reduce(self._scatter(log_values, np.logaddexp)[self._nodes], self._node_starts)
+        return self._log_to_rows(self._scatter(log_values, np.logaddexp))
 
 
 class NestedRiskSets(RiskSets):
@@ -98,7 +109,7 @@ class NestedRiskSets(RiskSets):
     Parameters
     ----------
     row, last : array of int, shape (m,)
-        Rows that are at risk at any event time, and the last one (0 to K - 1).
+        Rows that are at risk at any event time, and the last such time (0 to K - 1), rising.
     bounds : array of int, shape (n_strata + 1,)
         First event time of each stratum, and K.
     n_rows : int
@@ -107,6 +118,7 @@ class NestedRiskSets(RiskSets):
 
     def __init__(self, row: IntArray, last: IntArray, bounds: IntArray, n_rows: int) -> None:
         super().__init__(row, last, n_rows, int(bounds[-1]))
+        self._n_rows = n_rows
         self._bounds = [(int(a), int(b)) for a, b in pairwise(bounds) if b > a]
 
     def _gather(self, nodes: npt.NDArray[Any], add: np.ufunc) -> npt.NDArray[Any]:
@@ -119,6 +131,16 @@ class NestedRiskSets(RiskSets):
         result = np.empty_like(groups)
         for a, b in self._bounds:
             add.accumulate(groups[a:b], axis=0, out=result[a:b])
+        return result
+
+    def _to_rows(self, nodes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        result = np.zeros((self._n_rows, *nodes.shape[1:]))
+        result[self._row] = nodes[self._node]
+        return result
+
+    def _log_to_rows(self, nodes: FloatArray) -> FloatArray:
+        result = np.full(self._n_rows, -np.inf)
+        result[self._row] = nodes[self._node]
         return result
 
 
@@ -145,7 +167,14 @@ class TreeRiskSets(RiskSets):
                 rows.append(who[chosen])
                 nodes.append(at[chosen])
             left, right = (left + 1) // 2, right // 2
-        super().__init__(np.concatenate(rows), np.concatenate(nodes), len(first), 2 * leaves)
+        row, node = np.concatenate(rows), np.concatenate(nodes)
+        order = np.argsort(node, kind="stable")
+        super().__init__(row[order], node[order], len(first), 2 * leaves)
+        order = np.argsort(row, kind="stable")
+        self._node_of_row = node[order]
+        self._row_starts = np.append(0, np.cumsum(np.bincount(row, minlength=len(first))))
+        shape = (len(first), 2 * leaves)
+        self._membership = csr_array((np.ones(len(row)), self._node_of_row, self._row_starts), shape=shape)
 
     def _gather(self, nodes: npt.NDArray[Any], add: np.ufunc) -> npt.NDArray[Any]:
         total = nodes[1:2]
@@ -162,13 +191,14 @@ class TreeRiskSets(RiskSets):
             result[1 << level : 2 << level] = add(below[::2], below[1::2])
         return result
 
+    def _to_rows(self, nodes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(self._membership @ nodes)
 
-def _starts(index: IntArray, size: int) -> npt.NDArray[np.int32]:
-    """Return where each value of `index` begins once it is sorted, and its length."""
-    return np.append(0, np.cumsum(np.bincount(index, minlength=size))).astype(np.int32)
+    def _log_to_rows(self, nodes: FloatArray) -> FloatArray:
+        return _log_reduce(nodes[self._node_of_row], self._row_starts)
 
 
-def _log_reduce(values: FloatArray, starts: npt.NDArray[np.int32]) -> FloatArray:
+def _log_reduce(values: FloatArray, starts: IntArray) -> FloatArray:
     """Return the log of the sum of exp(values) of each stretch; -inf where it is empty."""
     result = np.full(len(starts) - 1, -np.inf)
     filled = np.flatnonzero(np.diff(starts))

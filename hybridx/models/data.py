@@ -28,6 +28,7 @@ __all__ = [
     "event_folds",
     "known_rows",
     "training_data",
+    "warn_of_entry",
 ]
 
 # What fusion models take; models of one table take every kind of outcome (`hybridx.cohort.outcome.OutcomeKind`).
@@ -73,8 +74,18 @@ def _possible(y: Outcome, n_folds: int) -> int:
     return max(2, min(n_folds, rare))
 
 
-def known_rows(X: Any, y: Any, endpoint: OutcomeKind) -> tuple[pl.DataFrame, Outcome]:
+def known_rows(
+    X: Any, y: Any, endpoint: OutcomeKind, *, late_entry: bool = False, ordered: bool = True
+) -> tuple[pl.DataFrame, Outcome]:
     """Return table and outcome of the patients whose outcome is known, in canonical order.
+
+    Parameters
+    ----------
+    late_entry : bool
+        True: the caller honours delayed entry, or warns itself (`warn_of_entry`).
+    ordered : bool
+        False keeps the order of the table: for fits that hang on no order, of so many patients that sorting them by
+        name would take longer.
 
     Warns
     -----
@@ -97,13 +108,22 @@ def known_rows(X: Any, y: Any, endpoint: OutcomeKind) -> tuple[pl.DataFrame, Out
     if not known.all():
         text = f"{int((~known).sum())} of {len(outcome)} patients have no known {outcome.endpoint!r} and are left out."
         warnings.warn(text, HybridxWarning, stacklevel=4)
-    if outcome.entry_days is not None and np.nan_to_num(outcome.entry_days[known]).any():
-        text = "entry_days are not used: every patient counts as followed from day 0."
-        warnings.warn(text, HybridxWarning, stacklevel=4)
-    rows = np.flatnonzero(known)
-    frame, outcome = frame[rows], outcome[rows]
+    if not known.all():
+        rows = np.flatnonzero(known)
+        frame, outcome = frame[rows], outcome[rows]
+    if not late_entry:
+        warn_of_entry(outcome, "This model")
+    if not ordered:
+        return frame, outcome
     order = canonical_order(outcome, patient_keys(frame, feature_columns(frame)))
     return frame[order], outcome[order]
+
+
+def warn_of_entry(y: Outcome, who: str) -> None:
+    """Warn that a model, by name, does not use delayed entry, where there is any."""
+    if y.entry_days is not None and np.nan_to_num(y.entry_days).any():
+        text = f"{who} does not use entry_days: every patient counts as followed from day 0."
+        warnings.warn(text, HybridxWarning, stacklevel=5)
 
 
 def check_enough(y: Outcome, who: str, min_events: int = MIN_EVENTS) -> None:
@@ -180,7 +200,7 @@ def training_data(
     who : str
         The model's name, for messages.
     """
-    frame, outcome = known_rows(X, y, endpoint)
+    frame, outcome = known_rows(X, y, endpoint, late_entry=True)  # `TableModel.fit_data` warns, by name
     names = feature_columns(frame) if columns is None else list(columns)
     if not names:
         msg = f"{who} found no feature column: features are numeric columns named '<modality>.<name>'."

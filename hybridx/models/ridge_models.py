@@ -126,9 +126,13 @@ class CoxRidge(RidgeModel, SurvivalModel):
     `CoxPHSurvivalAnalysis(ties="efron")` to 1e-5.
     """
 
+    late_entry = True
+
     def _fit(self, data: TrainingData) -> None:
         super()._fit(data)
-        self.baseline_ = BreslowBaseline.fit(data.y.time_days, data.y.event, self.predictor_of(data.matrix))
+        self.baseline_ = BreslowBaseline.fit(
+            data.y.time_days, data.y.event, self.predictor_of(data.matrix), entry=data.y.entry_days
+        )
 
 
 class LogisticModel(RidgeModel, ResponseModel):
