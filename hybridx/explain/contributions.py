@@ -1,7 +1,7 @@
 """Contributions of the columns of one table to the linear predictor of its model, exact wherever the model allows it.
 
 Linear models: coefficient times (value - background mean), through the preparation, in closed form. XGBoost: its own
-exact tree SHAP. Survival forest and boosted Cox trees: the trees are handed to shap's exact tree algorithm with the
+exact tree SHAP. Forests and boosted Cox trees: the trees are handed to shap's exact tree algorithm with the
 leaf values that `predict` averages or adds. Anything else: shap's permutation sampling, forwards and backwards
 (antithetic).
 """
@@ -9,7 +9,7 @@ leaf values that `predict` averages or adds. Anything else: shap's permutation s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,18 +20,20 @@ from sklearn.tree._tree import Tree
 
 from hybridx.errors import ExplanationError
 from hybridx.models import (
+    ContinuousModel,
     CoxElasticNet,
-    CoxRidge,
+    ForestResponse,
     GradientBoostedCox,
-    LogisticModel,
     SurvivalForest,
     SurvivalSVM,
     TableModel,
     WeibullAFT,
     XGBoostAFT,
+    XGBoostContinuous,
     XGBoostCox,
     XGBoostResponse,
 )
+from hybridx.models.ridge_models import RidgeModel
 
 __all__ = ["Contributions", "table_contributions"]
 
@@ -66,11 +68,11 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
     """
     if not len(matrix):
         return Contributions(np.zeros(matrix.shape), np.zeros(0), "none")
-    if isinstance(model, CoxRidge | LogisticModel | CoxElasticNet | WeibullAFT):
+    if isinstance(model, RidgeModel | ContinuousModel | CoxElasticNet | WeibullAFT):
         return _linear(model, matrix, background)
     if isinstance(model, GradientBoostedCox | SurvivalSVM) and model.coef_ is not None:
         return _linear(model, matrix, background)
-    if isinstance(model, XGBoostCox | XGBoostResponse):
+    if isinstance(model, XGBoostCox | XGBoostResponse | XGBoostContinuous):
         return _boosted(model, matrix)
     if isinstance(model, XGBoostAFT):
         return _boosted(model, matrix, factor=-1.0 / model.scale_)  # its margin is a log-time
@@ -78,6 +80,11 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
         share = 1.0 / len(model.node_risk_)
         trees = [tree.tree_ for tree in model.forest_.estimators_]
         return _trees(model, matrix, trees, [risk * share for risk in model.node_risk_])
+    if isinstance(model, ForestResponse):
+        share = model.slope_ / len(model.node_log_odds_)
+        trees = [tree.tree_ for tree in model.forest_.estimators_]
+        found = _trees(model, matrix, trees, [value * share for value in model.node_log_odds_])
+        return replace(found, base=found.base + model.intercept_)
     if isinstance(model, GradientBoostedCox):
         return _trees(model, matrix, model.trees_, model.node_value_)
     return _permutation(model, matrix, background)
@@ -99,7 +106,9 @@ def _linear(model: Any, matrix: FloatArray, background: FloatArray) -> Contribut
 
 
 def _boosted(
-    model: XGBoostCox | XGBoostResponse | XGBoostAFT, matrix: FloatArray, factor: float = 1.0
+    model: XGBoostCox | XGBoostResponse | XGBoostContinuous | XGBoostAFT,
+    matrix: FloatArray,
+    factor: float = 1.0,
 ) -> Contributions:
     """Explain a booster whose margin times `factor` is the linear predictor."""
     rows = xgb.DMatrix(model.preparation_.transform_matrix(matrix), nthread=1)
@@ -115,7 +124,7 @@ def _boosted(
 
 
 def _trees(
-    model: SurvivalForest | GradientBoostedCox,
+    model: SurvivalForest | ForestResponse | GradientBoostedCox,
     matrix: FloatArray,
     trees: Sequence[Tree],
     node_values: Sequence[FloatArray],

@@ -148,8 +148,8 @@ def _parts(model: Any, frame: pl.DataFrame, reference: pl.DataFrame) -> _Parts:
 
 def _scale(model: Any) -> str:
     endpoint = model.endpoint if isinstance(model, FusionModel) else model.takes
-    if endpoint == "response":
-        return "log-odds"
+    if endpoint != "survival":
+        return {"response": "log-odds", "ordinal": "ordinal log-odds", "continuous": "value"}[endpoint]
     inner = model.model_ if isinstance(model, EarlyFusion) else model
     return "log-mortality" if isinstance(inner, SurvivalForest) else "log-hazard"
 

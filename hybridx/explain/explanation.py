@@ -49,8 +49,9 @@ class Explanation:
         The model's linear predictor; NaN (and nulls in the tables) where nothing is measured.
     values : polars.DataFrame
         `patient_id` and the feature values as the model was given them, in their own units; null where missing.
-    scale : {"log-hazard", "log-mortality", "log-odds"}
-        What the numbers are. Positive: a worse prognosis; for log-odds: response more likely.
+    scale : {"log-hazard", "log-mortality", "log-odds", "ordinal log-odds", "value"}
+        What the numbers are. Positive: a worse prognosis or level; for log-odds: response more likely; for value: more
+        of the outcome, in its own unit.
     method : str
         How contributions were found, with the error where it is not exact.
     units : mapping of column to str

@@ -17,13 +17,25 @@ _AXIS = {
     "log-hazard": "log-hazard (higher: worse prognosis)",
     "log-mortality": "log expected events (higher: worse prognosis)",
     "log-odds": "log-odds of response (higher: response more likely)",
+    "ordinal log-odds": "log-odds of a worse level (higher: worse)",
+    "value": "value, in the unit of the outcome",
 }
-_NOUN = {"log-hazard": "hazard", "log-mortality": "expected events", "log-odds": "odds of response"}
+# What e to the power of a contribution multiplies; a value has no such reading.
+_NOUN = {
+    "log-hazard": "hazard",
+    "log-mortality": "expected events",
+    "log-odds": "odds of response",
+    "ordinal log-odds": "odds of a worse level",
+}
 
 
 def _colour(value: float, scale: str) -> str:
     raises = value > 0 if scale != "log-odds" else value < 0
     return RAISES if raises else LOWERS
+
+
+def _factor(step: float, scale: str) -> str:
+    return f"<br>{_NOUN[scale]} × {np.exp(step):.2f}" if scale in _NOUN else ""
 
 
 def _label(feature: str, value: float | None, unit: str) -> str:
@@ -64,7 +76,7 @@ def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -
             marker={"color": _colour(step, scale)},
             text=[f"{step:+.2f}"],
             textposition="outside" if abs(step) < 0.2 * (np.ptp(ends) or 1.0) else "inside",
-            hovertemplate=f"{label}<br>{step:+.3f} {scale}<br>{_NOUN[scale]} × {np.exp(step):.2f}<extra></extra>",
+            hovertemplate=f"{label}<br>{step:+.3f} {scale}{_factor(step, scale)}<extra></extra>",
         )
     for name, at, other in (("average patient", base, prediction), ("this patient", prediction, base)):
         figure.add_vline(x=at, line={"color": TOTAL, "dash": "dot"})

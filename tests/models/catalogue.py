@@ -1,15 +1,19 @@
 """Every estimator of the library, small enough to be fitted dozens of times."""
 
-from hybridx.fusion import EarlyFusion, LateFusion
+from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, LateFusion
 from hybridx.models import (
+    ContinuousModel,
     CoxElasticNet,
     CoxRidge,
+    ForestResponse,
     GradientBoostedCox,
     LogisticModel,
+    OrdinalModel,
     SurvivalForest,
     SurvivalSVM,
     WeibullAFT,
     XGBoostAFT,
+    XGBoostContinuous,
     XGBoostCox,
     XGBoostResponse,
 )
@@ -26,8 +30,17 @@ TABLE_MODELS = {
     "svm": SurvivalSVM(cost=10.0),
     "logistic": LogisticModel(),
     "xgboost_response": XGBoostResponse(max_depth=2, n_rounds=20),
+    "forest_response": ForestResponse(n_trees=50),
+    "ordinal": OrdinalModel(),
+    "continuous": ContinuousModel(),
+    "xgboost_continuous": XGBoostContinuous(max_depth=2, n_rounds=20),
 }
 FUSION_MODELS = {
+    "block": BlockPenalizedFusion(),
+    "block_lasso": BlockPenalizedFusion("lasso"),
+    "block_priority": BlockPenalizedFusion("priority"),
+    "block_response": BlockPenalizedFusion(endpoint="response"),
+    "block_net_response": BlockPenalizedFusion("elastic_net", endpoint="response"),
     "early": EarlyFusion(),
     "early_xgboost": EarlyFusion(XGBoostCox(max_depth=2, n_rounds=20)),
     "early_response": EarlyFusion(endpoint="response"),
@@ -45,6 +58,7 @@ FUSION_MODELS = {
         }
     ),
     "late_response": LateFusion(endpoint="response"),
+    "early_forest_response": EarlyFusion(ForestResponse(n_trees=60, min_leaf=15), endpoint="response"),
     "late_xgboost_response": LateFusion(XGBoostResponse(max_depth=1, n_rounds=20), endpoint="response"),
 }
 ALL_MODELS = TABLE_MODELS | FUSION_MODELS

@@ -1,5 +1,6 @@
 """What every estimator of the library promises, tables and fusions alike."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -13,10 +14,11 @@ from hybridx.errors import HybridxWarning, InputError, NotEnoughDataError
 from hybridx.fusion import frozen
 from hybridx.models.concordance import harrell_c
 from tests.models.catalogue import ALL_MODELS, TABLE_MODELS, endpoint_of
-from tests.models.world import draw, without
+from tests.models.world import draw, draw_other, without
 
 SURVIVAL = [name for name, model in ALL_MODELS.items() if endpoint_of(model) == "survival"]
-RESPONSE = [name for name in ALL_MODELS if name not in SURVIVAL]
+RESPONSE = [name for name, model in ALL_MODELS.items() if endpoint_of(model) == "response"]
+OTHER = [name for name in ALL_MODELS if name not in (*SURVIVAL, *RESPONSE)]
 TIMES = [0, 30, 180, 365, 1e6]
 every_model = pytest.mark.parametrize("name", ALL_MODELS)
 
@@ -24,10 +26,13 @@ every_model = pytest.mark.parametrize("name", ALL_MODELS)
 @pytest.fixture(scope="module")
 def data():
     X, y, response, log_hazard = draw(110, seed=3)
+    ordinal, continuous = draw_other(log_hazard)
     return {
         "X": X,
         "survival": y,
         "response": response,
+        "ordinal": ordinal,
+        "continuous": continuous,
         "truth": log_hazard,
         "train": np.arange(80),
         "test": np.arange(80, 110),
@@ -56,7 +61,7 @@ def test_shapes_and_meaning(name, data, fitted):
     if name in SURVIVAL:
         np.testing.assert_array_equal(model.predict(X), predictor)
         assert not is_classifier(model) and not hasattr(model, "predict_proba")
-    else:
+    elif name in RESPONSE:
         probability = model.predict_proba(X)
         np.testing.assert_allclose(probability.sum(axis=1), 1)
         np.testing.assert_array_equal(model.predict(X), (probability[:, 1] > 0.5).astype(float))
@@ -78,6 +83,15 @@ def test_higher_risk_is_worse(name, data, fitted):
 def test_higher_log_odds_is_better(name, data, fitted):
     log_odds = fitted[name].decision_function(data["X"][data["train"]])
     assert np.corrcoef(log_odds, data["truth"][data["train"]])[0, 1] < -0.25
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_higher_is_a_worse_level_or_a_larger_value(name, data, fitted):
+    X, y = data["X"][data["train"]], data[endpoint_of(fitted[name])][data["train"]]
+    predictor = fitted[name].linear_predictor(X)
+    assert np.corrcoef(predictor, y.value)[0, 1] > 0.4
+    assert np.corrcoef(predictor, data["truth"][data["train"]])[0, 1] > 0.4
+    assert not hasattr(fitted[name], "predict_survival")
 
 
 @pytest.mark.parametrize("name", SURVIVAL)
@@ -190,7 +204,7 @@ def test_unknown_outcomes_are_left_out_with_a_warning(name, data, fitted):
     else:
         value = known.value[extra].copy()
         value[-2:] = np.nan
-        y = Outcome.response(value)
+        y = dataclasses.replace(known[extra], value=value)
     with pytest.warns(HybridxWarning, match="2 of 82 patients have no known"):
         model = clone(ALL_MODELS[name]).fit(data["X"][extra], y)
     X = data["X"][data["test"]]

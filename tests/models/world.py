@@ -34,6 +34,19 @@ def draw(n=90, seed=0, missing=0.25, holes=0.05):
     return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None)), y, response, log_hazard
 
 
+def draw_other(log_hazard, seed=0):
+    """Return (ordinal outcome, continuous outcome) that follow the true log-hazard of `draw`; higher is worse."""
+    rng = np.random.default_rng([seed, 7])
+    n = len(log_hazard)
+    worse = log_hazard + 0.5 * rng.logistic(size=n)
+    levels = np.array(["CR", "PR", "SD", "PD"])[np.searchsorted(np.quantile(worse, [0.25, 0.5, 0.75]), worse)]
+    change = 25.0 * log_hazard - 10.0 + 15.0 * rng.normal(size=n)
+    return (
+        Outcome.ordinal(levels, criterion="RECIST"),
+        Outcome.continuous(change, endpoint="PSA change", unit="%"),
+    )
+
+
 def without(frame, modality, rows):
     """Return the frame with `modality` not measured in the rows of a mask."""
     gone = pl.Series(np.asarray(rows, dtype=bool))
