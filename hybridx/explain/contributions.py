@@ -22,6 +22,7 @@ from hybridx.errors import ExplanationError
 from hybridx.models import (
     ContinuousModel,
     CoxElasticNet,
+    CoxRegression,
     ForestResponse,
     GradientBoostedCox,
     SurvivalForest,
@@ -68,7 +69,7 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
     """
     if not len(matrix):
         return Contributions(np.zeros(matrix.shape), np.zeros(0), "none")
-    if isinstance(model, RidgeModel | ContinuousModel | CoxElasticNet | WeibullAFT):
+    if isinstance(model, RidgeModel | ContinuousModel | CoxElasticNet | CoxRegression | WeibullAFT):
         return _linear(model, matrix, background)
     if isinstance(model, GradientBoostedCox | SurvivalSVM) and model.coef_ is not None:
         return _linear(model, matrix, background)

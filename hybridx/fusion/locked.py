@@ -48,6 +48,7 @@ TRUSTED = (
     "hybridx.fusion.recalibration.Recalibration",
     "hybridx.models.baseline.BreslowBaseline",
     "hybridx.models.competing.CompetingRisks",
+    "hybridx.models.cox_regression.CoxRegression",
     "hybridx.models.ridge_models.CoxRidge",
     "hybridx.models.ridge_models.LogisticModel",
     "hybridx.models.sksurv_elastic_net.CoxElasticNet",

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "CompetingRisks": "competing",
         "ContinuousModel": "continuous",
         "CoxElasticNet": "sksurv_elastic_net",
+        "CoxRegression": "cox_regression",
         "CoxRidge": "ridge_models",
         "ForestResponse": "forest_response",
         "GradientBoostedCox": "sksurv_boosting",

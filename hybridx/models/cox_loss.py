@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import InputError
+from hybridx.models.cox_event_times import event_times, late_start
 from hybridx.models.cox_risk_sets import NestedRiskSets, RiskSets, TreeRiskSets
 from hybridx.terms.text import check_name
 
@@ -110,10 +111,10 @@ class CoxLoss:
         self._weight = weight
         self._log_weight = None if weight is None else np.log(np.where(counts, weight, 1.0))
         code = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1].reshape(-1)
-        order, end, bounds, group_time = _event_times(time, happened, code)
+        order, end, bounds, group_time = event_times(time, happened, code)
         first = np.zeros(len(time), dtype=np.intp) if code is None else bounds[code]
         self._days = group_time
-        begin = _late_start(first, bounds, group_time, entry, code)
+        begin = late_start(first, bounds, group_time, entry, code)
         self._risk: RiskSets | None = None
         if bounds[-1] and (begin > first).any():
             self._risk = TreeRiskSets(np.where(counts, begin, end), end, int(bounds[-1]))
@@ -270,50 +271,3 @@ def _checked_weights(weights: npt.ArrayLike | None, n: int) -> FloatArray | None
         msg = f"weights are finite numbers >= 0, one for each of {n} patients, got {weights!r}."
         raise InputError(msg)
     return weight
-
-
-def _event_times(
-    time: FloatArray, happened: npt.NDArray[np.bool_], code: IntArray | None
-) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-    """Return the order of rows by stratum and time, and the distinct event times of each stratum in turn.
-
-    Those are numbered 0 to K - 1; returned are, for each row, one more than the last at which it is at risk, the first
-    of each stratum (and K), and the times themselves.
-    """
-    order = np.argsort(time, kind="stable") if code is None else np.lexsort((time, code))
-    ordered, dead = time[order], happened[order]
-    new = np.append(True, np.diff(ordered) != 0) if len(order) else np.zeros(0, dtype=bool)
-    if code is not None:
-        new[1:] |= np.diff(code[order]) != 0
-    moment = np.cumsum(new) - 1  # rank of each distinct (stratum, time)
-    has_event = np.bincount(moment, dead, int(moment[-1]) + 1 if len(order) else 0) > 0
-    end = np.empty(len(order), dtype=np.intp)
-    end[order] = np.cumsum(has_event)[moment]
-    starts = np.flatnonzero(new)[has_event]  # a row of each event time
-    bounds = np.array([0, len(starts)])
-    if code is not None:
-        per = np.bincount(code[order][starts], minlength=int(code.max(initial=-1)) + 1)
-        bounds = np.append(0, np.cumsum(per))
-    return order, end, bounds, ordered[starts]
-
-
-def _late_start(
-    first: IntArray,
-    bounds: IntArray,
-    group_time: FloatArray,
-    entry: npt.ArrayLike | None,
-    code: IntArray | None,
-) -> IntArray:
-    """Return the first event time at which each row is at risk: the first of its stratum after its entry."""
-    if entry is None:
-        return first
-    days = np.asarray(entry, dtype=np.float64)
-    days = np.where(np.isnan(days), -np.inf, days)
-    if code is None:
-        return np.searchsorted(group_time, days, side="right")
-    begin = np.empty(len(days), dtype=np.intp)
-    order = np.argsort(code, kind="stable")
-    for s, rows in enumerate(np.split(order, np.cumsum(np.bincount(code))[:-1])):
-        a, b = bounds[s], bounds[s + 1]
-        begin[rows] = a + np.searchsorted(group_time[a:b], days[rows], side="right")
-    return begin

@@ -4,6 +4,7 @@ from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, LateFusion
 from hybridx.models import (
     ContinuousModel,
     CoxElasticNet,
+    CoxRegression,
     CoxRidge,
     ForestResponse,
     GradientBoostedCox,
@@ -21,6 +22,8 @@ from hybridx.models import (
 TABLE_MODELS = {
     "cox_ridge": CoxRidge(),
     "cox_elastic_net": CoxElasticNet(l1_ratio=0.5),
+    "cox_regression": CoxRegression(penalty=0.1),
+    "cox_lasso": CoxRegression(penalty=None, l1_ratio=0.9),
     "forest": SurvivalForest(n_trees=20),
     "xgboost_cox": XGBoostCox(max_depth=2, n_rounds=20),
     "boosted_cox": GradientBoostedCox(max_depth=2, n_rounds=20),
