@@ -38,7 +38,7 @@ class RiskSets(ABC):
     """
 
     def __init__(self, row: IntArray, node: IntArray, n_rows: int, n_nodes: int) -> None:
-        self._row, self._node, self._n_nodes = row, node, n_nodes
+        self._row, self._node, self.n_nodes = row, node, n_nodes
         starts = np.append(0, np.cumsum(np.bincount(node, minlength=n_nodes)))
         self._starts = starts
         # its entries are replaced by the weights of each call
@@ -66,7 +66,7 @@ class RiskSets(ABC):
         top = float(held.max())
         if top - float(held.min()) > _SAFE_RANGE:
             return self._far_sums(theta)
-        nodes = np.bincount(self._node, np.exp(held - top), self._n_nodes)
+        nodes = np.bincount(self._node, np.exp(held - top), self.n_nodes)
         return np.asarray(np.log(self._gather(nodes, np.add)) + top)
 
     def sums(self, theta: FloatArray, log_scale: FloatArray, Z: FloatArray) -> FloatArray:
@@ -175,6 +175,12 @@ class TreeRiskSets(RiskSets):
         self._row_starts = np.append(0, np.cumsum(np.bincount(row, minlength=len(first))))
         shape = (len(first), 2 * leaves)
         self._membership = csr_array((np.ones(len(row)), self._node_of_row, self._row_starts), shape=shape)
+
+    def layout(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the memberships (row, node), each (m,), and the nodes from the root to each event time, (K, depth)."""
+        leaf = np.arange(self._n_groups) + (1 << self._depth)
+        paths = np.column_stack([leaf >> level for level in range(self._depth + 1)])
+        return self._row, self._node, paths
 
     def _gather(self, nodes: npt.NDArray[Any], add: np.ufunc) -> npt.NDArray[Any]:
         total = nodes[1:2]
