@@ -175,6 +175,19 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "sounds like a result",
         "A declared predictor whose name suggests that it was known only later.",
     ),
+    # Files of variants
+    "T090": (
+        "error",
+        "is not annotated",
+        "A VCF without VEP's CSQ or SnpEff's ANN does not say which gene is changed and how.",
+    ),
+    "T091": ("error", "cannot be read as variants", "A VCF or MAF that is damaged, or a record of it."),
+    "T092": (
+        "error",
+        "does not name one tumour sample",
+        "Several samples in a VCF, or one that it does not hold.",
+    ),
+    "T093": ("error", "does not exist", "A file of variants that the sequencing table names."),
 }
 
 # What was wanted, where that is the same for every case of a code.
@@ -206,5 +219,8 @@ EXPECTED: Mapping[str, str] = {
     "T081": "an outcome for every patient",
     "T082": "a study, laboratory value, variant or expression of every patient",
     "T084": "a day of 0 or before at timepoint 1",
+    "T090": "a VCF annotated by VEP (INFO field CSQ) or SnpEff (ANN)",
+    "T091": "a VCF or MAF file, plain or gzipped",
+    "T093": "a path below the data folder",
     "T085": "predictors that were known on day 0",
 }

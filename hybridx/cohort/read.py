@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from hybridx.cohort.read_cells import type_cells
 from hybridx.cohort.read_censored import note_censored
 from hybridx.cohort.read_table import Table, match_header
 from hybridx.cohort.read_text import read_raw
+from hybridx.cohort.read_variant_files import gather_variants
 from hybridx.cohort.schema import TABLES, Schemas, load_schemas
 from hybridx.cohort.schema_declared import read_declared, sounds_later
 from hybridx.cohort.validate_cross import (
@@ -93,17 +95,18 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
     paths, more = _find_tables(entries)
     problems += more
     tables = {
-        name: match_header(read_raw(paths[name], list(schemas[name].columns)), schemas[name])
+        name: _typed(match_header(read_raw(paths[name], list(schemas[name].columns)), schemas[name]))
         for name in paths
+        if name != "variants"
     }
-    for table in tables.values():
-        _check_size(table)
-        if table.raw.usable:
-            if table.name == "labs":
-                note_censored(table)
-            type_cells(table)
+    start = baselines(tables.get("patients"))
+    variants, more = _variants(path, paths.get("variants"), tables.get("sequencing"), schemas, start)
+    problems += more
+    if variants is not None:
+        tables["variants"] = _typed(variants)
+        tables = {name: tables[name] for name in TABLES if name in tables}
     usable = {name: table for name, table in tables.items() if table.raw.usable}
-    _check(usable, schemas)
+    _check(usable, schemas, start)
     for table in tables.values():
         problems += sorted(table.problems, key=lambda p: (p.row or 0, p.code))
     return Folder(
@@ -114,6 +117,35 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
         lines={name: table.raw.lines for name, table in usable.items()},
         files={name: table.file for name, table in tables.items()},
     )
+
+
+def _typed(table: Table) -> Table:
+    """Return the table with its cells typed, where its file could be read."""
+    _check_size(table)
+    if table.raw.usable:
+        if table.name == "labs":
+            note_censored(table)
+        type_cells(table)
+    return table
+
+
+def _variants(
+    folder: Path,
+    path: Path | None,
+    sequencing: Table | None,
+    schemas: Schemas,
+    start: Mapping[str, date | None],
+) -> tuple[Table | None, list[Problem]]:
+    """Return the variants of a table, of MAF and of VCF files as one; the sequencing table says whose and when."""
+    schema = schemas["variants"]
+    if sequencing is not None and sequencing.raw.usable:
+        count_days(sequencing, start)
+        check_paths(sequencing)
+    elif sequencing is not None:
+        sequencing = None
+    own = None if path is None else read_raw(path, list(schema.columns))
+    raw, problems = gather_variants(folder, own, sequencing, schema)
+    return (None if raw is None else match_header(raw, schema)), problems
 
 
 def _nothing(path: Path, problems: list[Problem]) -> Folder:
@@ -178,6 +210,7 @@ def _guess(name: str) -> str:
     words = {t: t for t in TABLES} | {
         "laboratory": "labs", "labor": "labs", "labor_values": "labs", "lab_values": "labs", "blood": "labs",
         "mutations": "variants", "genomics": "variants", "rna": "expression", "rnaseq": "expression",
+        "samples": "sequencing",
         "clinical": "patients", "clinic": "patients", "patienten": "patients", "images": "studies",
         "imaging": "studies", "scans": "studies", "followup": "outcomes", "survival": "outcomes",
         "therapy": "treatments", "therapies": "treatments",
@@ -195,18 +228,18 @@ def _check_size(table: Table) -> None:
         table.blame("T009", None, None)
 
 
-def _check(tables: Mapping[str, Table], schemas: Schemas) -> None:
+def _check(tables: Mapping[str, Table], schemas: Schemas, start: Mapping[str, date | None]) -> None:
     """Apply the rules that need more than one cell, each where its columns exist."""
     patients = tables.get("patients")
-    start = baselines(patients)
     if patients is not None and patients.has("patient_id"):
         check_patients(patients)
     for name, table in tables.items():
         if name == "outcomes":
             check_outcomes(table, start)
-        elif name != "patients":
+        elif name not in {"patients", "sequencing"}:
             count_days(table, start)
-        check_paths(table)
+        if name != "sequencing":
+            check_paths(table)
         if name == "labs":
             check_labs(table, schemas.analytes)
         elif name in {"variants", "expression"}:

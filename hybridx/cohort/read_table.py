@@ -87,7 +87,8 @@ class Table:
             line = self.raw.header
         if value is None and row is not None and column is not None:
             value = self.text(row, column)
-        self.problems.append(found(code, self.file, line, column, value, expected=expected, hint=hint))
+        file = self.raw.files[row] if row is not None and self.raw.files else self.file
+        self.problems.append(found(code, file, line, column, value, expected=expected, hint=hint))
 
     def blame_values(
         self,

@@ -43,6 +43,8 @@ class RawTable:
         False when nothing could be read; then nothing can be said about who is in the table either.
     skipped : list of str
         First cells and the like of rows that were left out: they may name patients who are therefore known.
+    files : list of str
+        File of each row, where the table comes from several; empty when all are of `file`.
     """
 
     file: str
@@ -53,6 +55,7 @@ class RawTable:
     usable: bool = True
     header: int = 1
     skipped: set[str] = field(default_factory=set)
+    files: list[str] = field(default_factory=list)
 
 
 def read_raw(path: Path, columns: Sequence[str]) -> RawTable:

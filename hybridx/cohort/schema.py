@@ -28,7 +28,17 @@ Dtype = Literal["string", "int", "float", "bool", "date"]
 Role = Literal["predictor", "information"]
 
 # In the order in which a person reads them; also the order of problems.
-TABLES = ("patients", "studies", "labs", "variants", "expression", "treatments", "outcomes", "lesions")
+TABLES = (
+    "patients",
+    "studies",
+    "labs",
+    "sequencing",
+    "variants",
+    "expression",
+    "treatments",
+    "outcomes",
+    "lesions",
+)
 _VERSION = 1
 _UNIT_WORDS = {"1": "", "a": " years", "d": " days"}
 _PACKAGE = Path(__file__).parents[1]
