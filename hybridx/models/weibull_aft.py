@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from lifelines import exceptions as lifelines_errors
 
 from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError, SettingsError
-from hybridx.models.aft_baseline import AFTBaseline, aft_loss
+from hybridx.models.aft_baseline import AFTBaseline, aft_loss, log_survival
 from hybridx.models.base import SurvivalModel
 from hybridx.models.data import TrainingData, check_columns
 from hybridx.models.ridge import penalty_of
@@ -37,7 +38,7 @@ class WeibullAFT(SurvivalModel):
 
     The risk eta is a log-hazard, and -eta / rho the shift of the log-time. Maximises the likelihood minus
     :math:`\tfrac{p}{2 s^2} |b / \rho|^2` over standardised features, with s the expected standard deviation of the
-    log-time between patients.
+    log-time between patients. Delayed entry is used.
 
     Parameters
     ----------
@@ -72,6 +73,7 @@ class WeibullAFT(SurvivalModel):
     reduction and penalty its coefficients to 1e-6.
     """
 
+    late_entry: ClassVar[bool] = True
     baseline_: AFTBaseline  # type: ignore[assignment]
     coef_: FloatArray
 
@@ -128,8 +130,11 @@ class WeibullAFT(SurvivalModel):
                 step.transform_matrix(data.matrix[train]), data.y[train], _PRIOR_SDS, self.max_components
             )
             for i, fit in enumerate(fits):
-                z = fit.baseline.standardised(test.time_days) + rest @ fit.coef
+                eta = rest @ fit.coef
+                z = fit.baseline.standardised(test.time_days) + eta
                 loss[i] += aft_loss("weibull", z, fit.baseline.scale, test.event)
+                # who enters late was sure to be free of the event until then
+                loss[i] += log_survival("weibull", fit.baseline.standardised(_entry(test)) + eta).sum()
         return pl.DataFrame({"prior_sd": _PRIOR_SDS, "loss": loss})
 
     def predictor_of(self, matrix: FloatArray) -> FloatArray:
@@ -152,7 +157,7 @@ def _fits(X: FloatArray, y: Outcome, prior_sds: Sequence[float], max_components:
     # in days its exponents overflow on the way
     unit = float(np.median(y.time_days))
     table = pd.DataFrame(scores / sd, columns=[f"x{i}" for i in range(scores.shape[1])])
-    table["time"], table["event"] = y.time_days / unit, y.event
+    table["time"], table["event"], table["entry"] = y.time_days / unit, y.event, _entry(y) / unit
     found = []
     for prior_sd in prior_sds:
         # lifelines means the likelihood over patients; the last 0 is for the Weibull shape, which a single number would
@@ -160,11 +165,15 @@ def _fits(X: FloatArray, y: Outcome, prior_sds: Sequence[float], max_components:
         penalty = np.append(penalty_of(prior_sd, X.shape[1]) / (len(y) * sd**2), 0.0)
         params = _lifelines(table, penalty)
         rho = float(np.exp(params["rho_"]["Intercept"]))
-        by_time = params["lambda_"].drop("Intercept").loc[list(table.columns[:-2])].to_numpy() / sd
+        by_time = params["lambda_"].drop("Intercept").loc[list(table.columns[:-3])].to_numpy() / sd
         location = float(params["lambda_"]["Intercept"]) + float(np.log(unit))
         baseline = AFTBaseline("weibull", location, 1.0 / rho, 1.0, float(y.time_days.max()))
         found.append(_WeibullFit(coef=-rho * (back @ by_time), baseline=baseline))
     return found
+
+
+def _entry(y: Outcome) -> FloatArray:
+    return np.zeros(len(y)) if y.entry_days is None else np.nan_to_num(y.entry_days)
 
 
 def _components(X: FloatArray, max_components: int) -> FloatArray:
@@ -189,20 +198,23 @@ def _lifelines(table: pd.DataFrame, penalty: FloatArray) -> pd.Series:
         lifelines_errors.StatisticalWarning,
         lifelines_errors.ApproximationWarning,
     )
+    entry = "entry" if table["entry"].any() else None
+    table = table if entry else table.drop(columns="entry")
+    n_columns = table.shape[1] - (3 if entry else 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # overflow on the way is caught at the end
         for doubt in doubts:
             warnings.simplefilter("error", doubt)
         try:
-            params = WeibullAFTFitter(penalizer=penalty).fit(table, "time", "event").params_
+            params = WeibullAFTFitter(penalizer=penalty).fit(table, "time", "event", entry_col=entry).params_
         except (*doubts, lifelines_errors.ConvergenceError, ArithmeticError, np.linalg.LinAlgError) as error:
             reason = " ".join(str(error).split())[:160]
             msg = (
-                f"Weibull regression of {len(table)} patients on {table.shape[1] - 2} columns did not converge: "
+                f"Weibull regression of {len(table)} patients on {n_columns} columns did not converge: "
                 f"{reason} A smaller prior_sd or fewer max_components may help."
             )
             raise ConvergenceError(msg) from error
     if not np.isfinite(params.to_numpy()).all():
-        msg = f"Weibull regression of {len(table)} patients on {table.shape[1] - 2} columns gave no finite answer."
+        msg = f"Weibull regression of {len(table)} patients on {n_columns} columns gave no finite answer."
         raise ConvergenceError(msg)
     return params
