@@ -104,16 +104,21 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC):
 
     def _place(self, frame: pl.DataFrame, new: dict[str, pl.Series]) -> pl.DataFrame:
         """Return the frame with its new columns: in place under an old name, else behind their modality."""
-        frame = frame.drop([name for name in self._replaced() if name in frame.columns])
-        added = [name for name in new if name not in frame.columns]
-        frame = frame.with_columns([s for name, s in new.items() if name not in added])
-        if not added:
-            return frame
-        order = list(frame.columns)
-        for name in added:
-            own = [i for i, other in enumerate(order) if "." in other and modality_of(other) == modality_of(name)]
-            order.insert(own[-1] + 1 if own else len(order), name)
-        return frame.with_columns([new[name] for name in added]).select(order)
+        gone, old = self._replaced(), frame.columns
+        there = set(old) - gone
+        added: dict[str, list[str]] = {}
+        for name in new:
+            if name not in there:
+                added.setdefault(modality_of(name), []).append(name)
+        last = {name.partition(".")[0]: i for i, name in enumerate(old) if "." in name}
+        order: list[str] = []
+        for i, name in enumerate(old):
+            order += [name] if name not in gone else []
+            modality = name.partition(".")[0]
+            if last.get(modality) == i:
+                order += added.pop(modality, [])
+        order += [name for names in added.values() for name in names]
+        return frame.with_columns(list(new.values())).select(order)
 
     def transform_matrix(self, matrix: FloatArray) -> FloatArray:
         """Return a matrix (n, q) from one with the columns of `fit`, (n, p)."""
@@ -183,7 +188,9 @@ class MixingTransformer(FrameTransformer):
     feature_names_out_: npt.NDArray[np.object_]
 
     def _replaced(self) -> set[str]:
-        return {str(name) for name in self.feature_names_in_} - {str(name) for name in self.feature_names_out_}
+        return {str(name) for name in self.feature_names_in_} - {
+            str(name) for name in self.feature_names_out_
+        }
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:  # noqa: ARG002
         """Return the names of the feature columns that come out, shape (q,)."""

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from hybridx.errors import SettingsError
 from hybridx.prepare.base import FloatArray, TableTransformer
 
-__all__ = ["CorrelationFilter"]
+__all__ = ["CorrelationFilter", "absolute_correlation"]
 
 
 class CorrelationFilter(TableTransformer):
@@ -53,7 +53,7 @@ class CorrelationFilter(TableTransformer):
                 f"and {self.method!r}."
             )
             raise SettingsError(msg)
-        close = self._correlation(matrix) > self.threshold
+        close = absolute_correlation(matrix, self.method) > self.threshold
         np.fill_diagonal(close, val=True)
         self.stands_for_ = {}
         # ranks of the names: the filter may not depend on the order of columns
@@ -77,11 +77,21 @@ class CorrelationFilter(TableTransformer):
             for copy in group
         }
 
-    def _correlation(self, matrix: FloatArray) -> FloatArray:
-        values = rankdata(matrix, axis=0, nan_policy="omit") if self.method == "spearman" else matrix
-        there = ~np.isnan(values)
-        mean = np.where(there, values, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-        centred = np.where(there, values - mean, 0.0)
-        norm = np.sqrt((centred**2).sum(axis=0))
-        unit = centred / np.where(norm > 0, norm, 1.0)
-        return np.abs(unit.T @ unit)
+
+def absolute_correlation(matrix: FloatArray, method: str) -> FloatArray:
+    """Return |r| between the columns of a matrix (n, p), shape (p, p); a missing value counts as the mean (rank).
+
+    Parameters
+    ----------
+    matrix : array of float, shape (n, p)
+        NaN where missing; a constant column correlates with nothing.
+    method : {"pearson", "spearman"}
+        On values or on ranks.
+    """
+    values = rankdata(matrix, axis=0, nan_policy="omit") if method == "spearman" else matrix
+    there = ~np.isnan(values)
+    mean = np.where(there, values, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    centred = np.where(there, values - mean, 0.0)
+    norm = np.sqrt((centred**2).sum(axis=0))
+    unit = centred / np.where(norm > 0, norm, 1.0)
+    return np.asarray(np.abs(unit.T @ unit))

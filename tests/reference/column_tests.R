@@ -1,0 +1,32 @@
+# Makes column_tests.csv from column_tests_data.csv (60 simulated patients): score and Wald tests of Cox and logistic regression, correlation tests, adjusted p-values.
+# Run here: Rscript column_tests.R   (R 4.2.2, survival 3.5.3)
+library(survival)
+data <- read.csv("column_tests_data.csv")
+columns <- grep("^x", names(data), value = TRUE)
+rows <- list()
+add <- function(kind, test, column, statistic, p)
+  rows[[length(rows) + 1]] <<- data.frame(kind, test, column, statistic, p)
+for (column in columns) {
+  x <- data[[column]]
+  fit <- coxph(Surv(time, event) ~ x, data = data, ties = "efron", control = coxph.control(eps = 1e-11, toler.chol = 1e-13, iter.max = 50))
+  s <- summary(fit)
+  add("survival", "score", column, sign(coef(fit)) * sqrt(s$sctest[["test"]]), s$sctest[["pvalue"]])
+  add("survival", "wald", column, s$coefficients[1, "z"], s$coefficients[1, "Pr(>|z|)"])
+  there <- !is.na(x)
+  null <- glm(responder ~ 1, binomial, data = data[there, ])
+  full <- glm(responder ~ x, binomial, data = data, control = glm.control(epsilon = 1e-14, maxit = 100))
+  rao <- anova(null, glm(responder ~ x[there], binomial, data = data[there, ]), test = "Rao")
+  add("response", "score", column, sign(coef(full)[2]) * sqrt(rao$Rao[2]), rao[["Pr(>Chi)"]][2])
+  w <- summary(full)$coefficients[2, ]
+  add("response", "wald", column, w[["z value"]], w[["Pr(>|z|)"]])
+  r <- cor.test(x, data$change)
+  add("continuous", "score", column, r$statistic, r$p.value)
+  r <- cor.test(rank(x[there]), rank(data$level[there]))
+  add("ordinal", "score", column, r$statistic, r$p.value)
+}
+out <- do.call(rbind, rows)
+out$bh <- ave(out$p, out$kind, out$test, FUN = function(p) p.adjust(p, "BH"))
+out$bonferroni <- ave(out$p, out$kind, out$test, FUN = function(p) p.adjust(p, "bonferroni"))
+out[4:7] <- lapply(out[4:7], function(v) sprintf("%.15g", v))
+write.csv(out, "column_tests.csv", row.names = FALSE, quote = FALSE)
+cat(R.version.string, "survival", as.character(packageVersion("survival")), "\n")
