@@ -30,6 +30,10 @@ _MAX_STEPS, _MAX_HALVINGS, _MAX_SWEEPS = 100, 40, 20_000
 # Predicted decrease, relative to the objective, below which the last Newton step is taken and the search ends; that
 # step squares the error once more.
 _TOLERANCE = 1e-9
+# The same for one coordinate of the descent inside: where columns are almost copies, many small moves add up.
+_INNER = 1e-15
+# Change of a linear predictor in the last step, without a penalty to stop it: the likelihood is flat out there.
+_RUNAWAY = 0.01
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,7 @@ class _Elastic:
         nothing = np.zeros(Z.shape[1])
         self.loss, self.Z = loss, np.ascontiguousarray(Z)
         self.l1, self.l2 = (nothing if l1 is None else l1), (nothing if l2 is None else l2)
-        self.lasso = bool(self.l1.any())
+        self.lasso, self.unbound = bool(self.l1.any()), bool((self.l1 + self.l2 == 0).any())
 
     def penalty(self, b: FloatArray) -> float:
         return float(self.l1 @ np.abs(b) + 0.5 * (self.l2 @ b**2))
@@ -247,11 +251,13 @@ class _Elastic:
         objective, decrease = self.loss.value(eta) + self.penalty(b), np.inf
         for _ in range(_MAX_STEPS):
             gradient = self.Z.T @ self.loss.gradient(eta)
-            new, curved = self.model_minimum(b, eta, gradient, 1e-12 * (1.0 + abs(objective)))
+            new, curved = self.model_minimum(b, eta, gradient, _INNER * (1.0 + abs(objective)))
             step = new - b
             decrease = self.penalty(b) - self.penalty(new) - float(gradient @ step) - 0.5 * curved
             step_eta, length = self.Z @ step, 1.0
             if decrease <= _TOLERANCE * (1.0 + abs(objective)):
+                if self.unbound and np.max(np.abs(step_eta)) > _RUNAWAY:
+                    break
                 return new, eta + step_eta
             for _ in range(_MAX_HALVINGS):
                 trial = b + length * step

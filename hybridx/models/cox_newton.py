@@ -188,7 +188,7 @@ def _check_collinear(information: FloatArray, names: list[str]) -> None:
     copies = vectors[:, values < _COLLINEAR]
     if copies.size:
         share = np.sqrt((copies**2).sum(axis=1))
-        which = listing((name for name, part in zip(names, share, strict=True) if part > 0.1), 8)
+        which = listing((name for name, part in zip(names, share, strict=True) if part > 1e-3), 8)
         msg = (
             f"The columns are collinear ({copies.shape[1]} of {len(names)} follow from the others), so their effects "
             f"cannot be told apart: {which}. Drop {copies.shape[1]} of these, or set a penalty."
