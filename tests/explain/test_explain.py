@@ -36,10 +36,22 @@ def data():
     return X, outcomes, truth
 
 
+class Fitted(dict):
+    """Models of the catalogue, each fitted when it is first asked for."""
+
+    def __init__(self, data):
+        super().__init__()
+        self.X, self.outcomes, _ = data
+
+    def __missing__(self, name):
+        model = ALL_MODELS[name]
+        self[name] = clone(model).fit(self.X[:80], self.outcomes[endpoint_of(model)][:80])
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def fitted(data):
-    X, outcomes, _ = data
-    return {name: clone(m).fit(X[:80], outcomes[endpoint_of(m)][:80]) for name, m in ALL_MODELS.items()}
+    return Fitted(data)
 
 
 def numbers(table):

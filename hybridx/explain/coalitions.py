@@ -1,0 +1,231 @@
+r"""Shapley values of a fusion model of which only `linear_predictor` is known; what is absent stays absent.
+
+The players are the modalities M that a patient has; absent ones stay absent in every call. For a coalition S,
+
+.. math:: v(S) = \frac1B \sum_b f(x_S, x^{(b)}_{M \setminus S}), \qquad
+   \phi_m = \sum_{S \not\ni m} \frac{|S|!\,(|M| - |S| - 1)!}{|M|!}\,[v(S \cup m) - v(S)],
+
+with the modalities outside S taken from B background patients who have all of M (where fewer than ten do, from one
+patient for each modality). All 2^|M| coalitions are formed up to eight modalities; beyond that, orders are sampled.
+
+Within a modality its value is split over its columns by Owen's rule: coalitions of other modalities and orders of
+columns are drawn, against one background patient after another, each order walked forwards and backwards. What sampling
+leaves between the columns' sum and the exact value of the modality goes to the columns in proportion to their sampling
+variance, so a column that the model does not look at keeps exactly 0. The standard error stated is that before this
+correction, which as a rule more than halves it.
+
+Source
+------
+Shapley 1953; Owen 1977, doi:10.1007/978-3-642-45494-3_7; interventional expectation: Janzing et al. 2020,
+arXiv:1910.13413; antithetic orders: Mitchell et al. 2022, arXiv:2104.12199. Checked against brute force over all
+coalitions of columns to 1e-9 (modalities) and one stated standard error (columns, root mean square).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from hybridx.explain.parts import Parts
+from hybridx.explain.synthetic import Substitution
+from hybridx.fusion import FusionModel
+
+__all__ = ["shapley_parts"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.intp]
+
+_EXACT = 8  # modalities: 256 coalitions
+_ORDERS = 32  # antithetic pairs of orders beyond that
+_ROWS = 2_000  # model rows per patient and modality for the split over columns
+_SEED = 20_110_917
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Patients (row numbers) with one pattern of modalities, and what they are compared with (B, k)."""
+
+    made: Substitution
+    rows: IntArray
+    pattern: BoolArray
+    background: IntArray
+
+
+@dataclass(frozen=True)
+class _Game:
+    """Values of modalities (n, k) with the standard error (n, k) of sampled orders, and v(nobody)."""
+
+    values: FloatArray
+    error: FloatArray
+    base: float
+
+
+def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFrame) -> Parts:
+    """Return Shapley values of modalities, split over their columns, by calls of ``model.linear_predictor``.
+
+    Raises
+    ------
+    ExplanationError
+        The model gives no prediction for a patient put together from two.
+    """
+    made = Substitution(model, frame, reference)
+    prediction, measured = model.linear_predictor(frame), model.measured(frame)
+    columns = [column for players in made.players for column in players]
+    features = np.full((frame.height, len(columns)), np.nan)
+    base = np.full(frame.height, np.nan)
+    errors: list[FloatArray] = []
+    sampled_orders = False
+    ends = np.cumsum([0, *(len(players) for players in made.players)])
+    for pattern in np.unique(measured[measured.any(axis=1)], axis=0):
+        rows, present = np.flatnonzero((measured == pattern).all(axis=1)), np.flatnonzero(pattern)
+        case = _Case(made, rows, pattern, made.background(pattern, rows))
+        game = _play(case, prediction[rows])
+        sampled_orders |= len(present) > _EXACT
+        base[rows], features[rows] = game.base, 0.0
+        for i, m in enumerate(present):
+            split, error = _split(case, int(i), game.values[:, i])
+            features[rows, ends[m] : ends[m + 1]] = split
+            errors += [error.ravel()] if len(made.players[m]) > 1 else []
+            errors += [game.error[:, i]] if sampled_orders else []
+    found = np.concatenate(errors) if errors else np.zeros(1)
+    error = float(found.mean()) if found.size else 0.0
+    exact = f"{2 * _ORDERS} antithetic orders of modalities" if sampled_orders else "exact over modalities"
+    method = f"Shapley values, {exact}, sampled within (mean standard error of a contribution {error:.2g})"
+    return Parts(columns, features, base, method, list(model.modalities_))
+
+
+def _play(case: _Case, full: FloatArray) -> _Game:
+    """Return the values of the modalities of patients with one pattern; `full` is their prediction."""
+    made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
+    n, (b, k) = len(rows), background.shape
+    orders = _orders(k, pattern)
+    wanted = (
+        range(2**k) if orders is None else sorted({mask for order in orders for mask in _prefixes(order)})
+    )
+    worth: dict[int, FloatArray] = {2**k - 1: full}
+    nobody = float(made.predict(background, background[:, 0], pattern).mean())
+    worth[0] = np.full(n, nobody)
+    for mask in wanted:
+        if mask in worth:
+            continue
+        inside = np.array([bool(mask >> i & 1) for i in range(k)])
+        source = np.where(inside, rows[:, None, None], background[None])
+        found = made.predict(source.reshape(n * b, k), np.repeat(rows, b), pattern)
+        worth[mask] = found.reshape(n, b).mean(axis=1)
+    if orders is None:
+        return _Game(_exact(worth, k, n), np.zeros((n, k)), nobody)
+    gains = np.zeros((len(orders), n, k))
+    for o, order in enumerate(orders):
+        chain = [worth[mask] for mask in _prefixes(order)]
+        for i, before, after in zip(order, chain, chain[1:], strict=False):
+            gains[o, :, i] = after - before
+    pairs = gains.reshape(-1, 2, n, k).mean(axis=1)
+    error = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
+    return _Game(pairs.mean(axis=0), error, nobody)
+
+
+def _exact(worth: dict[int, FloatArray], k: int, n: int) -> FloatArray:
+    values = np.zeros((n, k))
+    for i in range(k):
+        for mask in range(2**k):
+            if not mask >> i & 1:
+                share = 1.0 / (k * comb(k - 1, mask.bit_count()))
+                values[:, i] += share * (worth[mask | 1 << i] - worth[mask])
+    return values
+
+
+def _orders(k: int, pattern: BoolArray) -> list[list[int]] | None:
+    """Return sampled orders of the modalities, each followed by its reverse; None: all coalitions can be formed."""
+    if k <= _EXACT:
+        return None
+    rng = np.random.default_rng([_SEED, *pattern.astype(int)])
+    drawn = [rng.permutation(k).tolist() for _ in range(_ORDERS)]
+    return [order for one in drawn for order in (one, one[::-1])]
+
+
+def _prefixes(order: list[int]) -> list[int]:
+    masks = [0]
+    for i in order:
+        masks.append(masks[-1] | 1 << i)
+    return masks
+
+
+def _split(case: _Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the share of each column in the i-th measured modality's `value` (n,), and its standard error (n, p)."""
+    made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
+    p = len(made.players[np.flatnonzero(pattern)[i]])
+    if p == 1:
+        return value[:, None], np.zeros((len(rows), 1))
+    many = len(background)
+    passes = max(_ROWS // (2 * p), 4)
+    # whole rounds through the background where there is time: then who a patient is compared with is no sampling error
+    rounds = passes // many
+    passes = rounds * many if rounds else passes
+    chosen = np.arange(passes) % many if rounds else np.linspace(0, many - 1, passes).round().astype(int)
+    walks = _walks(int(pattern.sum()), i, p, passes, pattern)
+    few = replace(case, background=background[chosen])
+    marginal = np.empty((len(rows), passes, p))
+    group = max(1, made.chunk // (2 * p * passes))
+    for start in range(0, len(rows), group):
+        part = replace(few, rows=rows[start : start + group])
+        marginal[start : start + group] = _marginals(part, i, walks)
+    mean = marginal.mean(axis=1)
+    if rounds > 1:
+        marginal = marginal.reshape(len(rows), rounds, many, p).mean(axis=2)
+    variance = marginal.var(axis=1, ddof=1) / marginal.shape[1]
+    gap = value - mean.sum(axis=1)
+    weight = np.where(variance.sum(axis=1, keepdims=True) > 0, variance, np.abs(mean))
+    weight = np.where(weight.sum(axis=1, keepdims=True) > 0, weight, 1.0)
+    return mean + gap[:, None] * weight / weight.sum(axis=1, keepdims=True), np.sqrt(variance)
+
+
+@dataclass(frozen=True)
+class _Walks:
+    """Of each pass: other modalities from the patient (passes, k), order of columns as ranks (passes, p)."""
+
+    inside: BoolArray
+    rank: IntArray
+
+
+def _walks(k: int, i: int, p: int, passes: int, pattern: BoolArray) -> _Walks:
+    rng = np.random.default_rng([_SEED, i, p, *pattern.astype(int)])
+    inside = np.zeros((passes, k), dtype=bool)
+    others = np.array([j for j in range(k) if j != i], dtype=np.intp)
+    # Shapley's weights: every size of coalition is equally likely, so sizes are dealt in turn
+    for t, size in enumerate(rng.permutation(np.arange(passes) % k)):
+        inside[t, rng.permutation(others)[:size]] = True
+    rank = np.argsort(np.array([rng.permutation(p) for _ in range(passes)]), axis=1)
+    return _Walks(inside, rank)
+
+
+def _marginals(case: _Case, i: int, walks: _Walks) -> FloatArray:
+    """Return what each column adds when it changes hands, mean of forward and backward walk, (n, passes, p)."""
+    rows, chosen = case.rows, case.background
+    n, (passes, p) = len(rows), walks.rank.shape
+    steps = np.arange(p + 1)
+    # forward: the first t columns of the order are the patient's; backward: the last t
+    forward = walks.rank[:, None, :] < steps[None, :, None]
+    backward = walks.rank[:, None, :] >= p - steps[None, :, None]
+    own = np.concatenate([forward, backward[:, 1:-1]], axis=1)
+    patient, other = rows[:, None, None], chosen[None]
+    modalities = np.where(walks.inside[None], patient, other)
+    modalities = np.repeat(modalities[:, :, None, :], own.shape[1], axis=2)
+    columns = np.where(own[None], patient[..., None], other[:, :, None, [i]])
+    total = n * passes * own.shape[1]
+    found = case.made.predict(
+        modalities.reshape(total, -1),
+        np.repeat(rows, passes * own.shape[1]),
+        case.pattern,
+        inner=(i, columns.reshape(total, p)),
+    ).reshape(n, passes, -1)
+    up = found[:, :, : p + 1]
+    down = np.concatenate([found[:, :, :1], found[:, :, p + 1 :], found[:, :, p : p + 1]], axis=2)
+    place = np.broadcast_to(walks.rank, (n, passes, p))
+    gain_up = np.take_along_axis(np.diff(up, axis=2), place, axis=2)
+    gain_down = np.take_along_axis(np.diff(down, axis=2), p - 1 - place, axis=2)
+    return np.asarray(0.5 * (gain_up + gain_down))
