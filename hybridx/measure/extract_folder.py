@@ -157,7 +157,7 @@ def _table_blocks(data: Folder, settings: ExtractSettings) -> list[Block]:
     tables, schemas = data.tables, data.schemas
     builders: dict[str, Callable[[], Block]] = {
         "labs": lambda: lab_block(tables, schemas, settings.labs),
-        "variants": lambda: genomics_block(tables, schemas),
+        "variants": lambda: genomics_block(tables, schemas, settings.genomics),
         "expression": lambda: expression_block(tables, schemas),
     }
     held = [name for name in builders if name in tables and tables[name].height]

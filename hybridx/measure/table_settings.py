@@ -9,7 +9,7 @@ from hybridx.errors import SettingsError
 from hybridx.terms import check_name
 from hybridx.terms.analytes import analytes
 
-__all__ = ["SERIES", "LabSettings"]
+__all__ = ["SERIES", "GenomicsSettings", "LabSettings"]
 
 SERIES = ("slope", "nadir", "days_above", "doubling")
 
@@ -87,3 +87,30 @@ def _check_analytes(names: tuple[str, ...], setting: str) -> None:
         raise SettingsError(msg)
     for name in names:
         check_name(name, analytes(), f"analyte in {setting}")
+
+
+@dataclass(frozen=True)
+class GenomicsSettings:
+    """What is made of variants beside the flags of single genes.
+
+    Parameters
+    ----------
+    landmark_day : float
+        Day relative to baseline; samples after it do not exist yet.
+    hotspots, pathways : bool
+        Add the flags of hotspots (``genomics.kras_g12``) and of pathways (``genomics.path_pi3k``).
+    hotspot_file, pathway_file : str or None
+        CSV tables in the place of the library's own: flag, title, gene, first, last, change, after; and pathway,
+        title, gene, role (oncogene, suppressor or any).
+    """
+
+    landmark_day: float = 0.0
+    hotspots: bool = True
+    pathways: bool = True
+    hotspot_file: str | None = None
+    pathway_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.landmark_day):
+            msg = f"landmark_day={self.landmark_day!r} is not a day."
+            raise SettingsError(msg)

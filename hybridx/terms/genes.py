@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["AMPLIFIED", "DELETED", "FUSED", "NON_SYNONYMOUS", "PANEL", "canonical_gene"]
+__all__ = ["AMPLIFIED", "CODING", "DELETED", "FUSED", "NON_SYNONYMOUS", "PANEL", "canonical_gene"]
 
 # Genes that recur across solid-tumour panels (MSK-IMPACT, FoundationOne CDx, TruSight Oncology 500) and are altered in
 # at least a few per cent of some common cancer. The list is fixed so that a column never depends on who is in a cohort.
@@ -27,6 +27,9 @@ FUSED: tuple[str, ...] = ("ALK", "FGFR2", "FGFR3", "NTRK1", "RET", "ROS1")
 NON_SYNONYMOUS: tuple[str, ...] = (
     "missense", "nonsense", "frameshift", "inframe", "splice", "promoter", "other",
 )  # fmt: skip
+
+# Of these, what lies in the sequenced coding region and so counts for a burden per megabase.
+CODING: tuple[str, ...] = tuple(kind for kind in NON_SYNONYMOUS if kind != "promoter")
 
 _ALIASES: Mapping[str, str] = {
     "HER2": "ERBB2", "NEU": "ERBB2", "P53": "TP53", "P16": "CDKN2A", "LKB1": "STK11", "BRG1": "SMARCA4",
