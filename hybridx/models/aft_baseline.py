@@ -100,7 +100,10 @@ class AFTBaseline:
         ConvergenceError
             No maximum was found.
         """
-        log_time, risk = np.log(time_days), np.zeros(len(time_days)) if eta is None else eta
+        log_time, risk = np.log(time_days), np.zeros(len(time_days))
+        wide = 0.0 if eta is None else float(np.std(eta))
+        if eta is not None and wide > 0:
+            risk = (eta - eta.mean()) / wide  # however far apart the risks are, the search starts well
         centre, spread = float(log_time.mean()), max(float(log_time.std()), 1e-3)
         u = (log_time - centre) / spread
         size = float(event.sum())
@@ -113,8 +116,8 @@ class AFTBaseline:
             gradient = np.array([rate * (by_z @ u) - size, -by_z.sum(), by_z @ risk])
             return value / size, gradient / size
 
-        bounds = [(-_MAX_LOG_RATE, _MAX_LOG_RATE), (None, None), (0.0, 0.0 if eta is None else _MAX_SLOPE)]
-        start = np.array([0.0, 0.0, 0.0 if eta is None else 0.5])
+        bounds = [(-_MAX_LOG_RATE, _MAX_LOG_RATE), (None, None), (0.0, _MAX_SLOPE * wide)]
+        start = np.array([0.0, 0.0, min(0.5, _MAX_SLOPE * wide)])
         found = minimize(
             objective,
             start,
@@ -124,7 +127,7 @@ class AFTBaseline:
             options={"ftol": 1e-14, "gtol": 1e-8},
         )
         sound = np.isfinite(found.fun) and abs(found.x[0]) < _MAX_LOG_RATE
-        inside = np.array([True, True, 0.0 < found.x[2] < _MAX_SLOPE])
+        inside = np.array([True, True, 0.0 < found.x[2] < _MAX_SLOPE * wide])
         if not sound or np.abs(found.jac[inside]).max() > 1e-3:
             msg = (
                 f"The {distribution} distribution could not be fitted to {len(time_days)} times of {time_days.min():g} "
@@ -132,8 +135,9 @@ class AFTBaseline:
             )
             raise ConvergenceError(msg)
         rate = float(np.exp(found.x[0])) / spread
-        location = centre + float(found.x[1]) / rate
-        return cls(distribution, location, 1.0 / rate, float(found.x[2]), float(time_days.max()))
+        slope = float(found.x[2]) / wide if wide > 0 else 0.0
+        shift = float(found.x[1]) + (0.0 if eta is None else slope * float(eta.mean()))
+        return cls(distribution, centre + shift / rate, 1.0 / rate, slope, float(time_days.max()))
 
     def standardised(self, time_days: FloatArray) -> FloatArray:
         """Return (log t - location) / scale; minus infinity at day 0."""

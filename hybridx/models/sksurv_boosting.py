@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -120,6 +121,25 @@ class GradientBoostedCox(SurvivalModel):
         scale = self.learner == "linear"  # trees do not care
         return Preparation(self.max_missing, self.correlation, scale=scale).fit_matrix(matrix, names)
 
+    def _boost(self, boosted: Any, X: FloatArray, y: Outcome) -> None:
+        """Fit a boosting of scikit-survival.
+
+        Raises
+        ------
+        ConvergenceError
+            Log-hazards grew until their exponentials overflowed.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            try:
+                boosted.fit(X, y.to_array())
+            except (RuntimeWarning, ArithmeticError) as error:
+                msg = (
+                    f"Boosting ran away in {boosted.n_estimators} rounds with learning_rate {self.learning_rate!r} "
+                    f"({error}): lower one of the two."
+                )
+                raise ConvergenceError(msg) from error
+
     def _trees(
         self, X: FloatArray, y: Outcome, depth: int, rounds: int
     ) -> tuple[list[Tree], list[FloatArray]]:
@@ -133,7 +153,8 @@ class GradientBoostedCox(SurvivalModel):
             subsample=0.8,
             max_features=max(1, round(0.3 * X.shape[1])),
             random_state=self.random_state,
-        ).fit(X, y.to_array())
+        )
+        self._boost(boosted, X, y)
         trees = [row[0].tree_ for row in boosted.estimators_]
         return trees, [self.learning_rate * tree.value[:, 0, 0] for tree in trees]
 
@@ -144,7 +165,8 @@ class GradientBoostedCox(SurvivalModel):
             learning_rate=self.learning_rate,
             n_estimators=rounds,
             random_state=self.random_state,
-        ).fit(X, y.to_array())
+        )
+        self._boost(boosted, X, y)
         steps = np.zeros((X.shape[1] + 1, rounds))  # row 0: the intercept, which Cox does not have
         for i, step in enumerate(boosted.estimators_):
             steps[step.component, i] = self.learning_rate * float(np.ravel(step.coef_)[0])
@@ -165,9 +187,6 @@ class GradientBoostedCox(SurvivalModel):
         else:
             self.tuned_["max_depth"] = int(self.cv_["max_depth"][best])
             self.trees_, self.node_value_ = self._trees(prepared, data.y, self.tuned_["max_depth"], rounds)
-        if not np.isfinite(self.predictor_of(data.matrix)).all():
-            msg = f"Boosting with learning_rate {self.learning_rate!r} ran away: lower it, or n_rounds ({rounds})."
-            raise ConvergenceError(msg)
         self.calibration_slope_ = min(cox_slope(data.y, held_out[:, best]), _MAX_SLOPE)
         self.baseline_ = BreslowBaseline.fit(
             data.y.time_days, data.y.event, self.calibration_slope_ * held_out[:, best]

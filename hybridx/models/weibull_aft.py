@@ -69,8 +69,8 @@ class WeibullAFT(SurvivalModel):
 
     Source
     ------
-    Kalbfleisch & Prentice 2002, doi:10.1002/9781118032985, ch. 3, as in lifelines 0.30 `WeibullAFTFitter`; without
-    reduction and penalty its coefficients to 1e-6.
+    Kalbfleisch & Prentice 2002, doi:10.1002/9781118032985, ch. 3, through lifelines 0.30 `WeibullAFTFitter`. Checked
+    against it without penalty, and against a direct minimisation with penalty, to 2e-3 (its own stopping).
     """
 
     late_entry: ClassVar[bool] = True

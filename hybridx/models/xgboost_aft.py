@@ -10,7 +10,7 @@ import polars as pl
 import xgboost as xgb
 
 from hybridx.cohort import Outcome
-from hybridx.errors import ConvergenceError, SettingsError
+from hybridx.errors import SettingsError
 from hybridx.models.aft_baseline import DISTRIBUTIONS, AFTBaseline, Distribution, aft_loss
 from hybridx.models.base import SurvivalModel
 from hybridx.models.data import TrainingData, check_columns
@@ -50,7 +50,7 @@ class XGBoostAFT(SurvivalModel):
     n_rounds : int or None
         Number of trees. None chooses among 5 to 160.
     learning_rate : float
-        Weight of each tree, > 0.
+        Weight of each tree, in (0, 1].
     max_missing : float
         Columns missing in a larger share of training patients are dropped.
     n_folds : int
@@ -102,9 +102,14 @@ class XGBoostAFT(SurvivalModel):
     def _check(self) -> None:
         if self.distribution is not None:
             check_name(self.distribution, DISTRIBUTIONS, "distribution")
-        bad = [v for v in (self.max_depth, self.n_rounds, self.learning_rate) if v is not None and v <= 0]
-        if bad:
-            msg = f"max_depth, n_rounds and learning_rate must be > 0, got {bad[0]!r}."
+        if (
+            any(v is not None and v < 1 for v in (self.max_depth, self.n_rounds))
+            or not 0 < self.learning_rate <= 1
+        ):
+            msg = (
+                "max_depth and n_rounds must be >= 1 and learning_rate lie in (0, 1], got "
+                f"{self.max_depth!r}, {self.n_rounds!r} and {self.learning_rate!r}."
+            )
             raise SettingsError(msg)
 
     def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
@@ -147,9 +152,6 @@ class XGBoostAFT(SurvivalModel):
         null = AFTBaseline.fit(chosen["distribution"], data.y.time_days, data.y.event)
         self.scale_ = null.scale
         self.booster_ = self._boost(prepared, data.y, null, chosen["max_depth"], chosen["n_rounds"])
-        if not np.isfinite(self.predictor_of(data.matrix)).all():
-            msg = f"Boosting with learning_rate {self.learning_rate!r} ran away: lower it."
-            raise ConvergenceError(msg)
         self.baseline_ = AFTBaseline.fit(
             chosen["distribution"], data.y.time_days, data.y.event, held_out[:, best]
         )

@@ -111,6 +111,15 @@ def test_factor_on_a_risk_is_recovered(law):
     assert AFTBaseline.fit(law, np.minimum(time, end), time <= end, -risk).slope == 0.0
 
 
+@laws
+def test_where_a_risk_begins_and_how_wide_it_is_do_not_matter(law):
+    time, event = censored(law)
+    risk = np.random.default_rng(1).normal(size=len(time)) - 0.5 * np.log(time)
+    plain = AFTBaseline.fit(law, time, event, risk).survival(risk, [50, 300])
+    moved = AFTBaseline.fit(law, time, event, 1e6 * risk + 4e7).survival(1e6 * risk + 4e7, [50, 300])
+    np.testing.assert_allclose(moved, plain, atol=1e-5)
+
+
 @given(
     law=st.sampled_from(DISTRIBUTIONS),
     location=st.floats(-3, 12),
@@ -177,8 +186,9 @@ def test_unit_of_time_changes_curves_not_risks():
     ("given_", "message"),
     [
         ({"distribution": "weibul"}, "Unknown distribution 'weibul'. Did you mean 'weibull'"),
-        ({"n_rounds": 0}, "must be > 0, got 0"),
-        ({"learning_rate": -0.1}, "must be > 0, got -0.1"),
+        ({"n_rounds": 0}, "n_rounds must be >= 1"),
+        ({"learning_rate": 2.0}, r"None, None and 2\.0"),
+        ({"learning_rate": -0.1}, r"learning_rate lie in \(0, 1\], got None, None and -0\.1"),
     ],
 )
 def test_impossible_settings_are_refused(given_, message):

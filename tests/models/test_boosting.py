@@ -6,7 +6,7 @@ import pytest
 from sksurv.ensemble import ComponentwiseGradientBoostingSurvivalAnalysis, GradientBoostingSurvivalAnalysis
 
 from hybridx.cohort import Outcome
-from hybridx.errors import HybridxWarning, SettingsError
+from hybridx.errors import ConvergenceError, HybridxWarning, SettingsError
 from hybridx.models import GradientBoostedCox
 from hybridx.models.held_out_score import cox_slope
 from tests.models.world import draw
@@ -119,3 +119,14 @@ def test_a_table_of_one_column_is_enough(data):
     X = pl.DataFrame({"lab.a": np.random.default_rng(0).normal(size=160)})
     for learner in ("tree", "linear"):
         assert np.isfinite(GradientBoostedCox(learner=learner).fit(X, y).predict(X)).all()
+
+
+@pytest.mark.parametrize("learner", ["linear", "tree"])
+def test_boosting_that_runs_away_is_named(learner):
+    X = pl.DataFrame({"lab.a": np.linspace(-1, 1, 60)})
+    y = Outcome.survival(np.arange(60.0)[::-1] + 1, np.ones(60, dtype=bool))  # perfectly ranked
+    model = GradientBoostedCox(
+        learner=learner, learning_rate=1.0, n_rounds=200, max_depth=4, min_leaf=1, n_folds=2
+    )
+    with pytest.raises(ConvergenceError, match=r"ran away in 200 rounds with learning_rate 1\.0 \(overflow"):
+        model.fit(X, y)
