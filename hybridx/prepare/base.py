@@ -22,9 +22,26 @@ from hybridx.errors import InputError
 from hybridx.prepare.table import FeatureTable
 from hybridx.terms.text import listing
 
-__all__ = ["FloatArray", "FrameTransformer", "MixingTransformer", "TableTransformer"]
+__all__ = ["FloatArray", "FrameTransformer", "MixingTransformer", "TableTransformer", "columns_after"]
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def columns_after(old: list[str], gone: set[str], new: list[str]) -> list[str]:
+    """Return the order of columns when some go and others come: a new one stands behind the last of its modality."""
+    there = set(old) - gone
+    added: dict[str, list[str]] = {}
+    for name in new:
+        if name not in there:
+            added.setdefault(modality_of(name), []).append(name)
+    last = {name.partition(".")[0]: i for i, name in enumerate(old) if "." in name}
+    order: list[str] = []
+    for i, name in enumerate(old):
+        order += [name] if name not in gone else []
+        modality = name.partition(".")[0]
+        if last.get(modality) == i:
+            order += added.pop(modality, [])
+    return order + [name for names in added.values() for name in names]
 
 
 class FrameTransformer(TransformerMixin, BaseEstimator, ABC):
@@ -104,20 +121,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC):
 
     def _place(self, frame: pl.DataFrame, new: dict[str, pl.Series]) -> pl.DataFrame:
         """Return the frame with its new columns: in place under an old name, else behind their modality."""
-        gone, old = self._replaced(), frame.columns
-        there = set(old) - gone
-        added: dict[str, list[str]] = {}
-        for name in new:
-            if name not in there:
-                added.setdefault(modality_of(name), []).append(name)
-        last = {name.partition(".")[0]: i for i, name in enumerate(old) if "." in name}
-        order: list[str] = []
-        for i, name in enumerate(old):
-            order += [name] if name not in gone else []
-            modality = name.partition(".")[0]
-            if last.get(modality) == i:
-                order += added.pop(modality, [])
-        order += [name for names in added.values() for name in names]
+        order = columns_after(frame.columns, self._replaced(), list(new))
         return frame.with_columns(list(new.values())).select(order)
 
     def transform_matrix(self, matrix: FloatArray) -> FloatArray:

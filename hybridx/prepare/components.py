@@ -42,6 +42,8 @@ class PrincipalComponents(MixingTransformer):
         Per modality: `column`, then one column per component.
     explained_ : polars.DataFrame
         One row per component: `column`, `share` of the modality's variance.
+    blocks_ : dict
+        Per modality: mean, SD and loadings as arrays, names of the components.
 
     Source
     ------
@@ -69,7 +71,7 @@ class PrincipalComponents(MixingTransformer):
 
     def _fit_table(self, table: FeatureTable, y: Any) -> None:  # noqa: ARG002
         self._check()
-        self.loadings_, self._blocks = {}, {}
+        self.loadings_, self.blocks_ = {}, {}
         shares: list[tuple[str, float]] = []
         for modality in self._wanted(table):
             columns = table.blocks[modality]
@@ -79,7 +81,7 @@ class PrincipalComponents(MixingTransformer):
                 continue
             mean, sd, loadings, share = found
             names = [f"{modality}.pc_{k + 1:03d}" for k in range(loadings.shape[1])]
-            self._blocks[modality] = {"mean": mean, "sd": sd, "loadings": loadings, "names": names}
+            self.blocks_[modality] = {"mean": mean, "sd": sd, "loadings": loadings, "names": names}
             content = {"column": [table.names[i] for i in columns]}
             self.loadings_[modality] = pl.DataFrame(content | dict(zip(names, loadings.T, strict=True)))
             shares += zip(names, share.tolist(), strict=True)
@@ -90,8 +92,8 @@ class PrincipalComponents(MixingTransformer):
                 name
                 for modality, columns in table.blocks.items()
                 for name in (
-                    self._blocks[modality]["names"]
-                    if modality in self._blocks
+                    self.blocks_[modality]["names"]
+                    if modality in self.blocks_
                     else [table.names[i] for i in columns]
                 )
             ],
@@ -140,8 +142,8 @@ class PrincipalComponents(MixingTransformer):
         parts = []
         for modality, columns in table.blocks.items():
             values = table.matrix[:, columns]
-            if modality in self._blocks:
-                state = self._blocks[modality]
+            if modality in self.blocks_:
+                state = self.blocks_[modality]
                 score = np.nan_to_num((values - state["mean"]) / state["sd"], nan=0.0) @ state["loadings"]
                 score[~table.measured(modality)] = np.nan
                 values = score
@@ -175,7 +177,7 @@ class PrincipalComponents(MixingTransformer):
         given = {check_name(name, known, "output column"): float(b) for name, b in coefficients.items()}
         result = {str(name): given.get(str(name), 0.0) for name in self.feature_names_in_}
         intercept = 0.0
-        for modality, state in self._blocks.items():
+        for modality, state in self.blocks_.items():
             b = np.array([given.get(name, 0.0) for name in state["names"]])
             per_unit = (state["loadings"] @ b) / state["sd"]
             result |= dict(zip(self.loadings_[modality]["column"], per_unit.tolist(), strict=True))
@@ -212,7 +214,7 @@ class PrincipalComponents(MixingTransformer):
             for name, values in contributions.items()
         }
         result: dict[str, Any] = {name: given.get(name, np.zeros(len(table))) for name in table.names}
-        for modality, state in self._blocks.items():
+        for modality, state in self.blocks_.items():
             columns = table.blocks[modality]
             z = np.nan_to_num((table.matrix[:, columns] - state["mean"]) / state["sd"], nan=0.0)
             rows = other.measured(modality)

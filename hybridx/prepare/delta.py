@@ -9,7 +9,7 @@ import polars as pl
 
 from hybridx.cohort.columns import modality_of
 from hybridx.errors import InputError, SettingsError
-from hybridx.prepare.base import FloatArray, MixingTransformer
+from hybridx.prepare.base import FloatArray, MixingTransformer, columns_after
 from hybridx.prepare.table import FeatureTable
 from hybridx.terms.text import check_name, listing
 
@@ -52,6 +52,10 @@ class DeltaFeatures(MixingTransformer):
         change).
     base_ : array of float
         Median of |first| per change.
+    first_, later_, stay_ : array of int
+        Places of the compared columns, and of those that stay, among the columns of `fit`.
+    order_ : array of int
+        Places of the output columns among those that stay, then the changes.
 
     Raises
     ------
@@ -94,9 +98,9 @@ class DeltaFeatures(MixingTransformer):
             raise SettingsError(msg)
         pairs = self._pairs(table)
         place = {name: i for i, name in enumerate(table.names)}
-        self._first = np.array([place[first] for _, first, _ in pairs], dtype=np.intp)
-        self._later = np.array([place[later] for _, _, later in pairs], dtype=np.intp)
-        first, later = table.matrix[:, self._first], table.matrix[:, self._later]
+        self.first_ = np.array([place[first] for _, first, _ in pairs], dtype=np.intp)
+        self.later_ = np.array([place[later] for _, _, later in pairs], dtype=np.intp)
+        first, later = table.matrix[:, self.first_], table.matrix[:, self.later_]
         size = np.where(np.isnan(first).all(axis=0), 0.0, np.abs(first))
         self.base_ = np.nanmedian(size, axis=0)
         both = ~np.isnan(first) & ~np.isnan(later)
@@ -106,9 +110,14 @@ class DeltaFeatures(MixingTransformer):
         gone = set(self.pairs_["later"]) if self.keep == "first" else set()
         if self.keep == "none":
             gone = {*self.pairs_["later"], *self.pairs_["first"]}
-        self._stay = np.array([i for i, name in enumerate(table.names) if name not in gone], dtype=np.intp)
+        stay = [i for i, name in enumerate(table.names) if name not in gone]
         new = [str(name) for name in self.pairs_["column"]]
-        self.feature_names_out_ = np.array([table.names[i] for i in self._stay] + new, dtype=object)
+        made = [table.names[i] for i in stay] + new
+        order = columns_after(table.names, gone, new)
+        where = {name: i for i, name in enumerate(made)}
+        self.stay_ = np.array(stay, dtype=np.intp)
+        self.order_ = np.array([where[name] for name in order], dtype=np.intp)
+        self.feature_names_out_ = np.array(order, dtype=object)
 
     def _pairs(self, table: FeatureTable) -> list[tuple[str, str, str]]:
         there, tail = set(table.names), f"@{self.timepoint}"
@@ -145,8 +154,8 @@ class DeltaFeatures(MixingTransformer):
             return np.where(defined, ratio, np.nan)
 
     def _transform_table(self, table: FeatureTable) -> FloatArray:
-        change = self._change(table.matrix[:, self._first], table.matrix[:, self._later])
-        return np.column_stack([table.matrix[:, self._stay], change])
+        change = self._change(table.matrix[:, self.first_], table.matrix[:, self.later_])
+        return np.column_stack([table.matrix[:, self.stay_], change])[:, self.order_]
 
     def transform(self, X: Any) -> pl.DataFrame:
         """Return the table with the changes behind their modality, and their flag where they are a modality."""

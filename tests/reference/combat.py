@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-np.int = int  # neuroCombat 0.2.12 still asks for it
+np.int = int  # noqa: NPY001  neuroCombat 0.2.12 still asks for it
 from neuroCombat import neuroCombat  # noqa: E402
 from neuroHarmonize import harmonizationApply, harmonizationLearn  # noqa: E402
 
