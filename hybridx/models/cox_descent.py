@@ -283,7 +283,8 @@ class _Elastic:
 
         Z, new, sweeps = self.Z, b.copy(), 1
         n, q = Z.shape
-        if q > n and self.lasso:
+        # measured: where most coefficients stay put, the matrix of curvatures pays up to a few times as many columns
+        if q > 3 * n and self.lasso:
             HZ = self.loss.curvature(eta, Z)
             sweeps = descend_rows(
                 new, gradient, Z.T.copy(), HZ.T.copy(), self.l1, self.l2, tolerance, _MAX_SWEEPS

@@ -14,11 +14,13 @@ at 0.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from hybridx.errors import InputError
 from hybridx.models.cox_event_times import event_times, late_start
@@ -30,7 +32,7 @@ __all__ = ["CoxLoss", "Ties"]
 Ties = Literal["efron", "breslow"]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
-_BLOCK = 4096  # rows whose weighted copy stays in the processor's cache
+_BLOCK = 1 << 16  # numbers whose weighted copy stays in the processor's cache
 
 
 @dataclass
@@ -39,7 +41,7 @@ class _State:
 
     theta: FloatArray  # eta + log w, (n,)
     log_sum: FloatArray  # log S, (K,)
-    share: FloatArray  # tau, (K,)
+    own: FloatArray  # w e^eta / S of each tied death, at its own event time
     rest: FloatArray  # 1 - f tau of each later tied death
 
 
@@ -143,9 +145,12 @@ class CoxLoss:
         self._first_weight = total if ties == "breslow" else mean
         # only tied deaths are ever summed apart
         self._tied_groups = np.unique(self._late_group)
-        tied = np.isin(group, self._tied_groups) if len(late) else np.zeros(len(dead), dtype=bool)
-        self._tied, self._tied_group = dead[tied], np.searchsorted(self._tied_groups, group[tied])
-        self._tied_start = np.flatnonzero(np.diff(self._tied_group, prepend=-1))
+        tied = (count[group] > 1) if len(late) else np.zeros(len(dead), dtype=bool)
+        self._tied, self._tied_group = dead[tied], group[tied]
+        starts = np.append(0, np.cumsum(count[self._tied_groups]))
+        self._tied_sums = csr_array(
+            (np.empty(len(self._tied)), self._tied, starts), shape=(len(self._tied_groups), len(happened))
+        )
 
     def _at(self, eta: FloatArray) -> _State:
         theta = np.asarray(eta, dtype=np.float64)
@@ -153,11 +158,9 @@ class CoxLoss:
             theta = theta + self._log_weight
         assert self._risk is not None  # noqa: S101  # callers return early where nothing happened
         log_sum = self._risk.log_sums(theta)
-        share = np.zeros(len(log_sum))
-        if len(self._tied):
-            own = np.logaddexp.reduceat(theta[self._tied], self._tied_start)
-            share[self._tied_groups] = np.exp(np.minimum(own - log_sum[self._tied_groups], 0.0))
-        return _State(theta, log_sum, share, 1.0 - self._fraction * share[self._late_group])
+        own = np.exp(np.minimum(theta[self._tied] - log_sum[self._tied_group], 0.0))
+        share = np.minimum(np.bincount(self._tied_group, own, len(log_sum)), 1.0)
+        return _State(theta, log_sum, own, 1.0 - self._fraction * share[self._late_group])
 
     def _value(self, eta: FloatArray, at: _State) -> float:
         denominators = self._total @ at.log_sum + self._late_weight @ np.log(at.rest)
@@ -167,7 +170,11 @@ class CoxLoss:
         """Return, for each event time, the weighted sum of f^fractions / (1 - f tau)^power over its deaths."""
         result = self._first_weight.copy() if not fractions else np.zeros(len(self._total))
         if len(self._late_group):
-            late = self._late_weight * self._fraction**fractions / at.rest**power
+            late = self._late_weight / at.rest
+            if power == 2:
+                late /= at.rest
+            for _ in range(fractions):
+                late *= self._fraction
             result += np.bincount(self._late_group, late, len(result))
         return result
 
@@ -176,8 +183,7 @@ class CoxLoss:
         assert self._risk is not None  # noqa: S101
         expected = self._risk.back(at.theta, at.log_sum, self._term(at, 1, 0))
         if len(self._tied):  # among d tied events a death counts with 1 - f only
-            group = self._tied_groups[self._tied_group]
-            less = self._term(at, 1, 1)[group] * np.exp(at.theta[self._tied] - at.log_sum[group])
+            less = self._term(at, 1, 1)[self._tied_group] * at.own
             expected[self._tied] = np.maximum(expected[self._tied] - less, 0.0)
         return expected
 
@@ -199,8 +205,9 @@ class CoxLoss:
         means = self._risk.sums(at.theta, at.log_sum, Z)
         if not len(self._tied):
             return means, np.empty((0, Z.shape[1]))
-        weight = np.exp(at.theta[self._tied] - at.log_sum[self._tied_groups][self._tied_group])
-        return means, np.add.reduceat(weight[:, None] * Z[self._tied], self._tied_start, axis=0)
+        sums = copy(self._tied_sums)
+        sums.data = at.own
+        return means, sums @ Z
 
     def information(self, eta: FloatArray, Z: FloatArray) -> FloatArray:
         """Return the observed information of the coefficients of `Z` (n, p), shape (p, p)."""
@@ -248,8 +255,7 @@ class CoxLoss:
             V[tied] -= b * own
         result = self._expected(at)[:, None] * Z - self._risk.back(at.theta, at.log_sum, V)
         if len(tied):
-            weight = np.exp(at.theta[self._tied] - at.log_sum[tied][self._tied_group])
-            result[self._tied] -= weight[:, None] * less[self._tied_group]
+            result[self._tied] -= at.own[:, None] * less[np.searchsorted(tied, self._tied_group)]
         return np.asarray(result)
 
 
@@ -257,8 +263,9 @@ def _weighted_gram(Z: FloatArray, weight: FloatArray) -> FloatArray:
     """Return Z' diag(weight) Z, a block of rows at a time: no weighted copy of the whole table."""
     total = np.zeros((Z.shape[1], Z.shape[1]))
     root = np.sqrt(weight)[:, None]
-    for start in range(0, len(Z), _BLOCK):
-        part = root[start : start + _BLOCK] * Z[start : start + _BLOCK]
+    size = max(_BLOCK // max(Z.shape[1], 1), 256)
+    for start in range(0, len(Z), size):
+        part = root[start : start + size] * Z[start : start + size]
         total += part.T @ part
     return total
 

@@ -98,7 +98,7 @@ def fit_cox(
     # in the order of time, every pass over the rows runs straight through memory
     time, happened = np.asarray(time_days, dtype=np.float64), np.asarray(event, dtype=bool)
     codes = None if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1].reshape(-1)
-    order = np.argsort(time, kind="stable") if codes is None else np.lexsort((time, codes))
+    order = np.argsort(time) if codes is None else np.lexsort((time, codes))
     Z, sd = _standardised(matrix[order], labels)
     loss = CoxLoss(
         time[order],
