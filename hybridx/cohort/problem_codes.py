@@ -188,6 +188,16 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "Several samples in a VCF, or one that it does not hold.",
     ),
     "T093": ("error", "does not exist", "A file of variants that the sequencing table names."),
+    "T094": (
+        "error",
+        "is not a set of genes",
+        "A line of gene_sets.gmt without a name, without genes, or repeated.",
+    ),
+    "T095": (
+        "warning",
+        "is hardly measured",
+        "A set of genes of which the expression table holds less than 80 %.",
+    ),
 }
 
 # What was wanted, where that is the same for every case of a code.
@@ -222,5 +232,7 @@ EXPECTED: Mapping[str, str] = {
     "T090": "a VCF annotated by VEP (INFO field CSQ) or SnpEff (ANN)",
     "T091": "a VCF or MAF file, plain or gzipped",
     "T093": "a path below the data folder",
+    "T094": "name, description and genes, separated by tabs",
+    "T095": "at least 80 % of the genes of a set",
     "T085": "predictors that were known on day 0",
 }

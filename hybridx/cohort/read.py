@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -26,10 +26,11 @@ from hybridx.cohort.validate_cross import (
     check_studies,
     check_treatments,
 )
-from hybridx.cohort.validate_genomics import check_expression, check_variants, name_genes
+from hybridx.cohort.validate_genomics import check_expression, check_gene_sets, check_variants, name_genes
 from hybridx.cohort.validate_labs import check_labs
 from hybridx.cohort.validate_outcomes import check_outcomes
 from hybridx.cohort.validate_rows import baselines, check_keys, check_paths, check_patients, count_days
+from hybridx.terms.gene_sets import parse_gmt
 
 __all__ = ["Folder", "read_folder"]
 
@@ -92,6 +93,8 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
         hint = "Put patients.csv there; data_schemas/README.md says what it holds."
         return _nothing(path, [found("T001", str(path), hint=f"The folder is empty. {hint}")])
     schemas, problems = _declared(entries)
+    schemas, more = _gene_sets(entries, schemas)
+    problems += more
     paths, more = _find_tables(entries)
     problems += more
     tables = {
@@ -107,6 +110,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
         tables = {name: tables[name] for name in TABLES if name in tables}
     usable = {name: table for name, table in tables.items() if table.raw.usable}
     _check(usable, schemas, start)
+    problems += check_gene_sets(schemas.gene_sets, usable.get("expression"), "gene_sets.gmt")
     for table in tables.values():
         problems += sorted(table.problems, key=lambda p: (p.row or 0, p.code))
     return Folder(
@@ -166,6 +170,20 @@ def _declared(entries: list[Path]) -> tuple[Schemas, list[Problem]]:
                 )
                 problems.append(found("T085", file.name, column=place, value=column.name, hint=hint))
     return schemas, problems
+
+
+def _gene_sets(entries: list[Path], schemas: Schemas) -> tuple[Schemas, list[Problem]]:
+    file = next((p for p in entries if p.name.casefold() == "gene_sets.gmt"), None)
+    if file is None:
+        return schemas, []
+    try:
+        sets, faults = parse_gmt(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        return schemas, [
+            found("T007", file.name, value=type(error).__name__, hint="Save it as text in UTF-8.")
+        ]
+    problems = [found("T094", file.name, line, hint=f"Here {why}.") for line, why in faults.items()]
+    return replace(schemas, gene_sets=tuple(sets)), problems
 
 
 def _find_tables(entries: list[Path]) -> tuple[dict[str, Path], list[Problem]]:

@@ -12,6 +12,7 @@ import yaml
 
 from hybridx.errors import InputError
 from hybridx.terms.analyte import Analyte
+from hybridx.terms.gene_sets import GeneSet
 
 __all__ = [
     "TABLES",
@@ -161,11 +162,14 @@ class Schemas(Mapping[str, TableSchema]):
         Analytes declared beside the known ones.
     genes : tuple of str
         Genes declared beside the fixed panel.
+    gene_sets : tuple of GeneSet
+        Sets of genes of the folder's own, from ``gene_sets.gmt``.
     """
 
     tables: Mapping[str, TableSchema]
     analytes: Mapping[str, Analyte] = field(default_factory=dict)
     genes: tuple[str, ...] = ()
+    gene_sets: tuple[GeneSet, ...] = ()
 
     def __getitem__(self, name: str) -> TableSchema:
         return self.tables[name]

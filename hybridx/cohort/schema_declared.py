@@ -81,7 +81,7 @@ def read_declared(path: Path, schemas: Schemas) -> tuple[Schemas, list[Problem]]
             hint = f"Did you mean {guess!r}?" if guess and guess != key else ""
             shape = "a list of gene symbols" if key == "genes" else "a table name with its columns below it"
             wrong(str(key), key, hint, expected=shape)
-    return Schemas(tables, analytes, genes), problems
+    return replace(schemas, tables=tables, analytes=analytes, genes=genes), problems
 
 
 def _with_columns(table: TableSchema, entry: Mapping[Any, Any], wrong: Any) -> TableSchema:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
+from hybridx.cohort.problem import Problem, found
 from hybridx.cohort.read_table import Table
+from hybridx.terms.gene_sets import GeneSet
 from hybridx.terms.genes import canonical_gene
 
-__all__ = ["check_expression", "check_variants", "name_genes"]
+__all__ = ["check_expression", "check_gene_sets", "check_variants", "name_genes"]
 
 
 def name_genes(table: Table) -> None:
@@ -58,3 +62,18 @@ def check_expression(table: Table) -> None:
     if units.height > 1 and second.is_empty():
         hint = f"This table has {', '.join(units['unit'])}: bring all patients to one unit before comparing them."
         table.blame("T058", units["row"][1], "unit", hint=hint)
+
+
+def check_gene_sets(sets: Iterable[GeneSet], expression: Table | None, file: str) -> list[Problem]:
+    """Warn of sets of which the expression table holds too few genes for a score."""
+    if expression is None or "gene" not in expression.frame.columns:
+        return []
+    there = set(expression.frame["gene"].drop_nulls())
+    problems = []
+    for one in sets:
+        absent = [gene for gene in one.genes if gene not in there]
+        if len(absent) > 0.2 * len(one.genes):
+            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+            hint = f"Not in the table: {', '.join(absent[:5])}{more}."
+            problems.append(found("T095", file, value=one.name, hint=hint))
+    return problems

@@ -1,14 +1,18 @@
-"""Gene expression to features: on a log scale and normalised within each patient alone."""
+"""Gene expression to features: genes on a log scale, signatures by rank, both within each patient alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import polars as pl
 
 from hybridx.cohort.block import FAILURE_SCHEMA, Block
 from hybridx.cohort.schema import Schemas
 from hybridx.measure.rows import feature_rows
+from hybridx.measure.signatures import signature_scores
+from hybridx.measure.table_settings import ExpressionSettings
+from hybridx.terms.gene_sets import GeneSet, builtin_gene_sets, read_gmt
 from hybridx.terms.genes import canonical_gene
 from hybridx.terms.text import settings_hash
 
@@ -20,8 +24,8 @@ TRANSCRIPTOME = 2000  # genes above which a sample's own sum is a library size; 
 
 def expression_block(
     tables: Mapping[str, pl.DataFrame],
-    schemas: Schemas | None = None,  # noqa: ARG001
-    landmark_day: float = 0.0,
+    schemas: Schemas | None = None,
+    settings: ExpressionSettings | None = None,
 ) -> Block:
     r"""Return ``expression.<gene>`` as :math:`\log_2(x + 1)`, one row per patient with a sample by the landmark.
 
@@ -30,16 +34,17 @@ def expression_block(
     panel, and the sum of a panel moves with the biology: its FPKM stay unscaled, its counts are divided by the upper
     quartile of the patient's positive counts (times 100) instead of by their sum.
 
-    Nothing is learnt across patients: z-scores belong in the fold.
+    ``expression.sig_<set>`` are rank scores of sets of genes, for samples with enough genes; see
+    `hybridx.measure.signatures`. Nothing is learnt across patients: z-scores belong in the fold.
 
     Parameters
     ----------
     tables : mapping of str to polars.DataFrame
         Validated tables with `expression`.
     schemas : Schemas, optional
-        Not needed; there so that all builders are called alike.
-    landmark_day : float
-        Day relative to baseline; samples after it do not exist yet.
+        Schemas with the sets of genes that the folder brings.
+    settings : ExpressionSettings, optional
+        Landmark, and whether genes, signatures or both are wanted.
 
     Returns
     -------
@@ -49,15 +54,17 @@ def expression_block(
     Source
     ------
     Upper-quartile scaling: Bullard 2010, doi:10.1186/1471-2105-11-94. TPM from FPKM: Wagner 2012,
-    doi:10.1007/s12064-012-0162-3.
+    doi:10.1007/s12064-012-0162-3. Signatures: Foroutan 2018, doi:10.1186/s12859-018-2435-4.
     """
-    table = tables["expression"].filter((pl.col("day") <= landmark_day) & pl.col("value").is_not_null())
+    chosen = ExpressionSettings() if settings is None else settings
+    table = tables["expression"].filter(
+        (pl.col("day") <= chosen.landmark_day) & pl.col("value").is_not_null()
+    )
     failures = _mixed_units(table)
     table = table.join(failures.select("patient_id"), on="patient_id", how="anti")
     latest = table.group_by("patient_id").agg(pl.col("day").max())
-    table = table.join(latest, on=["patient_id", "day"]).with_columns(
-        pl.col("gene").map_elements(canonical_gene, return_dtype=pl.String)
-    )
+    symbols = {gene: canonical_gene(gene) for gene in table["gene"].unique()}  # once per gene, not per cell
+    table = table.join(latest, on=["patient_id", "day"]).with_columns(pl.col("gene").replace(symbols))
     size = pl.len().over("patient_id")
     total = pl.col("value").sum().over("patient_id")
     upper = pl.col("value").filter(pl.col("value") > 0).quantile(0.75).over("patient_id")
@@ -73,14 +80,22 @@ def expression_block(
     level = pl.when(pl.col("unit") == "log2").then(pl.col("value")).otherwise((linear + 1).log(2))
     table = table.with_columns(level.alias("level")).filter(pl.col("level").is_finite())
     # a gene listed twice (two probes): their mean, whatever the order of rows
-    table = table.group_by("patient_id", "gene").agg(pl.col("level").mean())
-    genes = sorted(set(table["gene"]))
+    table = table.sort("level").group_by("patient_id", "gene").agg(pl.col("level").mean())
+    genes = sorted(set(table["gene"])) if chosen.genes else []
+    sets = _sets(schemas, chosen)
+    scores = signature_scores(table, sets, coverage=chosen.coverage, min_genes=chosen.min_genes)
+    made = [one for one in sets if one.name in set(scores["set"])]
     wide = (
         table.pivot(on="gene", index="patient_id", values="level")
         if table.height
         else pl.DataFrame(schema={"patient_id": pl.String})
     )
     frame = wide.select("patient_id", *(pl.col(g).alias(f"expression.{g.lower()}") for g in genes))
+    for one in made:
+        column = scores.filter(set=one.name).select(
+            "patient_id", pl.col("score").alias(f"expression.sig_{one.name}")
+        )
+        frame = frame.join(column, on="patient_id", how="left")
     rows = [
         {
             "column": f"expression.{g.lower()}",
@@ -90,14 +105,28 @@ def expression_block(
         }
         for g in genes
     ]
+    rows += [
+        {"column": f"expression.sig_{one.name}", "title": one.title, "unit": "1", "family": "signature"}
+        for one in made
+    ]
+    used = {**asdict(chosen), "sets": [asdict(one) for one in made]}
     return Block(
         modality="expression",
         frame=frame.sort("patient_id"),
         measured=dict.fromkeys(frame["patient_id"], True),
         days={str(p): float(d) for p, d in latest.iter_rows()},
-        features=feature_rows("expression", rows, settings_hash({"landmark_day": landmark_day})),
+        features=feature_rows("expression", rows, settings_hash(used)),
         failures=failures,
     )
+
+
+def _sets(schemas: Schemas | None, settings: ExpressionSettings) -> list[GeneSet]:
+    """Return the library's sets, the folder's and those of the file; of one name the last, which is the user's."""
+    if not settings.signatures:
+        return []
+    own = () if settings.gene_set_file is None else read_gmt(settings.gene_set_file)
+    brought = () if schemas is None else schemas.gene_sets
+    return list({one.name: one for one in (*builtin_gene_sets(), *brought, *own)}.values())
 
 
 def _mixed_units(table: pl.DataFrame) -> pl.DataFrame:

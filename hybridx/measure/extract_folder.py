@@ -158,7 +158,7 @@ def _table_blocks(data: Folder, settings: ExtractSettings) -> list[Block]:
     builders: dict[str, Callable[[], Block]] = {
         "labs": lambda: lab_block(tables, schemas, settings.labs),
         "variants": lambda: genomics_block(tables, schemas, settings.genomics),
-        "expression": lambda: expression_block(tables, schemas),
+        "expression": lambda: expression_block(tables, schemas, settings.expression),
     }
     held = [name for name in builders if name in tables and tables[name].height]
     return [clinical_block(tables, schemas), *(builders[name]() for name in held)]

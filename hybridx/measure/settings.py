@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridx.errors import SettingsError
-from hybridx.measure.table_settings import GenomicsSettings, LabSettings
+from hybridx.measure.table_settings import ExpressionSettings, GenomicsSettings, LabSettings
 from hybridx.terms import check_name, nearest, settings_hash
 
 __all__ = ["FAMILIES", "IMAGE_TYPES", "ExtractSettings", "RadiomicsSettings"]
@@ -166,6 +166,8 @@ class ExtractSettings:
         Which laboratory value is the baseline, and what is made of several.
     genomics : GenomicsSettings
         Which flags are made of variants.
+    expression : ExpressionSettings
+        Genes, signatures, or both.
     """
 
     pet: RadiomicsSettings = dataclasses.field(default_factory=lambda: RadiomicsSettings.preset("pet"))
@@ -175,6 +177,7 @@ class ExtractSettings:
     views: bool = True
     labs: LabSettings = dataclasses.field(default_factory=LabSettings)
     genomics: GenomicsSettings = dataclasses.field(default_factory=GenomicsSettings)
+    expression: ExpressionSettings = dataclasses.field(default_factory=ExpressionSettings)
 
     def __new__(cls, *positional: Any, **named: Any) -> ExtractSettings:  # noqa: ARG004, D102
         _check_names(cls, named)
@@ -201,7 +204,11 @@ class ExtractSettings:
         return settings_hash({k: v for k, v in dataclasses.asdict(self).items() if k not in _TABLES})
 
 
-_TABLES: dict[str, type[Any]] = {"labs": LabSettings, "genomics": GenomicsSettings}
+_TABLES: dict[str, type[Any]] = {
+    "labs": LabSettings,
+    "genomics": GenomicsSettings,
+    "expression": ExpressionSettings,
+}
 
 
 def _check_names(cls: type[Any], given: dict[str, Any]) -> None:

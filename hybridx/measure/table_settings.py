@@ -9,7 +9,7 @@ from hybridx.errors import SettingsError
 from hybridx.terms import check_name
 from hybridx.terms.analytes import analytes
 
-__all__ = ["SERIES", "GenomicsSettings", "LabSettings"]
+__all__ = ["SERIES", "ExpressionSettings", "GenomicsSettings", "LabSettings"]
 
 SERIES = ("slope", "nadir", "days_above", "doubling")
 
@@ -113,4 +113,43 @@ class GenomicsSettings:
     def __post_init__(self) -> None:
         if not math.isfinite(self.landmark_day):
             msg = f"landmark_day={self.landmark_day!r} is not a day."
+            raise SettingsError(msg)
+
+
+@dataclass(frozen=True)
+class ExpressionSettings:
+    """What is made of gene expression.
+
+    Parameters
+    ----------
+    landmark_day : float
+        Day relative to baseline; samples after it do not exist yet.
+    genes : bool
+        Add every gene (``expression.cd274``); False keeps the signatures alone.
+    signatures : bool
+        Add rank scores of sets of genes (``expression.sig_proliferation``).
+    gene_set_file : str or None
+        A GMT file whose sets join the library's own and those of the data folder.
+    coverage : float
+        Share of a set's genes that a sample must have.
+    min_genes : int
+        Genes that a sample must have for ranks to mean something.
+    """
+
+    landmark_day: float = 0.0
+    genes: bool = True
+    signatures: bool = True
+    gene_set_file: str | None = None
+    coverage: float = 0.8
+    min_genes: int = 500
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.landmark_day):
+            msg = f"landmark_day={self.landmark_day!r} is not a day."
+            raise SettingsError(msg)
+        if not 0 < self.coverage <= 1:
+            msg = f"coverage={self.coverage!r} is not a share above 0 and at most 1."
+            raise SettingsError(msg)
+        if self.min_genes < 2:
+            msg = f"min_genes={self.min_genes!r} is not a number of genes >= 2."
             raise SettingsError(msg)
