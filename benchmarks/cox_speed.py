@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python benchmarks/cox_speed.py --sizes 100000x10    # one cohort
 
 Every fit is the unpenalised Newton fit from a matrix in memory (coxnet: lasso path of 30 penalties); one process and
-one core each. Seconds are those of the processor, since a busy machine stretches the clock; the clock's stand beside them.
+one core each. Seconds are those of the processor, since a busy machine stretches the clock; the clock's stand beside.
 The median of five runs where a run takes less than two seconds, else one. statsmodels is no dependency: put it on the
 path to have it in the table.
 """
