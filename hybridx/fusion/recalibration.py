@@ -75,7 +75,7 @@ class Recalibration:
         intercept = float(found.x[1]) if loss.has_intercept else 0.0
         baseline = None
         if y.kind == "survival":
-            baseline = BreslowBaseline.fit(y.time_days, y.event, slope * centred)
+            baseline = BreslowBaseline.fit(y.time_days, y.event, slope * centred, entry=y.entry_days)
         return cls(slope=slope, center=center, intercept=intercept, baseline=baseline)
 
     def predictor(self, score: FloatArray) -> FloatArray:
