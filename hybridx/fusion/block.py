@@ -13,6 +13,7 @@ from hybridx.cohort.columns import feature_columns, measured_mask, to_frame, to_
 from hybridx.compute import one_thread
 from hybridx.errors import NotEnoughDataError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities, frozen
+from hybridx.fusion.block_coefficients import coefficient_table, variance_shares
 from hybridx.fusion.block_design import BlockRows, prepare_blocks, prepared
 from hybridx.fusion.block_problem import BlockProblem, BlockSolver, RidgeSolver, fold_blocks
 from hybridx.fusion.block_sparse import SparseSolver
@@ -31,6 +32,8 @@ Penalty = Literal["ridge", "elastic_net", "lasso", "priority"]
 
 # Held-out predictions leave out a fifth of a modality's events, and the rest must still say how its columns matter.
 _MIN_EVENTS = MIN_EVENTS + 2
+# Gain of held-out log-likelihood that a useless score reaches one time in twenty (half of chi-squared's 3.84).
+_BY_CHANCE = 1.92
 _L1_RATIO = {"ridge": 0.0, "elastic_net": 0.5, "lasso": 1.0, "priority": 0.0}
 
 
@@ -121,7 +124,7 @@ class BlockPenalizedFusion(FusionModel):
         l1_ratio: float | None = None,
         prior_sds: Mapping[str, float] | None = None,
         max_missing: float = 0.5,
-        correlation: float | None = None,
+        correlation: float | None = 0.9,
         n_folds: int = 5,
         recalibrate: bool = True,
         random_state: int = 0,
@@ -180,8 +183,8 @@ class BlockPenalizedFusion(FusionModel):
         if y.kind == "response":
             share = float(np.mean(y.value))
             same[:] = np.log(share / (1.0 - share))
-        if loss.value(score) >= loss.value(same):
-            text = "Held-out patients are predicted no better than by chance: expect little of this model."
+        if loss.value(same) - loss.value(score) < _BY_CHANCE:
+            text = "Held-out patients are not predicted clearly better than by chance: expect little of this model."
             self.notes_.append(text)
 
     def _checked_ratio(self) -> float:
@@ -267,29 +270,9 @@ class BlockPenalizedFusion(FusionModel):
 
     def _describe(self, problem: BlockProblem) -> None:
         slope = 1.0 if self.recalibration_ is None else self.recalibration_.slope
-        tables, scores = [], []
-        for (modality, step), block in zip(self.preparations_.items(), problem.blocks, strict=True):
-            names = [] if step is None else step.get_feature_names_out().tolist()
-            coefficient = slope * self.raw_coef_[modality]
-            table = {"modality": [modality] * len(names), "column": names, "coefficient": coefficient}
-            tables.append(
-                pl.DataFrame(
-                    table, schema={"modality": pl.String, "column": pl.String, "coefficient": pl.Float64}
-                )
-            )
-            scores.append(block @ self.raw_coef_[modality])
-        self.coef_ = pl.concat(tables)
-        total = np.sum(scores, axis=0)
-        variance = float(total.var())
-        shares = [float(np.mean((s - s.mean()) * (total - total.mean()))) for s in scores]
-        self.shares_ = {
-            m: share / variance if variance > 0 else 0.0
-            for m, share in zip(self.modalities_, shares, strict=True)
-        }
-        if variance == 0:
-            self.notes_.append(
-                "No column predicts better than chance on held-out patients: all get the same risk."
-            )
+        self.coef_ = coefficient_table(self.preparations_, self.raw_coef_, slope)
+        shares = variance_shares(problem.blocks, list(self.raw_coef_.values()))
+        self.shares_ = dict(zip(self.modalities_, shares, strict=True))
 
     def _blocks(self, frame: pl.DataFrame, measured: BoolArray) -> list[FloatArray]:
         data = BlockRows.of(frame, self.columns_, measured)
