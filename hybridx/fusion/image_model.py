@@ -253,6 +253,12 @@ class ImageFusion(FusionModel):
             if getattr(self, name) < 1:
                 msg = f"{name}={getattr(self, name)!r}: wanted at least 1."
                 raise SettingsError(msg)
+        if self.tabular is not None and not isinstance(self.tabular, LateFusion):
+            msg = f"`tabular` takes a LateFusion, got {self.tabular!r}."
+            raise SettingsError(msg)
+        if self.epochs is not None and self.epochs < 0:
+            msg = f"epochs={self.epochs!r}: wanted None or a number of at least 0."
+            raise SettingsError(msg)
         torch_device(self.device)
         return TrainingSettings(
             init=self.init,
@@ -310,9 +316,6 @@ class ImageFusion(FusionModel):
         if not names:
             return
         template = LateFusion(random_state=self.random_state) if self.tabular is None else self.tabular
-        if not isinstance(template, LateFusion):
-            msg = f"`tabular` takes a LateFusion, got {self.tabular!r}."
-            raise SettingsError(msg)
         self.tabular_ = clone(template).set_params(endpoint=self.endpoint, modalities=names).fit(frame, y)
         self.notes_ += self.tabular_.notes_
         if self.endpoint == "survival":

@@ -21,7 +21,7 @@ def patch(rng, radius, heterogeneity, edge=EDGE):
     return np.stack([np.clip(pet, 0, None), ct, mask]).astype(np.float16)
 
 
-def draw_images(folder, n=240, seed=0, sign="size", missing=0.15, effect=1.2, edge=EDGE, clinical=0.6):
+def draw_images(folder, n=240, seed=0, sign="size", *, missing=0.15, effect=1.2, edge=EDGE, clinical=0.6):
     """Return (frame, survival, response, true log-hazard, the image's part of it).
 
     `sign` is what the risk hangs on: "size", "texture", "interaction" (size in one half of the patients, told apart by
@@ -37,7 +37,9 @@ def draw_images(folder, n=240, seed=0, sign="size", missing=0.15, effect=1.2, ed
     there = rng.random(n) >= missing
     references = []
     for i in range(n):
-        content = patch(rng, edge * np.clip(0.26 + 0.06 * size[i], 0.12, 0.42), np.exp(-1.2 + 0.6 * texture[i]), edge)
+        content = patch(
+            rng, edge * np.clip(0.26 + 0.06 * size[i], 0.12, 0.42), np.exp(-1.2 + 0.6 * texture[i]), edge
+        )
         name, packed = images.pack({"patch": content})
         path = folder / "images" / f"{name}.npz"
         path.write_bytes(packed)
