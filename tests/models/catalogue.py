@@ -58,7 +58,8 @@ FUSION_MODELS = {
             "clinical": WeibullAFT(prior_sd=0.6),
             "pet": GradientBoostedCox(max_depth=1, n_rounds=20, n_folds=2),
             "lab": XGBoostAFT(distribution="loglogistic", max_depth=1, n_rounds=10, n_folds=2),
-        }
+        },
+        n_folds=3,
     ),
     "late_response": LateFusion(endpoint="response"),
     "early_forest_response": EarlyFusion(ForestResponse(n_trees=60, min_leaf=15), endpoint="response"),

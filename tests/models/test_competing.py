@@ -265,3 +265,21 @@ def test_a_single_cause_is_meant_without_being_named(small):
     model = CompetingRisks(CoxRidge(prior_sd=0.8)).fit(X, one)
     curves = CoxRidge(prior_sd=0.8).fit(X, Outcome.survival(y.time_days, y.event)).predict_survival(X, DAYS)
     np.testing.assert_allclose(model.predict_incidence(X, DAYS), 1 - curves, atol=1e-9)
+
+
+def test_delayed_entry_is_used_where_the_models_use_it():
+    """Only who is free of events at entry is ever seen: counting them from day 0 makes the events look rare."""
+    X, y, hazards = world(1600, seed=8)
+    entry = np.maximum(
+        0, np.random.default_rng(8).uniform(-200, 400, size=1600)
+    )  # a third is there from the start
+    seen = np.flatnonzero(y.time_days > entry)
+    X, y, entry, hazards = X[seen], y[seen], entry[seen], hazards[seen]
+    late = Outcome.survival(y.time_days, y.event, endpoint="DFS", cause=y.cause, entry_days=entry)
+    expected = truth(hazards, [300])[0].mean()
+    honest = CompetingRisks(CoxRidge(prior_sd=0.8)).fit(X, late).predict_incidence(X, [300], "relapse").mean()
+    blind = CompetingRisks(CoxRidge(prior_sd=0.8)).fit(X, y).predict_incidence(X, [300], "relapse").mean()
+    assert honest == pytest.approx(expected, abs=0.03)
+    assert blind < expected - 0.05
+    with pytest.warns(HybridxWarning, match="SurvivalForest does not use entry_days"):
+        CompetingRisks(SurvivalForest(n_trees=3, min_leaf=20)).fit(X[:200], late[:200])
