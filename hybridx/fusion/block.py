@@ -82,7 +82,8 @@ class BlockPenalizedFusion(FusionModel):
     prior_sds_ : dict of str to float
         s_b of each modality.
     penalties_ : dict of str to float
-        Penalty per standardised column of each modality.
+        Penalty per standardised column of each modality, on the sum over patients: q_b / s_b^2 for ridge; for the
+        others lambda_b of `hybridx.fusion.block_sparse`.
     coef_ : polars.DataFrame
         `modality`, `column`, `coefficient`: log hazard (odds) ratio per standard deviation of the column.
     shares_ : dict of str to float

@@ -278,4 +278,4 @@ def search_prior_sds(
         bounds=[(np.log(bounds[0]), np.log(bounds[1]))] * len(start),
         options={"ftol": 1e-5, "gtol": 1e-2, "maxiter": 40},
     )
-    return np.exp(found.x)
+    return np.asarray(np.exp(found.x))
