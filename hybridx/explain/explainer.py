@@ -15,11 +15,14 @@ from hybridx.errors import InputError
 from hybridx.explain.decompose import decompose
 from hybridx.explain.explanation import Explanation
 from hybridx.fusion import EarlyFusion, FusionModel
-from hybridx.models import SurvivalForest, TableModel
+from hybridx.models import SurvivalForest, TableModel, XGBoostAFT
 
 __all__ = ["explain"]
 
 FloatArray = npt.NDArray[np.float64]
+
+# What a risk means depends on how event times are distributed.
+_TIMES = {"weibull": "log-hazard", "loglogistic": "event log-odds", "lognormal": "SD of log-time"}
 
 
 def explain(
@@ -44,12 +47,19 @@ def explain(
         A modality that a patient lacks contributes exactly 0, and so do its features; what its absence shifts stands
         in the patient's `base`: the prediction for an average patient with the same modalities measured. A missing
         value within a measured modality is what the model imputed, and counts for that feature. A patient with nothing
-        measured has NaN throughout.
+        measured has NaN throughout. `method` says how contributions were found.
 
     Raises
     ------
     ExplanationError
-        Contributions do not add up to the prediction, or the estimator is none of the library's.
+        Contributions do not add up to the prediction, the form that a model offers is not what it predicts, or the
+        estimator is none of the library's.
+
+    Notes
+    -----
+    Exact for linear models, trees, late and early fusion of these, and every fusion model that offers a linear form or
+    weighted members (`hybridx.fusion.protocols`). For all others modalities get Shapley values over all coalitions of
+    what the patient has, and columns a sampled share of them; see `hybridx.explain.coalitions`.
     """
     if isinstance(model, TableModel | FusionModel):
         check_is_fitted(model, "tuned_")
@@ -78,6 +88,8 @@ def _scale(model: Any) -> str:
     if endpoint != "survival":
         return {"response": "log-odds", "ordinal": "ordinal log-odds", "continuous": "value"}[endpoint]
     inner = model.model_ if isinstance(model, EarlyFusion) else model
+    if isinstance(inner, XGBoostAFT):
+        return _TIMES[inner.baseline_.distribution]
     return "log-mortality" if isinstance(inner, SurvivalForest) else "log-hazard"
 
 

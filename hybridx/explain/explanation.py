@@ -49,9 +49,10 @@ class Explanation:
         The model's linear predictor; NaN (and nulls in the tables) where nothing is measured.
     values : polars.DataFrame
         `patient_id` and the feature values as the model was given them, in their own units; null where missing.
-    scale : {"log-hazard", "log-mortality", "log-odds", "ordinal log-odds", "value"}
-        What the numbers are. Positive: a worse prognosis or level; for log-odds: response more likely; for value: more
-        of the outcome, in its own unit.
+    scale : str
+        What the numbers are. Survival: ``log-hazard``, ``log-mortality``, ``event log-odds`` or ``SD of log-time``,
+        positive is a worse prognosis. Response: ``log-odds``, positive is more likely. Ordinal: ``ordinal log-odds``,
+        positive is a worse level. Continuous: ``value``, positive is more of the outcome, in its own unit.
     method : str
         How contributions were found, with the error where it is not exact.
     units : mapping of column to str

@@ -19,13 +19,16 @@ _AXIS = {
     "log-odds": "log-odds of response (higher: response more likely)",
     "ordinal log-odds": "log-odds of a worse level (higher: worse)",
     "value": "value, in the unit of the outcome",
+    "event log-odds": "log-odds of the event (higher: worse prognosis)",
+    "SD of log-time": "earlier event, in standard deviations of log-time (higher: worse prognosis)",
 }
-# What e to the power of a contribution multiplies; a value has no such reading.
+# What e to the power of a contribution multiplies; values and standard deviations have no such reading.
 _NOUN = {
     "log-hazard": "hazard",
     "log-mortality": "expected events",
     "log-odds": "odds of response",
     "ordinal log-odds": "odds of a worse level",
+    "event log-odds": "odds of the event",
 }
 
 

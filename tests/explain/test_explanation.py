@@ -130,7 +130,18 @@ def test_with_units(why):
     assert why.with_units({"clinical.x0": "a", "nowhere.x": "b"}).units == {"clinical.x0": "a"}
 
 
-@pytest.mark.parametrize("scale", ["log-hazard", "log-odds", "log-mortality", "ordinal log-odds", "value"])
+@pytest.mark.parametrize(
+    "scale",
+    [
+        "log-hazard",
+        "log-odds",
+        "log-mortality",
+        "ordinal log-odds",
+        "value",
+        "event log-odds",
+        "SD of log-time",
+    ],
+)
 def test_figures_have_titles_units_and_escaped_text(why, scale):
     shown = dataclasses.replace(why, scale=scale)
     patient = shown.patient("P003")

@@ -9,7 +9,7 @@ from hybridx.errors import ExplanationError
 from hybridx.explain import coalitions, explain
 from hybridx.explain.synthetic import Substitution
 from hybridx.fusion import EarlyFusion, LateFusion, LinearForm, WeightedMembers
-from hybridx.models import CoxRidge
+from hybridx.models import CoxRidge, XGBoostAFT
 from tests.explain.toys import (
     COLUMNS,
     Additive,
@@ -267,3 +267,14 @@ def test_forms_of_the_wrong_shape_are_refused():
         LinearForm(["a.b", "a.b"], np.zeros((2, 2)), np.zeros((2, 2)), np.zeros(2))
     with pytest.raises(ExplanationError, match=r"need weights of shape \(2, 1\), got \(2, 3\)"):
         WeightedMembers([None], np.zeros((2, 3)), np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("distribution", "scale"),
+    [("weibull", "log-hazard"), ("loglogistic", "event log-odds"), ("lognormal", "SD of log-time")],
+)
+def test_the_scale_follows_the_distribution_of_times(distribution, scale, world):
+    X, y, _ = world
+    learner = XGBoostAFT(distribution=distribution, max_depth=1, n_rounds=5, n_folds=2)
+    assert explain(EarlyFusion(learner).fit(X[:80], y[:80]), X[80:], X[:80]).scale == scale
+    assert explain(learner.fit(X[:80], y[:80]), X[80:], X[:80]).scale == scale
