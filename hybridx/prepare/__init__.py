@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "MedianImputer": "impute",
         "MixingTransformer": "base",
         "Preparation": "preparation",
+        "PreparedModel": "pipeline",
         "PrincipalComponents": "components",
         "RankTransform": "shape",
         "StabilityFilter": "stability",

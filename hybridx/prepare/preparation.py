@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from hybridx.prepare.base import FloatArray, TableTransformer
+from hybridx.prepare.block_scale import BlockScaler
 from hybridx.prepare.correlation import CorrelationFilter
 from hybridx.prepare.impute import MedianImputer
 from hybridx.prepare.scale import Standardizer
@@ -26,6 +27,9 @@ class Preparation(TableTransformer):
         Threshold of `CorrelationFilter`; None keeps all columns (ridge and trees cope with copies).
     impute, scale : bool, default True
         Whether to impute medians and to standardise (trees need neither).
+    scale_blocks : bool or {"variance", "leading"}, default False
+        Scale whole modalities after standardising, so that a penalty weighs modalities rather than columns; True means
+        "variance". See `BlockScaler`.
 
     Attributes
     ----------
@@ -46,17 +50,22 @@ class Preparation(TableTransformer):
         *,
         impute: bool = True,
         scale: bool = True,
+        scale_blocks: bool | str = False,
     ) -> None:
         self.max_missing = max_missing
         self.correlation = correlation
         self.impute = impute
         self.scale = scale
+        self.scale_blocks = scale_blocks
 
     def _learn(self, matrix: FloatArray, names: list[str]) -> dict[str, str]:
         self.steps_ = [VarianceFilter(max_missing=self.max_missing)]
         self.steps_ += [MedianImputer()] if self.impute else []
         self.steps_ += [] if self.correlation is None else [CorrelationFilter(self.correlation)]
         self.steps_ += [Standardizer()] if self.scale else []
+        if self.scale_blocks:
+            method = "variance" if self.scale_blocks is True else str(self.scale_blocks)
+            self.steps_ += [BlockScaler(method, standardize=False)]
         dropped: dict[str, str] = {}
         for step in self.steps_:
             matrix = step.fit_matrix(matrix, names).transform_matrix(matrix)
