@@ -65,7 +65,7 @@ class WeibullAFT(SurvivalModel):
     baseline_ : AFTBaseline
         Weibull distribution of an average patient: location log lambda_0, scale 1 / rho.
     cv_ : polars.DataFrame or None
-        Held-out loss of each `prior_sd` tried.
+        Held-out loss of each `prior_sd` tried, infinite where a fit did not converge.
 
     Source
     ------
@@ -120,21 +120,26 @@ class WeibullAFT(SurvivalModel):
         self.tuned_ = {"prior_sd": best}
 
     def _search(self, data: TrainingData) -> pl.DataFrame:
+        """Return the held-out loss of each prior SD, infinite where a fit did not converge."""
         folds = data.folds(self.n_folds, self.random_state)
-        loss = np.zeros(len(_PRIOR_SDS))
+        loss, failure = np.zeros(len(_PRIOR_SDS)), None
         for fold in np.unique(folds):
             train, test = folds != fold, data.y[folds == fold]
             step = self._prepare(data.matrix[train], data.columns)
-            rest = step.transform_matrix(data.matrix[~train])
-            fits = _fits(
-                step.transform_matrix(data.matrix[train]), data.y[train], _PRIOR_SDS, self.max_components
-            )
-            for i, fit in enumerate(fits):
+            fitted, rest = (step.transform_matrix(data.matrix[rows]) for rows in (train, ~train))
+            for i, prior_sd in enumerate(_PRIOR_SDS):
+                try:
+                    (fit,) = _fits(fitted, data.y[train], [prior_sd], self.max_components)
+                except ConvergenceError as error:
+                    loss[i], failure = np.inf, error
+                    continue
                 eta = rest @ fit.coef
                 z = fit.baseline.standardised(test.time_days) + eta
                 loss[i] += aft_loss("weibull", z, fit.baseline.scale, test.event)
                 # who enters late was sure to be free of the event until then
                 loss[i] += log_survival("weibull", fit.baseline.standardised(_entry(test)) + eta).sum()
+        if failure is not None and not np.isfinite(loss).any():
+            raise failure
         return pl.DataFrame({"prior_sd": _PRIOR_SDS, "loss": loss})
 
     def predictor_of(self, matrix: FloatArray) -> FloatArray:

@@ -89,6 +89,7 @@ def test_unit_of_time_changes_nothing_but_the_location():
     assert days.baseline_.location - years.baseline_.location == pytest.approx(np.log(365.25), abs=1e-6)
 
 
+@pytest.mark.slow  # dozens of fits
 def test_penalty_is_chosen_by_held_out_likelihood():
     X, y = world()
     noise = X.select("lab.x2", "lab.x3")
@@ -107,6 +108,26 @@ def test_failures_are_named(monkeypatch):
         ConvergenceError, match="Weibull regression of 150 patients on 4 columns did not converge"
     ):
         WeibullAFT(prior_sd=0.5).fit(X, y)
+
+
+def test_a_setting_that_does_not_converge_is_passed_over(monkeypatch):
+    X, y = world(n=80)
+    plain = weibull_aft._lifelines
+
+    def fussy(table, penalty):
+        if penalty[0] < 0.1:  # the two widest priors
+            msg = "did not converge"
+            raise ConvergenceError(msg)
+        return plain(table, penalty)
+
+    monkeypatch.setattr(weibull_aft, "_lifelines", fussy)
+    model = WeibullAFT(n_folds=2).fit(X, y)
+    found = np.isfinite(model.cv_["loss"].to_numpy())
+    assert found.any() and not found.all()
+    assert found[model.cv_["prior_sd"].to_list().index(model.tuned_["prior_sd"])]
+    monkeypatch.setattr(WeibullAFTFitter, "_scipy_fit_options", {"maxiter": 1})
+    with pytest.raises(ConvergenceError, match="did not converge"):
+        WeibullAFT(n_folds=2).fit(X, y)
 
 
 def test_doubts_of_lifelines_are_errors(monkeypatch):
