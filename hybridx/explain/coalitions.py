@@ -92,10 +92,11 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
             features[rows, ends[m] : ends[m + 1]] = split
             errors += [error.ravel()] if len(made.players[m]) > 1 else []
             errors += [game.error[:, i]] if sampled_orders else []
-    found = np.concatenate(errors) if errors else np.zeros(1)
-    error = float(found.mean()) if found.size else 0.0
+    mean_error = float(np.concatenate(errors).mean()) if errors else 0.0
     exact = f"{2 * _ORDERS} antithetic orders of modalities" if sampled_orders else "exact over modalities"
-    method = f"Shapley values, {exact}, sampled within (mean standard error of a contribution {error:.2g})"
+    method = (
+        f"Shapley values, {exact}, sampled within (mean standard error of a contribution {mean_error:.2g})"
+    )
     return Parts(columns, features, base, method, list(model.modalities_))
 
 

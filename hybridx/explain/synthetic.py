@@ -161,4 +161,4 @@ def _series(frame: pl.DataFrame, reference: pl.DataFrame, column: str) -> pl.Ser
 
 def _evenly(rows: IntArray, most: int) -> IntArray:
     # evenly spaced: the same ones each time, and none at random
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)]
+    return np.asarray(rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).round().astype(int)])

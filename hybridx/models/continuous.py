@@ -92,7 +92,7 @@ class ValueModel(RegressorMixin, TableModel):
                 "Ask for a lower level."
             )
             raise NotEnoughDataError(msg)
-        return predictor[:, None] + self.residuals_[[tail - 1, n - tail]]
+        return np.asarray(predictor[:, None] + self.residuals_[[tail - 1, n - tail]])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R^2, the share of the variance explained (for scikit-learn's searches)."""

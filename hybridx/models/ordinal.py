@@ -96,7 +96,7 @@ class OrdinalModel(ClassifierMixin, RidgeModel):
 
     def predict(self, X: Any) -> FloatArray:
         """Return the rank of the most probable level (0 the best; of two alike the better), shape (n,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return the log-odds of being worse, relative to the average training patient, shape (n,)."""

@@ -103,9 +103,10 @@ class OrdinalLoss:
         rows = np.arange(len(eta))
         mixed[rows, self._level + 1] = -upper
         mixed[rows, self._level] -= lower
-        gradient = np.bincount(self._level + 1, weights=-expit(-a), minlength=k + 1)
-        gradient += np.bincount(self._level, weights=expit(b), minlength=k + 1)
-        gradient, mixed = gradient[1:-1], mixed[:, 1:-1]
+        slopes = np.zeros(k + 1)
+        np.subtract.at(slopes, self._level + 1, expit(-a))
+        np.add.at(slopes, self._level, expit(b))
+        gradient, mixed = slopes[1:-1], mixed[:, 1:-1]
         curvature = np.diag(-mixed.sum(axis=0))
         gaps = np.diff(theta)
         if len(gaps):

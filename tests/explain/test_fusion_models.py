@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.base import clone
 
 from hybridx.cohort.columns import to_matrix
 from hybridx.errors import ExplanationError
@@ -21,6 +22,7 @@ from tests.explain.toys import (
     brute_force,
     table,
 )
+from tests.models.catalogue import FUSION_MODELS
 from tests.models.world import draw, without
 
 BACKGROUND = table(24, seed=1, missing=0.0)
@@ -186,6 +188,22 @@ def test_a_hidden_late_fusion_is_explained_as_an_open_one(endpoint, world):
     np.testing.assert_allclose(numbers(hidden.modalities), numbers(open_.modalities), atol=1e-9)
     np.testing.assert_allclose(hidden.base, open_.base, atol=1e-9)
     np.testing.assert_allclose(numbers(hidden.features), numbers(open_.features), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, model in FUSION_MODELS.items() if hasattr(model, "linear_form")]
+)
+def test_a_linear_form_gives_the_shapley_values_of_its_model(name, world):
+    X, y, response = world
+    model = clone(FUSION_MODELS[name])
+    model.fit(X[:80], (y if model.endpoint == "survival" else response)[:80])
+    complete = pl.all_horizontal("clinical.measured", "pet.measured", "lab.measured")
+    background = X[:80].filter(complete)[:30]
+    why, hidden = explain(model, X[80:92], background), explain(Hidden(model).fit(None), X[80:92], background)
+    if not why.method.startswith("linear"):
+        pytest.skip(f"{name} offers no linear form with these settings")
+    np.testing.assert_allclose(numbers(why.modalities), numbers(hidden.modalities), atol=1e-9)
+    np.testing.assert_allclose(numbers(why.features), numbers(hidden.features), atol=1e-9)
 
 
 def test_rows_do_not_lean_on_their_neighbours(interacting):
