@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
+import numpy as np
 import polars as pl
 
 from hybridx.cohort.block import FAILURE_SCHEMA, Block
@@ -85,12 +86,7 @@ def expression_block(
     sets = _sets(schemas, chosen)
     scores = signature_scores(table, sets, coverage=chosen.coverage, min_genes=chosen.min_genes)
     made = [one for one in sets if one.name in set(scores["set"])]
-    wide = (
-        table.pivot(on="gene", index="patient_id", values="level")
-        if table.height
-        else pl.DataFrame(schema={"patient_id": pl.String})
-    )
-    frame = wide.select("patient_id", *(pl.col(g).alias(f"expression.{g.lower()}") for g in genes))
+    frame = _wide(table, genes)
     for one in made:
         column = scores.filter(set=one.name).select(
             "patient_id", pl.col("score").alias(f"expression.sig_{one.name}")
@@ -118,6 +114,24 @@ def expression_block(
         features=feature_rows("expression", rows, settings_hash(used)),
         failures=failures,
     )
+
+
+def _wide(table: pl.DataFrame, genes: list[str]) -> pl.DataFrame:
+    """Return one row per patient and one column per gene; a gene that a sample lacks is null.
+
+    Filled in place: a pivot to twenty thousand columns takes minutes.
+    """
+    patients = sorted(set(table["patient_id"]))
+    values = np.full((len(genes), len(patients)), np.nan)
+    if genes:
+        row = table["gene"].replace_strict(genes, range(len(genes)), return_dtype=pl.Int64)
+        column = table["patient_id"].replace_strict(patients, range(len(patients)), return_dtype=pl.Int64)
+        values[row.to_numpy(), column.to_numpy()] = table["level"].to_numpy()
+    series = [
+        pl.Series(f"expression.{gene.lower()}", line).fill_nan(None)
+        for gene, line in zip(genes, values, strict=True)
+    ]
+    return pl.DataFrame([pl.Series("patient_id", patients, dtype=pl.String), *series])
 
 
 def _sets(schemas: Schemas | None, settings: ExpressionSettings) -> list[GeneSet]:
