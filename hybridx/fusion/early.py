@@ -10,7 +10,7 @@ import polars as pl
 from sklearn.base import clone
 
 from hybridx.cohort.columns import feature_columns, measured_mask
-from hybridx.errors import InputError
+from hybridx.errors import InputError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
 from hybridx.fusion.patterns import pattern_table
 from hybridx.models import CoxRidge, LogisticModel, SurvivalModel, TableModel, frozen
@@ -33,6 +33,10 @@ class EarlyFusion(FusionModel):
         Which modalities to use, by name; None takes all of the table.
     endpoint : {"survival", "response"}
         What the outcome is.
+    scale_blocks : bool or {"variance", "leading"}, default False
+        Let the penalty weigh modalities rather than columns, so that a thousand radiomics features do not drown five
+        clinical facts; True means "variance". See `hybridx.prepare.BlockScaler`. For models with a ridge penalty; a
+        tree does not look at scales.
 
     Attributes
     ----------
@@ -53,10 +57,13 @@ class EarlyFusion(FusionModel):
         model: TableModel | None = None,
         modalities: Sequence[str] | None = None,
         endpoint: Endpoint = "survival",
+        *,
+        scale_blocks: bool | str = False,
     ) -> None:
         self.model = model
         self.modalities = modalities
         self.endpoint = endpoint
+        self.scale_blocks = scale_blocks
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from a table of modalities and its outcome.
@@ -82,6 +89,11 @@ class EarlyFusion(FusionModel):
         if not isinstance(self.model_, TableModel) or self.model_.takes != self.endpoint:
             msg = f"`model` for {self.endpoint!r} takes its estimators of hybridx.models, got {self.model!r}."
             raise InputError(msg)
+        if self.scale_blocks:
+            if "scale_blocks" not in self.model_.get_params(deep=False):
+                msg = f"scale_blocks={self.scale_blocks!r} is for models with a ridge penalty, got {self.model_!r}."
+                raise SettingsError(msg)
+            self.model_.set_params(scale_blocks=self.scale_blocks)
         rows = np.flatnonzero(some)
         self.model_.fit(self.wide(frame)[rows], outcome[rows])
         self.tuned_ = {"model": frozen(self.model_)}
@@ -91,14 +103,15 @@ class EarlyFusion(FusionModel):
         """Return the columns that the inner model eats, empty where a modality is not measured or not there."""
         names = [c for m in self.modalities_ for c in self.columns_[m]]
         carried = [c for c in ("patient_id",) if c in frame.columns]
-        empty = [pl.lit(None, dtype=pl.Float64).alias(c) for c in names if c not in frame.columns]
+        there = set(frame.columns)
+        empty = [pl.lit(None, dtype=pl.Float64).alias(c) for c in names if c not in there]
         # the flag decides, also in a table that holds 0 or old values where a modality is not measured
         unknown = [
             pl.when(pl.col(f"{m}.measured").fill_null(value=False).cast(pl.Boolean)).then(pl.col(c)).alias(c)
             for m in self.modalities_
-            if f"{m}.measured" in frame.columns
+            if f"{m}.measured" in there
             for c in self.columns_[m]
-            if c in frame.columns
+            if c in there
         ]
         return frame.with_columns(empty + unknown).select(carried + names)
 

@@ -35,6 +35,7 @@ class RidgeModel(TableModel):
         prior_sd: float | None = None,
         max_missing: float = 0.5,
         correlation: float | None = 0.9,
+        scale_blocks: bool | str = False,
         n_folds: int = 5,
         random_state: int = 0,
     ) -> None:
@@ -42,11 +43,13 @@ class RidgeModel(TableModel):
         self.prior_sd = prior_sd
         self.max_missing = max_missing
         self.correlation = correlation
+        self.scale_blocks = scale_blocks
         self.n_folds = n_folds
         self.random_state = random_state
 
     def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
-        return Preparation(self.max_missing, self.correlation).fit_matrix(matrix, names)
+        preparation = Preparation(self.max_missing, self.correlation, scale_blocks=self.scale_blocks)
+        return preparation.fit_matrix(matrix, names)
 
     def _fit(self, data: TrainingData) -> None:
         if self.prior_sd is not None and not self.prior_sd > 0:
@@ -102,7 +105,7 @@ class CoxRidge(RidgeModel, SurvivalModel):
     prior_sd : float or None
         s above, in units of log-hazard: 0.1 is very cautious, 1 lets patients differ e-fold. None chooses among
         0.05 to 1.6.
-    max_missing, correlation
+    max_missing, correlation, scale_blocks
         See `hybridx.prepare.Preparation`.
     n_folds : int
         Inner folds for the choice.
@@ -147,7 +150,7 @@ class LogisticModel(RidgeModel, ResponseModel):
         Feature columns by name; None takes all of the table.
     prior_sd : float or None
         s above, in units of log-odds. None chooses among 0.05 to 1.6.
-    max_missing, correlation
+    max_missing, correlation, scale_blocks
         See `hybridx.prepare.Preparation`.
     n_folds : int
         Inner folds for the choice.

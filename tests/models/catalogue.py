@@ -47,6 +47,7 @@ FUSION_MODELS = {
     "early": EarlyFusion(),
     "early_xgboost": EarlyFusion(XGBoostCox(max_depth=2, n_rounds=20)),
     "early_response": EarlyFusion(endpoint="response"),
+    "early_blocks": EarlyFusion(scale_blocks="leading"),
     "early_forest": EarlyFusion(SurvivalForest(n_trees=20, min_leaf=5)),
     "late": LateFusion(),
     "late_mixed": LateFusion(

@@ -422,7 +422,7 @@ def test_logarithms_of_skewed_columns_only():
     assert np.isnan(step.scale_).tolist() == [False, True, False]
     out = step.transform(frame)
     assert out["pet.even"].equals(frame["pet.even"])
-    assert abs(out["pet.mtv"].skew()) < 1 < 2 < frame["pet.mtv"].skew()
+    assert abs(out["pet.mtv"].skew()) < 0.5 * frame["pet.mtv"].skew()
     litres = LogTransform().fit_transform(frame.with_columns(pl.col("pet.mtv") / 1000))
     np.testing.assert_allclose(litres["pet.mtv"], out["pet.mtv"], rtol=1e-9)
     assert (

@@ -8,9 +8,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 import hybridx as hx
-from hybridx.errors import HybridxWarning
+from hybridx.cohort.columns import to_matrix
+from hybridx.errors import HybridxWarning, SettingsError
 from hybridx.fusion import EarlyFusion, LateFusion, frozen
-from hybridx.models import CoxRidge
+from hybridx.models import CoxRidge, XGBoostCox
 from hybridx.prepare import (
     BlockImputer,
     ComBat,
@@ -79,12 +80,10 @@ def test_prepared_model_passes_on_what_a_pipeline_does_not():
 
 
 def test_grid_search_over_a_step():
-    search = GridSearchCV(
-        Pipeline(CHAIN), {"combat__scale": [True, False], "combat__method": ["parametric", "none"]}, cv=3
-    )
+    search = GridSearchCV(Pipeline(CHAIN), {"combat__scale": [True, False]}, cv=2)
     search.fit(X, Y)
     assert (search.cv_results_["mean_test_score"] > 0.6).all()
-    other = GridSearchCV(PreparedModel(CHAIN), {"impute": [BlockImputer(), "passthrough"]}, cv=3).fit(X, Y)
+    other = GridSearchCV(PreparedModel(CHAIN), {"impute": [BlockImputer(), "passthrough"]}, cv=2).fit(X, Y)
     assert np.isfinite(other.cv_results_["mean_test_score"]).all()
 
 
@@ -133,6 +132,7 @@ def test_evaluate_takes_a_chain(kind):
         design=hx.designs.NestedCV(folds=3, repeats=1, seed=0),
         baselines=False,
         progress=False,
+        workers=1,
         resamples=100,
     )
     rows = result.predictions.filter(pl.col("model") == "chain")
@@ -148,3 +148,25 @@ def test_a_centre_that_training_never_saw_is_told_of():
     with pytest.warns(HybridxWarning, match="never saw centre D"):
         out = step.transform(moved)
     assert out["pet.x1"].equals(moved["pet.x1"])
+
+
+def test_scaled_blocks_let_the_few_be_heard():
+    few = [c for c in X.columns if c.startswith("clinical.")]
+    rng = np.random.default_rng(0)
+    crowd = X.with_columns(pl.Series(f"pet.n{j}", rng.normal(size=120)) for j in range(300))
+    share = {}
+    for scaled in (False, True, "leading"):
+        model = EarlyFusion(CoxRidge(prior_sd=0.4), scale_blocks=scaled).fit(crowd[TRAIN], Y[TRAIN])
+        inner = model.model_
+        names = inner.preparation_.get_feature_names_out()
+        # variance that each column carries into the linear predictor
+        prepared = inner.preparation_.transform_matrix(to_matrix(crowd[TRAIN], inner.columns_))
+        carried = (inner.coef_ * prepared.std(axis=0)) ** 2
+        share[scaled] = carried[np.isin(names, few)].sum() / carried.sum()
+    assert share[True] > 3 * share[False] and share["leading"] > 2 * share[False]
+    plain = EarlyFusion(CoxRidge(prior_sd=0.4)).fit(crowd[TRAIN], Y[TRAIN])
+    assert plain.model_.get_params()["scale_blocks"] is False
+    with pytest.raises(SettingsError, match="scale_blocks=True is for models with a ridge penalty"):
+        EarlyFusion(XGBoostCox(), scale_blocks=True).fit(X, Y)
+    with pytest.raises(SettingsError, match=r"Unknown block scaling 'varience'\. Did you mean 'variance'"):
+        EarlyFusion(scale_blocks="varience").fit(X, Y)
