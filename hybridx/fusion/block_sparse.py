@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from hybridx.errors import ConvergenceError
 from hybridx.fusion.block_problem import BlockProblem, RidgeSolver
 from hybridx.fusion.block_ridge import BlockFit
 from hybridx.models.cox_descent import cox_path, largest_penalty
@@ -24,8 +25,8 @@ __all__ = ["SparseSolver", "block_penalties", "fit_sparse", "sparse_strength"]
 
 FloatArray = npt.NDArray[np.float64]
 
-# Strengths tried, as shares of the one that empties the model
-_N_STRENGTHS, _START, _END = 20, 0.75, 0.05
+# Strengths tried, as shares of the one that empties the model; in parts, until a part brings nothing better.
+_N_STRENGTHS, _N_PARTS, _START, _END = 20, 4, 0.75, 0.05
 
 
 def block_penalties(blocks: list[FloatArray], prior_sds: FloatArray) -> FloatArray:
@@ -56,18 +57,29 @@ def sparse_strength(
     top = largest_penalty(np.hstack(problem.blocks), problem.loss, l1_ratio, factors)
     grid = np.geomspace(_START, _END, _N_STRENGTHS) * (top if top > 0 else 1.0)
     grid = np.append(1.01 * top, grid) if may_be_empty else grid
+    best, lowest = float(grid[0]), np.inf
+    for part in np.array_split(grid, _N_PARTS):
+        try:
+            losses = _held_out_losses(problem, part, prior_sds, l1_ratio)
+        except ConvergenceError:
+            if np.isinf(lowest):
+                raise
+            break  # so weak that columns outnumber patients: no minimum that one could tell apart, and never the best
+        if losses.min() >= lowest:
+            break
+        best, lowest = float(part[int(np.argmin(losses))]), float(losses.min())
+    return best
+
+
+def _held_out_losses(
+    problem: BlockProblem, grid: FloatArray, prior_sds: FloatArray, l1_ratio: float
+) -> FloatArray:
     held_out = np.zeros((len(problem.y), len(grid)))
     for fold in problem.folds:
-        path = cox_path(
-            np.hstack(fold.train),
-            problem.training_loss(fold),
-            grid,
-            l1_ratio,
-            _factors(fold.train, prior_sds),
-        )
+        factors = _factors(fold.train, prior_sds)
+        path = cox_path(np.hstack(fold.train), problem.training_loss(fold), grid, l1_ratio, factors)
         held_out[fold.test_rows] = np.hstack(fold.test) @ path.coefs.T + path.intercepts
-    losses = [problem.loss.value(eta) for eta in held_out.T]
-    return float(grid[int(np.argmin(losses))])
+    return np.array([problem.loss.value(eta) for eta in held_out.T])
 
 
 class SparseSolver:
