@@ -6,7 +6,10 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "DeepEncoder": "encoder",
+        "ExpressionSettings": "table_settings",
         "ExtractSettings": "settings",
+        "GenomicsSettings": "table_settings",
+        "LabSettings": "table_settings",
         "Radiomics": "radiomics",
         "RadiomicsSettings": "settings",
         "clinical_block": "clinical",
