@@ -1,4 +1,15 @@
-"""Transformers that learn inside the fold: table in, table out, names kept."""
+"""Transformers that learn inside the fold: table in, table out, names kept.
+
+Put them before any model as steps of a `PreparedModel` (or of scikit-learn's `Pipeline`). A sound order:
+
+1. `VarianceFilter` (``among="measured"``), `StabilityFilter`: columns that say nothing, or say it only once.
+2. `LogTransform`, `Winsorizer`, `RankTransform`: tails.
+3. `ComBat`: centres and scanners, before anything mixes columns.
+4. `DeltaFeatures`: change between timepoints, once both are on one scale.
+5. `BlockImputer`: gaps inside measured modalities; what was not measured stays empty.
+6. `CorrelationClusters`, `CorrelationFilter`, `PrincipalComponents`, `UnivariateScreen`: fewer columns.
+7. `Standardizer`, `BlockScaler`: the models scale columns themselves; blocks matter where one model sees all of them.
+"""
 
 from hybridx._lazy import attach
 

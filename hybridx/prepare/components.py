@@ -61,6 +61,7 @@ class PrincipalComponents(MixingTransformer):
 
     loadings_: dict[str, pl.DataFrame]
     explained_: pl.DataFrame
+    blocks_: dict[str, dict[str, Any]]
 
     def __init__(
         self, n_components: float = 0.9, modalities: Sequence[str] | None = None, *, min_columns: int = 20
