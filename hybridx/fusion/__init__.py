@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "BlockPenalizedFusion": "block",
         "EarlyFusion": "early",
         "FusionModel": "base",
+        "GatedFusion": "gated",
         "ImageFusion": "image_model",
         "KernelFusion": "kernel",
         "LateFusion": "late",

@@ -39,6 +39,9 @@ FAR_SHARE = 0.1  # share of a modality's features outside the training range tha
 TRUSTED = (
     "hybridx.fusion.block.BlockPenalizedFusion",
     "hybridx.fusion.early.EarlyFusion",
+    "hybridx.fusion.gated.GatedFusion",
+    "hybridx.fusion.gated_combining.Combination",
+    "hybridx.fusion.gated_inputs.BlockInput",
     "hybridx.fusion.image_context.TableContext",
     "hybridx.fusion.image_model.ImageFusion",
     "hybridx.fusion.image_term.ImageTerm",
