@@ -128,7 +128,8 @@ def to_matrix(X: Any, columns: Sequence[str]) -> npt.NDArray[np.float64]:
         raise InputError(msg)
     if not columns:
         return np.empty((frame.height, 0))
-    matrix = frame.select(pl.col(c).cast(pl.Float64).fill_null(float("nan")) for c in columns).to_numpy()
+    # by series, not by a thousand expressions to plan: null becomes NaN on the way
+    matrix = pl.DataFrame([frame[c].cast(pl.Float64) for c in columns]).to_numpy()
     infinite = np.isinf(matrix).any(axis=0)
     if infinite.any():
         bad = [c for c, is_bad in zip(columns, infinite, strict=True) if is_bad]

@@ -91,13 +91,13 @@ class FusionModel(BaseEstimator, ABC):
         """
         check_is_fitted(self, "modalities_")
         frame = to_frame(X)
-        there = set(modalities_in(frame))
+        there, names = set(modalities_in(frame)), set(frame.columns)
         result = np.zeros((frame.height, len(self.modalities_)), dtype=bool)
         for i, modality in enumerate(self.modalities_):
             if modality in there:
                 result[:, i] = measured_mask(frame, modality)
                 absent = (
-                    [c for c in self.columns_[modality] if c not in frame.columns]
+                    [c for c in self.columns_[modality] if c not in names]
                     if result[:, i].any()
                     else []
                 )
