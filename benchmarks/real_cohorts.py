@@ -1,6 +1,6 @@
 """Fusion strategies on public cohorts of real patients, cross-validated from the outside.
 
-    python benchmarks/real_cohorts.py --source FOLDER [--cohorts hnc icb kirc luad hnsc gse7390] [--models ...] [--repeats 5]
+    python benchmarks/real_cohorts.py --source FOLDER [--cohorts hnc icb kirc ...] [--models ...] [--repeats 5]
 
 hnc      224 head-and-neck patients, PET and CT radiomics before and after radiotherapy: locoregional recurrence, AUC
 icb      964 patients on immune checkpoint blockade, labs, tumour mutational burden, clinical facts: response, AUC
@@ -35,6 +35,8 @@ from hybridx.models.concordance import harrell_c
 
 @dataclass
 class Task:
+    """One cohort, its outcome, and the folds that all models share."""
+
     name: str
     X: pl.DataFrame
     y: Outcome

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "BlockPenalizedFusion": "block",
+        "ConsensusFusion": "consensus",
         "EarlyFusion": "early",
         "FusionModel": "base",
         "GatedFusion": "gated",
@@ -14,8 +15,10 @@ __getattr__, __dir__, __all__ = attach(
         "LateFusion": "late",
         "LinearForm": "protocols",
         "LockedModel": "locked",
+        "Recommendation": "advice",
         "WeightedMembers": "protocols",
         "frozen": "base",
         "lock": "locked",
+        "recommend": "advice",
     },
 )

@@ -38,6 +38,7 @@ FAR_SHARE = 0.1  # share of a modality's features outside the training range tha
 # Whatever a saved model may be made of, beyond numpy, scipy and scikit-learn types that skops knows itself.
 TRUSTED = (
     "hybridx.fusion.block.BlockPenalizedFusion",
+    "hybridx.fusion.consensus.ConsensusFusion",
     "hybridx.fusion.early.EarlyFusion",
     "hybridx.fusion.evidence.EvidenceFit",
     "hybridx.fusion.feature_maps.FeatureMap",

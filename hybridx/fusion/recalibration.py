@@ -115,5 +115,5 @@ def held_out_scores(
         fitted = clone(model).fit(frame[train], y[train])
         score[test] = fitted.linear_predictor(frame[test])
         if y.kind == "survival":  # a log-hazard has no zero of its own: each refit's is its training mean
-            score[test] -= float(np.mean(fitted.linear_predictor(frame[train])))
+            score[test] -= float(np.nanmean(fitted.linear_predictor(frame[train])))
     return score
