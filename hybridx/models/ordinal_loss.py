@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.special import expit
 
 from hybridx.errors import ConvergenceError
@@ -58,11 +58,15 @@ class OrdinalLoss:
         """
         theta = self._start + (float(np.mean(eta)) if len(eta) else 0.0)
         value = self._value(eta, theta)
+        farthest = (
+            10.0 + float(np.ptp(eta)) if len(eta) else 0.0
+        )  # no way is longer; on a plateau Newton aims beyond
         for _ in range(_MAX_STEPS):
             if not len(theta):
                 return theta
             gradient, curvature, _ = self._derivatives(eta, theta)
             step = cho_solve(_factor(curvature), gradient, check_finite=False)
+            step *= min(1.0, farthest / max(float(np.abs(step).max()), 1e-300))
             decrement = float(gradient @ step)
             if decrement <= 1e-15 * (1.0 + abs(value)):
                 # one more step squares the error; the profile's gradient leans on exact thresholds
@@ -146,10 +150,20 @@ class OrdinalLoss:
 
 
 def _factor(curvature: FloatArray) -> tuple[FloatArray, bool]:
-    # far from the data a threshold has no curvature left; a small one keeps the step finite
-    ridge = 1e-10 * (1.0 + np.trace(curvature)) * np.eye(len(curvature))
-    factor: tuple[FloatArray, bool] = cho_factor(curvature + ridge, check_finite=False)
-    return factor
+    """Return the Cholesky factor; a ridge only where there is none, as it makes steps crawl in a flat valley."""
+    diagonal = (1.0 + np.trace(curvature)) * np.eye(len(curvature))
+    for ridge in (
+        0.0,
+        1e-14,
+        1e-10,
+    ):  # far from the data a threshold has no curvature left that a float can hold
+        try:
+            factor: tuple[FloatArray, bool] = cho_factor(curvature + ridge * diagonal, check_finite=False)
+        except LinAlgError:
+            continue
+        return factor
+    msg = "The thresholds between levels have no curvature (predictors of absurd size)."
+    raise ConvergenceError(msg)
 
 
 def level_probabilities(eta: FloatArray, thresholds: FloatArray) -> FloatArray:
