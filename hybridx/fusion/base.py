@@ -96,11 +96,7 @@ class FusionModel(BaseEstimator, ABC):
         for i, modality in enumerate(self.modalities_):
             if modality in there:
                 result[:, i] = measured_mask(frame, modality)
-                absent = (
-                    [c for c in self.columns_[modality] if c not in names]
-                    if result[:, i].any()
-                    else []
-                )
+                absent = [c for c in self.columns_[modality] if c not in names] if result[:, i].any() else []
                 if absent:
                     msg = f"{len(absent)} {modality} columns that the model needs are absent: {listing(absent)}."
                     raise InputError(msg)

@@ -158,7 +158,11 @@ def _feature(name: str, modality: str, column: str, source: Source) -> dict[str,
     if feature in UPTAKE:
         title, unit, ibsi = UPTAKE[feature]
         described: dict[str, str | None] = {"title": title, "unit": unit, "family": "uptake", "ibsi_id": ibsi}
-        made = {"extractor": "hybridx", "version": source.version, "settings_hash": source.settings.image_hash}
+        made = {
+            "extractor": "hybridx",
+            "version": source.version,
+            "settings_hash": source.settings.image_hash,
+        }
     else:
         described = describe(feature, UNITS[modality])
         used = getattr(source.settings, modality)
