@@ -71,7 +71,7 @@ def fit(
         list[str] | None, typer.Option("--modality", "-m", help="Only these (repeatable).")
     ] = None,
 ) -> None:
-    """Fit late fusion on **all** patients and lock it for new ones. It reports no score: that is `evaluate`'s work.
+    """Fit the recommended fusion on **all** patients and lock it for new ones. It gives no score: `evaluate` does.
 
     Example: `hybridx fit cohort/ --endpoint OS --out model/`
     """
@@ -86,8 +86,11 @@ def fit(
             )
             training = training.at(training.landmark_day)
         X, y = training.frame(), training.outcomes(endpoint)
-        model = hx.fusion.LateFusion(endpoint=y.kind, modalities=modality or None).fit(X, y)
+        advice = hx.fusion.recommend((X, y))
+        model = advice.model.set_params(modalities=modality or None).fit(X, y)
         hx.fusion.lock(model, X, y, cohort=training).save(out)
+    for reason in advice.reasons:
+        say(reason)
     typer.echo(repr(model))
     say(f"Locked model written to {out}. How good it is: `hybridx evaluate {cohort} --endpoint {endpoint}`")
 

@@ -21,6 +21,7 @@ from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.registry import Moment
 from hybridx.fusion.early import EarlyFusion
 from hybridx.fusion.image_need import wants_images
+from hybridx.fusion.kernel import KernelFusion
 from hybridx.fusion.late import LateFusion
 
 __all__ = ["Plan", "default_models", "models_to_run"]
@@ -82,9 +83,13 @@ class Plan:
 
 
 def default_models(kind: str) -> dict[str, Any]:
-    """Return late and early fusion of all modalities for a kind of outcome."""
+    """Return kernel, late and early fusion of all modalities for a kind of outcome; the first is the one reported."""
     endpoint: Any = kind
-    return {"late": LateFusion(endpoint=endpoint), "early": EarlyFusion(endpoint=endpoint)}
+    return {
+        "kernel": KernelFusion(endpoint=endpoint),
+        "late": LateFusion(endpoint=endpoint),
+        "early": EarlyFusion(endpoint=endpoint),
+    }
 
 
 def models_to_run(

@@ -30,7 +30,7 @@ class _Rule:
     reason: str
 
 
-# The numbers come from `benchmarks/yardstick.py` and `benchmarks/real_cohorts.py`; they are orders of size, not borders.
+# The numbers come from `benchmarks/yardstick.py` and `benchmarks/real_cohorts.py`; they are sizes, not borders.
 RULES = (
     _Rule(
         "KernelFusion",

@@ -19,7 +19,7 @@ from hybridx.fusion.patterns import pattern_table
 from hybridx.fusion.protocols import LinearForm
 from hybridx.fusion.recalibration import Recalibration, held_out_scores
 from hybridx.models import frozen
-from hybridx.models.data import Endpoint, check_enough, known_rows
+from hybridx.models.data import MIN_EVENTS, Endpoint, check_enough, known_rows
 from hybridx.models.losses import make_loss
 from hybridx.terms.text import check_name
 
@@ -30,6 +30,7 @@ __all__ = ["KernelFusion"]
 _ANCHOR, _OTHER = (0.6, 0.5), (0.3, 0.7)  # typical size, standard deviation of its logarithm
 _LOG_ODDS = 1.5
 _INTERCEPT = 10.0  # log-odds: any share of responders from 1 in 10,000 on
+_MIN_EVENTS = MIN_EVENTS + 2  # held-out scores leave out a fifth of them
 _MIN_PATIENTS = 10  # of a modality: below it, standardising its features is guessing
 
 
@@ -65,6 +66,9 @@ class KernelFusion(FusionModel):
         See `hybridx.prepare.Preparation`.
     recalibrate : bool
         Whether to set the spread of the predictor, and its baseline, on held-out patients (five quick refits).
+    slope : float or None
+        Fixed spread of the recalibrated predictor against the raw one, > 0; the baseline then comes from the training
+        patients' own scores, without refits. None learns both on held-out patients.
     n_folds : int
         Folds of those.
     random_state : int
@@ -111,6 +115,7 @@ class KernelFusion(FusionModel):
         max_missing: float = 0.5,
         correlation: float | None = 0.9,
         recalibrate: bool = True,
+        slope: float | None = None,
         n_folds: int = 5,
         random_state: int = 0,
     ) -> None:
@@ -123,6 +128,7 @@ class KernelFusion(FusionModel):
         self.max_missing = max_missing
         self.correlation = correlation
         self.recalibrate = recalibrate
+        self.slope = slope
         self.n_folds = n_folds
         self.random_state = random_state
 
@@ -138,7 +144,7 @@ class KernelFusion(FusionModel):
         """
         self._check_endpoint()
         frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
-        check_enough(outcome, "KernelFusion")
+        check_enough(outcome, "KernelFusion", _MIN_EVENTS)
         asked = choose_modalities(frame, self.modalities)
         if isinstance(self.kernels, Mapping):
             for modality in self.kernels:
@@ -155,17 +161,25 @@ class KernelFusion(FusionModel):
             self.notes_.append(f"{int((~some).sum())} patients with nothing measured were left out.")
         rows = np.flatnonzero(some)
         frame, outcome, measured = frame[rows], outcome[rows], measured[rows]
-        check_enough(outcome, "KernelFusion")
+        check_enough(outcome, "KernelFusion", _MIN_EVENTS)
         with one_thread():
             self._fit_groups(frame, outcome, measured)
         self.patterns_ = pattern_table(self.modalities_, measured, outcome)
         self.tuned_ = {"sizes": dict(self.sizes_), "modalities": list(self.modalities_)}
-        self.recalibration_ = None
-        if self.recalibrate:
-            raw = frozen(self).set_params(recalibrate=False)
-            score = held_out_scores(raw, frame, outcome, n_folds=self.n_folds, random_state=self.random_state)
-            self.recalibration_ = Recalibration.fit(score, outcome)
+        self.recalibration_ = self._recalibrated(frame, measured, outcome) if self.recalibrate else None
+        if self.recalibration_ is not None:
+            self.tuned_["slope"] = self.recalibration_.slope
         return self
+
+    def _recalibrated(self, frame: pl.DataFrame, measured: BoolArray, y: Outcome) -> Recalibration:
+        if self.slope is not None:
+            if not self.slope > 0:
+                msg = f"slope is a number > 0 (or None to learn it on held-out patients), got {self.slope!r}."
+                raise SettingsError(msg)
+            return Recalibration.fit(self._score(frame, measured), y, slope=self.slope)
+        raw = frozen(self).set_params(recalibrate=False)
+        score = held_out_scores(raw, frame, y, n_folds=self.n_folds, random_state=self.random_state)
+        return Recalibration.fit(score, y)
 
     def _usable(self, modality: str, flags: BoolArray) -> bool:
         if flags.sum() < _MIN_PATIENTS:

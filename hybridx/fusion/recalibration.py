@@ -50,8 +50,11 @@ class Recalibration:
     baseline: BreslowBaseline | None
 
     @classmethod
-    def fit(cls, score: FloatArray, y: Outcome) -> Self:
-        """Learn from held-out scores, shape (n,), and the known outcomes of the same patients."""
+    def fit(cls, score: FloatArray, y: Outcome, *, slope: float | None = None) -> Self:
+        """Learn from held-out scores, shape (n,), and the known outcomes of the same patients.
+
+        With a fixed `slope`, only intercept and baseline are learnt, and the scores may be those of the fit itself.
+        """
         loss, center = make_loss(y), float(np.mean(score))
         centred = score - center
         log_odds = 0.0
@@ -68,10 +71,11 @@ class Recalibration:
             )
             return loss.value(eta) + 0.5 * (theta[0] / _PRIOR_SD) ** 2, down[: len(theta)]
 
-        start = np.array([0.0, log_odds]) if loss.has_intercept else np.zeros(1)
-        bounds = [(-3.0, 3.0), (-20.0, 20.0)][: len(start)]
+        first = 0.0 if slope is None else float(np.log(slope))
+        start = np.array([first, log_odds]) if loss.has_intercept else np.array([first])
+        bounds = [(-3.0, 3.0) if slope is None else (first, first), (-20.0, 20.0)][: len(start)]
         found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds)
-        slope = float(np.exp(found.x[0]))
+        slope = float(np.exp(found.x[0])) if slope is None else float(slope)
         intercept = float(found.x[1]) if loss.has_intercept else 0.0
         baseline = None
         if y.kind == "survival":

@@ -32,6 +32,10 @@ INTENDED_USE = (
 )
 
 _MODELS = {
+    "kernel": "Kernel fusion",
+    "consensus": "Consensus fusion",
+    "gated": "Gated fusion",
+    "block": "Block-penalised fusion",
     "late": "Late fusion",
     "early": "Early fusion",
     "mtv": "PET tumour volume alone",
