@@ -31,20 +31,21 @@ from hybridx.models.data import Endpoint, event_folds
 
 __all__ = ["GatedFusion"]
 
-_DECAYS = (0.02, 0.1, 0.5)
-_STOPS = (10, 20, 40, 60, 80, 120, 160, 200)
+_DECAYS = (0.01, 0.03, 0.1, 0.3)
+_STOPS = (10, 20, 40, 80)
+_CLEAR = 1.0  # log-likelihood that pairs must gain on held-out patients before they are used
 _SEARCH_NETWORKS = 2  # averaged for each setting tried
 _HIDDEN = 16  # units of the hidden layers
-_EVENTS_FOR_HIDDEN = 150  # fewer, and a hidden layer is not tried
+_EVENTS_FOR_PAIRS = 150  # fewer, and pairs are not tried
 _TUNING, _HELD_OUT = 0, 1_000_003  # the folds of the held-out scores are others than those of the tuning
 
 
 class GatedFusion(FusionModel):
     r"""Encode each modality, let gated attention weigh those that a patient has, predict from their weighted sum.
 
-    The one fusion here in which modalities can modify each other's effects. It needs patients for that: with few, its
-    encoders stay linear, and a ridge model of the `anchor` modality runs beside the network, which gets weight only as
-    far as held-out patients ask for it.
+    The one fusion here in which modalities can modify each other's effects. It needs patients for that: with few, all
+    but the attention is linear. A ridge model of the `anchor` modality runs beside the network, and held-out patients
+    say how much weight each of the two gets.
 
     Parameters
     ----------
@@ -55,9 +56,10 @@ class GatedFusion(FusionModel):
     head : {"cox", "hazard"}
         Survival only. ``cox``: one log-hazard, proportional hazards. ``hazard``: a hazard per time interval; effects
         may fade, grow or change sign with time.
-    encoder : {"auto", "linear", "hidden"}
-        ``linear``: no hidden layers, modalities interact through attention only. ``hidden``: one hidden layer in each
-        encoder and one after the fusion. ``auto``: inner folds choose, ``linear`` below 150 events.
+    interactions : {"auto", "attention", "pairs", "hidden"}
+        How modalities may modify each other's effects. ``attention``: through the attention only; all else is linear.
+        ``pairs``: also through low-rank products of every two. ``hidden``: through hidden layers in the encoders and
+        after the fusion. ``auto``: inner folds choose between the first two; below 150 events the first.
     anchor : str or None
         The modality with a line of its own; see above. None, or a name that the table does not have: none.
     width : int
@@ -68,8 +70,8 @@ class GatedFusion(FusionModel):
         Share of each encoding, and of a patient's measured modalities, hidden at each step of the training (never all
         modalities).
     weight_decay, epochs : float, int or None
-        Penalty (half the sum of squared weights, beside the loss per event) and length of the training; None: inner
-        folds choose.
+        Penalty (half the squared distance of the weights from their start, beside the loss per event) and length of
+        the training; None: inner folds choose.
     anchor_prior_sd : float or None
         Of the line: see `hybridx.models.CoxRidge`.
     learning_rate : float
@@ -128,17 +130,17 @@ class GatedFusion(FusionModel):
         endpoint: Endpoint = "survival",
         *,
         head: Literal["cox", "hazard"] = "cox",
-        encoder: Literal["auto", "linear", "hidden"] = "auto",
+        interactions: Literal["auto", "attention", "pairs", "hidden"] = "auto",
         anchor: str | None = "clinical",
-        width: int = 8,
+        width: int = 4,
         components: int | None = None,
         dropout: float = 0.1,
-        modality_dropout: float = 0.3,
+        modality_dropout: float = 0.2,
         weight_decay: float | None = None,
         epochs: int | None = None,
         anchor_prior_sd: float | None = None,
-        learning_rate: float = 0.01,
-        n_intervals: int = 8,
+        learning_rate: float = 0.02,
+        n_intervals: int = 12,
         horizon: float | None = None,
         auxiliary_weight: float = 0.5,
         n_members: int = 5,
@@ -150,7 +152,7 @@ class GatedFusion(FusionModel):
         self.modalities = modalities
         self.endpoint = endpoint
         self.head = head
-        self.encoder = encoder
+        self.interactions = interactions
         self.anchor = anchor
         self.width = width
         self.components = components
@@ -189,6 +191,7 @@ class GatedFusion(FusionModel):
             A loss is not finite.
         """
         check_settings(self)
+        torch_device(self.device)
         self._check_endpoint()
         patients = gather(X, y, auxiliary, self.endpoint)
         self.notes_ = []
@@ -234,10 +237,11 @@ class GatedFusion(FusionModel):
             device=self.device,
         )
 
-    def _recipe(self, encoder: str) -> Recipe:
+    def _recipe(self, interactions: str) -> Recipe:
         return Recipe(
             width=self.width,
-            hidden=_HIDDEN if encoder == "hidden" else 0,
+            hidden=_HIDDEN if interactions == "hidden" else 0,
+            pairs=self.width if interactions == "pairs" else 0,
             dropout=self.dropout,
             modality_dropout=self.modality_dropout,
             learning_rate=self.learning_rate,
@@ -251,9 +255,9 @@ class GatedFusion(FusionModel):
         return event_folds(frame, columns, task.y, self.n_folds, self.random_state + shift)
 
     def _learn(self, task: Task, bar: ProgressBar) -> None:
-        encoder, decay, epochs = self._tune(task)
+        interactions, decay, epochs = self._tune(task)
         bar.advance()
-        recipe = self._recipe(encoder)
+        recipe = self._recipe(interactions)
         scores = held_out(
             task, self._folds(task, _HELD_OUT), recipe, decay=decay, epochs=epochs, networks=self.n_members
         )
@@ -273,7 +277,7 @@ class GatedFusion(FusionModel):
         if y.kind == "survival" and task.cuts is None:
             with torch.no_grad():
                 self.center_ = main_output(batch, weights, batch.measured)[0, :, :, 0].mean(axis=1)
-        self.tuned_ = {"encoder": encoder, "weight_decay": decay, "epochs": epochs}
+        self.tuned_ = {"interactions": interactions, "weight_decay": decay, "epochs": epochs}
         if self.line_ is not None:
             self.tuned_["anchor_prior_sd"] = self.line_.tuned_["prior_sd"]
         if task.line is not None and not self.combination_.network:
@@ -282,15 +286,15 @@ class GatedFusion(FusionModel):
         bar.advance()
 
     def _tune(self, task: Task) -> tuple[str, float, int]:
-        """Return encoder, weight decay and epochs: as given, or the best of a few in inner folds."""
-        encoders = ["linear", "hidden"] if self.encoder == "auto" else [self.encoder]
-        if self.encoder == "auto" and _n_rare(task.y) < _EVENTS_FOR_HIDDEN:
-            encoders = ["linear"]
+        """Return interactions, weight decay and epochs: as given, or the best of a few in inner folds."""
+        kinds = [self.interactions]
+        if self.interactions == "auto":
+            kinds = ["attention", "pairs"] if _n_rare(task.y) >= _EVENTS_FOR_PAIRS else ["attention"]
         decays = _DECAYS if self.weight_decay is None else (float(self.weight_decay),)
         stops = _STOPS if self.epochs is None else (int(self.epochs),)
         self.cv_ = None
-        if len(encoders) * len(decays) * len(stops) > 1:
-            recipes = {name: self._recipe(name) for name in encoders}
+        if len(kinds) * len(decays) * len(stops) > 1:
+            recipes = {name: self._recipe(name) for name in kinds}
             self.cv_ = search(
                 task,
                 self._folds(task, _TUNING),
@@ -299,9 +303,10 @@ class GatedFusion(FusionModel):
                 stops=stops,
                 n_seeds=_SEARCH_NETWORKS,
             )
-            best = self.cv_.row(int(self.cv_["loss"].arg_min() or 0), named=True)
-            return best["encoder"], best["weight_decay"], best["epochs"]
-        return encoders[0], decays[0], stops[0]
+            paid = pl.col("loss") + _CLEAR * (pl.col("interactions") == "pairs")
+            best = self.cv_.sort(paid, maintain_order=True).row(0, named=True)
+            return best["interactions"], best["weight_decay"], best["epochs"]
+        return kinds[0], decays[0], stops[0]
 
     def _forward(self, frame: pl.DataFrame, measured: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Return each member's main output (S, n, size), centred as in training, and its attention (S, n, m)."""

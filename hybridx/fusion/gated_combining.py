@@ -2,9 +2,9 @@ r"""How a network and the line beside it are weighed on held-out patients, and h
 
 .. math:: \eta_i = w_l\, l_i + w_f\, (f_i - c) + b
 
-with the line's score l of the anchor modality and the network's f, both of patients that neither had seen. The network
-must improve the held-out likelihood by more than a useless one would by chance, or it gets no weight; so with few
-patients the line is what remains. Patients without the anchor have the network alone, with a weight of its own near 1.
+with the line's score l of the anchor modality and the network's f, both of patients that neither had seen, and weights
+that are never negative: where the network says nothing that held-out patients bear out, the line is what remains.
+Patients without the anchor have the network alone, with a weight of its own near 1.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = ["Combination", "Scores"]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
+_NOTHING = 1e-6  # a weight below it is none
 _PRIOR_SD = 0.5  # of the weight of a network alone, around 1
 _SMALLEST = 0.05  # its lower bound: the ranking stays
 _ENOUGH_ALONE = 10  # patients without the anchor's information on whom that weight may rest
@@ -97,9 +98,7 @@ class Combination:
         line = np.repeat(scores.line[:, None], size, axis=1)
         if has_line:
             rows = scores.anchored
-            w_line, w_net = _weights(
-                [line[rows], net[rows]], y[np.flatnonzero(rows)], cuts, ["free", "lasso"]
-            )
+            w_line, w_net = _weights([line[rows], net[rows]], y[np.flatnonzero(rows)], cuts, ["free", "free"])
             rows = scores.others
             w_alone = 1.0
             if rows.sum() >= _ENOUGH_ALONE:
@@ -164,40 +163,27 @@ def _minimise(
 
     Parameters
     ----------
-    kinds : list of {"free", "lasso", "prior", "fixed"}, length k
-        Non-negative without penalty; with a penalty of one standard error of a useless column's gain; near 1; 1.
+    kinds : list of {"free", "prior", "fixed"}, length k
+        Non-negative; near 1; 1.
     """
     k, q = design.shape[1], ones.shape[1]
     both = np.column_stack([design, ones])
-    low = {"free": 0.0, "lasso": 0.0, "prior": _SMALLEST, "fixed": 1.0}
-    high = {"free": None, "lasso": None, "prior": 3.0, "fixed": 1.0}
-    lasso, prior = np.zeros(k + q), np.zeros(k + q)
+    prior = np.full(k + q, 1e-6)  # an interval without event has no finite intercept of its own
     prior[:k] = [1.0 / _PRIOR_SD**2 if kind == "prior" else 0.0 for kind in kinds]
-    prior[k:] = 1e-6  # an interval without event has no finite intercept of its own
     target = np.append(np.ones(k), np.zeros(q))
 
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
         eta, off = both @ theta, theta - target
-        value = loss.value(eta) + float(lasso @ theta) + 0.5 * float(prior @ off**2)
-        return value, both.T @ loss.gradient(eta) + lasso + prior * off
+        value = loss.value(eta) + 0.5 * float(prior @ off**2)
+        return value, both.T @ loss.gradient(eta) + prior * off
 
-    def solve(start: FloatArray, bounds: list[tuple[float | None, float | None]]) -> FloatArray:
-        options = {"ftol": 1e-12, "gtol": 1e-8, "maxiter": 1000}
-        return np.asarray(
-            minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-        )
-
-    free = [(-20.0, 20.0)] * q
-    start = np.array([low[kind] for kind in kinds] + [0.0] * q)
-    if q:
-        start = solve(start, [(low[kind], low[kind]) for kind in kinds] + free)
-    if "lasso" in kinds:
-        information = loss.information(both @ start, both)
-        spread = np.diag(information)[:k].copy()
-        if q:
-            cross = information[:k, k:]
-            spread -= np.sum(cross * np.linalg.lstsq(information[k:, k:], cross.T, rcond=None)[0].T, axis=1)
-        lasso[:k] = np.where(np.array(kinds) == "lasso", np.sqrt(np.maximum(spread, 0.0)), 0.0)
-    start[:k] = np.maximum(start[:k], 0.1)
-    found = solve(start, [(low[kind], high[kind]) for kind in kinds] + free)
-    return np.where(found[:k] < 1e-6, 0.0, found[:k]), found[k:]
+    limits = {"free": (0.0, None), "prior": (_SMALLEST, 3.0), "fixed": (1.0, 1.0)}
+    found = minimize(
+        objective,
+        np.append(np.ones(k), np.zeros(q)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[limits[kind] for kind in kinds] + [(-20.0, 20.0)] * q,
+        options={"ftol": 1e-12, "gtol": 1e-8, "maxiter": 1000},
+    ).x
+    return np.where(found[:k] < _NOTHING, 0.0, found[:k]), found[k:]

@@ -151,7 +151,7 @@ def check_settings(model: Any) -> None:
         Names the setting, what it got and what it takes.
     """
     check_name(model.head, ("cox", "hazard"), "head")
-    check_name(model.encoder, ("auto", "linear", "hidden"), "encoder")
+    check_name(model.interactions, ("auto", "attention", "pairs", "hidden"), "interactions")
     for name, (low, high, whole, optional) in _RANGES.items():
         value = getattr(model, name)
         if value is None and optional:

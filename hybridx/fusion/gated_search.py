@@ -1,4 +1,4 @@
-"""Choice of encoder, weight decay and number of epochs, and scores of patients held out from the networks."""
+"""Choice of interactions, weight decay and number of epochs, and scores of patients held out from the networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hybridx.cohort import Outcome
 from hybridx.fusion.gated_combining import Scores
 from hybridx.fusion.gated_task import Task
 from hybridx.fusion.gated_time import IntervalLoss, person_intervals
-from hybridx.fusion.gated_training import Batch, Recipe, shown_offset, train
+from hybridx.fusion.gated_training import Batch, Recipe, train
 from hybridx.fusion.network import Weights, forward
 from hybridx.models.losses import make_loss
 
@@ -38,11 +38,11 @@ def search(
     stops: Sequence[int],
     n_seeds: int,
 ) -> pl.DataFrame:
-    """Return the held-out loss of each encoder, weight decay and number of epochs: one pooled likelihood of all folds.
+    """Return the held-out loss of each setting, pooled over the folds to one likelihood.
 
     Parameters
     ----------
-    recipes : dict of encoder name to recipe
+    recipes : dict of name to recipe
     decays, stops : sequences
         Weight decays and numbers of epochs to try.
     n_seeds : int
@@ -64,13 +64,11 @@ def search(
             output = main_output(batch, weights, batch.measured)
             if is_cox:  # a log-hazard has no zero of its own
                 output = output - output.mean(axis=2, keepdims=True)
-            offset = shown_offset(batch, batch.measured[:, None]).to(torch.float64).cpu().numpy()
-            each = (output + offset)[:, :, :n]
-            mean = each.reshape(len(held), len(decays), n_seeds, n, -1).mean(axis=2)
+            mean = output[:, :, :n].reshape(len(held), len(decays), n_seeds, n, -1).mean(axis=2)
             eta = np.einsum("fn,fdnj->dnj", held, mean)
             for decay, value in zip(decays, eta, strict=True):
                 loss = _loss(task.y, task.cuts, value)
-                records.append({"encoder": name, "weight_decay": decay, "epochs": epoch, "loss": loss})
+                records.append({"interactions": name, "weight_decay": decay, "epochs": epoch, "loss": loss})
 
         train(batch, recipe, np.repeat(decays, n_seeds).tolist(), max(stops), stops=stops, on_stop=score)
     return pl.DataFrame(records)
@@ -102,11 +100,13 @@ def held_out(
         center = full.mean(axis=2, keepdims=True)
         full, alone = full - center, alone - center
     full, alone = (np.einsum("fn,fsnj->nj", held, part[:, :, :n]) / networks for part in (full, alone))
-    offset = np.einsum("fn,fn->n", held, batch.offset.to(torch.float64).cpu().numpy()[:, :n])
+    line = np.zeros(n)
+    if task.line is not None:
+        line = np.einsum("fn,fn->n", held, task.line.held_out(rows[:, :n]))
     there = task.measured[:n]
     others = np.delete(there, anchor, axis=1).any(axis=1) if anchor is not None else there.any(axis=1)
     return Scores(
-        line=offset,
+        line=line,
         network=full,
         alone=alone,
         anchored=there[:, anchor] if anchor is not None else np.zeros(n, dtype=bool),

@@ -78,11 +78,10 @@ class Task:
         return train
 
     def batch(self, train: BoolArray) -> tuple[Batch, list[list[BlockInput | None]]]:
-        """Prepare inputs, losses and offsets for data sets with training rows (F, n)."""
+        """Prepare inputs and losses for data sets with training rows (F, n)."""
         device = torch.device(self.device)
         blocks, seen, fitted = stack_inputs(self.frame, self.columns, self.measured, train, self.components)
         main_rows = train & (np.arange(self.frame.height) < len(self.y))
-        offset = np.zeros(train.shape) if self.line is None else self.line.offsets(main_rows)
         losses = {"main": self._loss(self.y, self.cuts, main_rows)}
         sizes = {"main": 1 if self.cuts is None else len(self.cuts)}
         parts, start = {"main": 1.0}, {"main": self._start(self.y, self.cuts)}
@@ -94,8 +93,6 @@ class Task:
         return Batch(
             blocks=as_tensor,
             measured=torch.as_tensor(seen, device=device),
-            offset=torch.as_tensor(offset, dtype=torch.float32, device=device),
-            offset_modality=self.anchor,
             losses=losses,
             sizes=sizes,
             parts=parts,

@@ -13,7 +13,7 @@ from hybridx.errors import ConvergenceError
 from hybridx.fusion.network import Shape, Weights, forward, new_weights, penalty
 from hybridx.fusion.network_losses import BatchedLoss
 
-__all__ = ["Batch", "Recipe", "hide_modalities", "shown_offset", "train"]
+__all__ = ["Batch", "Recipe", "hide_modalities", "train"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -24,7 +24,7 @@ class Recipe:
 
     Attributes
     ----------
-    width, hidden : int
+    width, hidden, pairs : int
         See `hybridx.fusion.network.Shape`.
     dropout, modality_dropout : float
         Share of each encoding, and of a patient's measured modalities, that is hidden at each step.
@@ -38,6 +38,7 @@ class Recipe:
 
     width: int
     hidden: int
+    pairs: int
     dropout: float
     modality_dropout: float
     learning_rate: float
@@ -53,10 +54,6 @@ class Batch:
     ----------
     blocks : list of m tensors (F, n, k_m)
     measured : tensor of bool (F, n, m)
-    offset : tensor (F, n)
-        A log-hazard (log-odds) already known of each patient, added to the main head's output.
-    offset_modality : int or None
-        The modality it comes from: hidden with it.
     losses : dict of head to loss
     sizes : dict of head to int
         Numbers each head gives.
@@ -68,8 +65,6 @@ class Batch:
 
     blocks: list[torch.Tensor]
     measured: torch.Tensor
-    offset: torch.Tensor
-    offset_modality: int | None
     losses: dict[str, BatchedLoss]
     sizes: dict[str, int]
     parts: dict[str, float]
@@ -77,7 +72,9 @@ class Batch:
 
     def shape(self, recipe: Recipe) -> Shape:
         """Return the sizes of a network for these data."""
-        return Shape(tuple(b.shape[2] for b in self.blocks), recipe.width, recipe.hidden, self.sizes)
+        return Shape(
+            tuple(b.shape[2] for b in self.blocks), recipe.width, recipe.hidden, recipe.pairs, self.sizes
+        )
 
 
 def hide_modalities(
@@ -117,7 +114,7 @@ def train(
     Parameters
     ----------
     decays : sequence of float, length S
-        Factor of half the sum of squared weights, beside the loss per event.
+        Factor of half the squared distance of the weights from their start, beside the loss per event.
     epochs : int
         Steps of the optimiser; each sees every patient.
     stops : iterable of int
@@ -134,11 +131,12 @@ def train(
     for head, start in batch.start.items():
         weights[f"{head}.bias"] += torch.as_tensor(start, dtype=torch.float32)
     weights = {name: tensor.to(device).requires_grad_(requires_grad=True) for name, tensor in weights.items()}
+    start = {name: tensor.detach().clone() for name, tensor in weights.items()}
     optimiser = torch.optim.Adam(list(weights.values()), lr=recipe.learning_rate)
     decay = torch.as_tensor(decays, dtype=torch.float32, device=device)
     for epoch in range(1, epochs + 1):
         optimiser.zero_grad()
-        total = _loss(batch, weights, recipe, generator, epoch) + decay * penalty(weights)
+        total = _loss(batch, weights, recipe, generator, epoch) + decay * penalty(weights, start)
         total.sum().backward()
         optimiser.step()
         if epoch in at and on_stop is not None:
@@ -158,7 +156,6 @@ def _loss(
         drawn = torch.rand((1, networks, n, m, recipe.width), generator=generator).to(seen.device)
         keep = (drawn >= recipe.dropout).to(torch.float32) / (1.0 - recipe.dropout)
     outputs, _ = forward(weights, batch.blocks, seen, keep)
-    outputs["main"] = outputs["main"] + shown_offset(batch, seen)
     total = torch.zeros_like(weights["evidence"])
     for head, loss in batch.losses.items():
         value = loss(outputs[head])
@@ -170,11 +167,3 @@ def _loss(
             raise ConvergenceError(msg)
         total = total + batch.parts[head] * value
     return total
-
-
-def shown_offset(batch: Batch, seen: torch.Tensor) -> torch.Tensor:
-    """Return the offset (F, S, n, 1) of a network that sees `seen`, (F, S, n, m)."""
-    offset = batch.offset[:, None, :, None]
-    if batch.offset_modality is None:
-        return offset
-    return offset * seen[..., batch.offset_modality, None]

@@ -8,11 +8,19 @@ For patient i with measured modalities :math:`M_i`,
 .. math:: g_i = |M_i|^{\gamma} \sum_{m \in M_i} a_{im} h_{im}, \qquad f_i = (u \mathbf{1}^\top + D)^\top r(g_i) + b.
 
 Attention says how the measured modalities share; :math:`0 < \gamma < 1`, learnt, says how much more several of them
-know than one. r is the identity (linear encoders) or a hidden layer, without which modalities cannot interact. The
-columns of D, one per time interval, let effects change over time.
+know than one. The reading r(g) is g itself (modalities then interact through attention only), or g and the pairs
+
+.. math:: q_i = \sum_{m < m' \in M_i} (P_m x_{im}) \odot (P_{m'} x_{im'}),
+
+a low-rank product of every two modalities, or a hidden layer. The columns of D, one per time interval, let effects
+change over time.
 
 Folds, penalties and ensemble members differ in their weights only, so they are trained side by side: every weight has
 two leading axes, F data sets (folds) and S networks on each.
+
+Source
+------
+Gated attention: Ilse, Tomczak & Welling 2018, arXiv:1802.04712. Low-rank pairs: Rendle 2010, doi:10.1109/ICDM.2010.127.
 """
 
 from __future__ import annotations
@@ -30,6 +38,7 @@ __all__ = ["Shape", "Weights", "forward", "from_arrays", "new_weights", "penalty
 Weights = dict[str, torch.Tensor]
 
 _GAMMA_START = 0.0  # of the logistic scale: gamma = 1/2
+_PAIR_START = 0.1  # at 0 a product has no slope; 0.1 x 0.1 is nearly nothing
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class Shape:
         Length of each encoding.
     hidden : int
         Units of the hidden layer of each encoder and of the joint layer; 0: linear.
+    pairs : int
+        Rank of the products of two modalities; 0: none.
     outputs : dict of str to int
         Numbers that each head gives: 1, or one per time interval.
     """
@@ -51,11 +62,14 @@ class Shape:
     inputs: tuple[int, ...]
     width: int
     hidden: int
+    pairs: int
     outputs: dict[str, int]
 
 
 def new_weights(shape: Shape, folds: int, networks: int, generator: torch.Generator) -> Weights:
-    """Return random weights, the same for every fold; the heads start at 0, so that an untrained network says nothing.
+    """Return random weights, the same for every fold.
+
+    Encodings start at 0 (those of pairs nearly): an untrained network says nothing.
 
     Parameters
     ----------
@@ -73,11 +87,14 @@ def new_weights(shape: Shape, folds: int, networks: int, generator: torch.Genera
     for m, k in enumerate(shape.inputs):
         # inputs of one modality have total variance 1, whatever their number
         first = shape.hidden or d
-        weights[f"encoder{m}.weight"] = random(k, first, fan_in=1)
         weights[f"encoder{m}.bias"] = torch.zeros(folds, networks, first)
+        weights[f"encoder{m}.weight"] = torch.zeros(folds, networks, k, first)
         if shape.hidden:
-            weights[f"encoder{m}.weight2"] = random(first, d, fan_in=first)
+            weights[f"encoder{m}.weight"] = random(k, first, fan_in=1)
+            weights[f"encoder{m}.weight2"] = torch.zeros(folds, networks, first, d)
             weights[f"encoder{m}.bias2"] = torch.zeros(folds, networks, d)
+        if shape.pairs:
+            weights[f"pairs{m}.weight"] = _PAIR_START * random(k, shape.pairs, fan_in=1)
     weights["attention.value"] = random(d, d, fan_in=d)
     weights["attention.gate"] = random(d, d, fan_in=d)
     weights["attention.weight"] = torch.zeros(folds, networks, d)
@@ -88,8 +105,9 @@ def new_weights(shape: Shape, folds: int, networks: int, generator: torch.Genera
         weights["joint.weight"] = random(d, shape.hidden, fan_in=d)
         weights["joint.bias"] = torch.zeros(folds, networks, shape.hidden)
         read = shape.hidden
+    read += shape.pairs
     for head, size in shape.outputs.items():
-        weights[f"{head}.common"] = torch.zeros(folds, networks, read, 1)
+        weights[f"{head}.common"] = random(read, 1, fan_in=read)
         weights[f"{head}.bias"] = torch.zeros(folds, networks, size)
         if size > 1:
             weights[f"{head}.changing"] = torch.zeros(folds, networks, read, size)
@@ -135,8 +153,19 @@ def forward(
     pooled = (attention[..., None] * h).sum(dim=3) * count**gamma
     if "joint.weight" in weights:
         pooled = functional.silu(_layer(pooled, weights, "joint"))
+    if "pairs0.weight" in weights:
+        pooled = torch.cat([pooled, _pairs(weights, blocks, seen)], dim=-1)
     heads = [name.partition(".")[0] for name in weights if name.endswith(".common")]
     return {head: _head(weights, head, pooled) for head in heads}, attention
+
+
+def _pairs(weights: Weights, blocks: Sequence[torch.Tensor], seen: torch.Tensor) -> torch.Tensor:
+    """Return the sum over pairs of measured modalities of their elementwise products, (F, S, n, rank)."""
+    parts = [
+        block[:, None] @ weights[f"pairs{m}.weight"] * seen[..., m, None] for m, block in enumerate(blocks)
+    ]
+    each = torch.stack(parts)
+    return 0.5 * (each.sum(dim=0).square() - each.square().sum(dim=0))
 
 
 def _attention(weights: Weights, h: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
@@ -156,16 +185,21 @@ def _head(weights: Weights, head: str, pooled: torch.Tensor) -> torch.Tensor:
     return pooled @ slope + weights[f"{head}.bias"][:, :, None]
 
 
-def penalty(weights: Weights) -> torch.Tensor:
-    """Return half the sum of squares of each network's weights, (F, S); the heads' own biases go free."""
+def penalty(weights: Weights, start: Weights) -> torch.Tensor:
+    """Return half the squared distance of each network's weights from their start, pairs from 0, (F, S).
+
+    There the network says nothing of the patients, so this is the prior belief that they do not differ. The heads' own
+    biases go free.
+    """
     total = torch.zeros_like(weights["evidence"])
     for name, tensor in weights.items():
         if not (name.endswith(".bias") and f"{name.removesuffix('.bias')}.common" in weights):
-            total = (
-                total + 0.5 * tensor.flatten(2).square().sum(-1)
-                if tensor.ndim > 2
-                else total + 0.5 * tensor**2
+            away = (
+                (tensor if name.startswith("pairs") else tensor - start[name])
+                .square()
+                .reshape(*total.shape, -1)
             )
+            total = total + 0.5 * away.sum(dim=-1)
     return total
 
 

@@ -1,6 +1,6 @@
 """Every estimator of the library, small enough to be fitted dozens of times."""
 
-from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, LateFusion
+from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, GatedFusion, LateFusion
 from hybridx.models import (
     ContinuousModel,
     CoxElasticNet,
@@ -49,6 +49,13 @@ FUSION_MODELS = {
     "early_response": EarlyFusion(endpoint="response"),
     "early_blocks": EarlyFusion(scale_blocks="leading"),
     "early_forest": EarlyFusion(SurvivalForest(n_trees=20, min_leaf=5)),
+    "gated": GatedFusion(epochs=30, weight_decay=0.03, n_members=2, show_progress=False),
+    "gated_hazard": GatedFusion(
+        head="hazard", interactions="pairs", epochs=30, weight_decay=0.03, n_members=2, show_progress=False
+    ),
+    "gated_response": GatedFusion(
+        endpoint="response", epochs=30, weight_decay=0.03, n_members=2, show_progress=False
+    ),
     "late": LateFusion(),
     "late_mixed": LateFusion(
         {"pet": SurvivalForest(n_trees=20, min_leaf=5), "lab": XGBoostCox(max_depth=1, n_rounds=10)}
