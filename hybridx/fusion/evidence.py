@@ -28,7 +28,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
-from hybridx.errors import ConvergenceError
+from hybridx.errors import ConvergenceError, SettingsError
 from hybridx.models.losses import Loss
 
 __all__ = ["EvidenceFit", "SizePrior", "fit_by_evidence"]
@@ -37,6 +37,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _MAX_ROUNDS, _MAX_HALVINGS = 40, 30
 _WIDER = 1.2  # spread of the proposals against the posterior's curvature: importance weights stay bounded
+_ABSURD = "The fit by evidence made no progress: are there values of absurd size in the table?"
 _BOUND = 4.0  # prior standard deviations within which log s is searched
 
 
@@ -157,9 +158,17 @@ def fit_by_evidence(
 
     Raises
     ------
+    SettingsError
+        `n_draws` is neither 0 nor a power of 2.
     ConvergenceError
         The fit found no solution.
     """
+    if n_draws < 0 or n_draws & (n_draws - 1):
+        msg = f"n_draws is 0 or a power of 2, got {n_draws!r}."
+        raise SettingsError(msg)
+    with np.errstate(over="ignore"):
+        if not all(np.isfinite(np.vdot(g, g)) for g in groups):
+            raise ConvergenceError(_ABSURD)
     free = np.flatnonzero(prior.log_sd > 0)
     sizes = prior.typical.astype(np.float64)
     eta = np.zeros(len(groups[0]))
@@ -239,8 +248,7 @@ def _step(
         if value <= before + 1e-9 * (1.0 + abs(before)):
             return tried, eta
         length *= 0.5
-    msg = "The fit by evidence made no progress: are there values of absurd size in the table?"
-    raise ConvergenceError(msg)
+    raise ConvergenceError(_ABSURD)
 
 
 def _average(

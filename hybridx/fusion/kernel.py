@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import polars as pl
 
 from hybridx.cohort import Outcome
-from hybridx.cohort.columns import feature_columns, measured_mask, to_frame, to_matrix
+from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame, to_matrix
 from hybridx.compute import one_thread
 from hybridx.errors import NotEnoughDataError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
@@ -30,8 +30,6 @@ __all__ = ["KernelFusion"]
 _ANCHOR, _OTHER = (0.6, 0.5), (0.3, 0.7)  # typical size, standard deviation of its logarithm
 _LOG_ODDS = 1.5
 _INTERCEPT = 10.0  # log-odds: any share of responders from 1 in 10,000 on
-_MIN_EVENTS = MIN_EVENTS + 2  # held-out scores leave out a fifth of them
-_MIN_PATIENTS = 10  # of a modality: below it, standardising its features is guessing
 
 
 class KernelFusion(FusionModel):
@@ -98,6 +96,8 @@ class KernelFusion(FusionModel):
     KernelFusion(endpoint='response', kernels={'lab': ('linear', 'rbf')})
     """
 
+    _min_events: ClassVar[int] = MIN_EVENTS + 2  # held-out scores leave out a fifth of them
+    _min_patients: ClassVar[int] = 10  # of a modality: below it, standardising its features is guessing
     sizes_: dict[str, float]
     maps_: list[FeatureMap]
     evidence_: EvidenceFit
@@ -144,11 +144,11 @@ class KernelFusion(FusionModel):
         """
         self._check_endpoint()
         frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
-        check_enough(outcome, "KernelFusion", _MIN_EVENTS)
+        check_enough(outcome, "KernelFusion", self._min_events)
         asked = choose_modalities(frame, self.modalities)
         if isinstance(self.kernels, Mapping):
             for modality in self.kernels:
-                check_name(modality, asked, "modality in `kernels`")
+                check_name(modality, modalities_in(frame), "modality in `kernels`")
         self.notes_, self.columns_, self.names_, self.maps_ = [], {}, [], []
         measured = np.column_stack([measured_mask(frame, m) for m in asked])
         self.modalities_ = [m for m, flags in zip(asked, measured.T, strict=True) if self._usable(m, flags)]
@@ -161,7 +161,7 @@ class KernelFusion(FusionModel):
             self.notes_.append(f"{int((~some).sum())} patients with nothing measured were left out.")
         rows = np.flatnonzero(some)
         frame, outcome, measured = frame[rows], outcome[rows], measured[rows]
-        check_enough(outcome, "KernelFusion", _MIN_EVENTS)
+        check_enough(outcome, "KernelFusion", self._min_events)
         with one_thread():
             self._fit_groups(frame, outcome, measured)
         self.patterns_ = pattern_table(self.modalities_, measured, outcome)
@@ -177,27 +177,34 @@ class KernelFusion(FusionModel):
                 msg = f"slope is a number > 0 (or None to learn it on held-out patients), got {self.slope!r}."
                 raise SettingsError(msg)
             return Recalibration.fit(self._score(frame, measured), y, slope=self.slope)
-        raw = frozen(self).set_params(recalibrate=False)
+        raw = _InFold(**frozen(self).get_params(deep=False)).set_params(recalibrate=False)
         score = held_out_scores(raw, frame, y, n_folds=self.n_folds, random_state=self.random_state)
         return Recalibration.fit(score, y)
 
     def _usable(self, modality: str, flags: BoolArray) -> bool:
-        if flags.sum() < _MIN_PATIENTS:
+        enough = bool(flags.sum() >= self._min_patients)
+        if not enough:
             self.notes_.append(f"{modality} was left out: {int(flags.sum())} patients have it.")
-        return bool(flags.sum() >= _MIN_PATIENTS)
+        return enough
 
     def _kernels_of(self, modality: str) -> list[KernelName]:
         given = self.kernels.get(modality, "linear") if isinstance(self.kernels, Mapping) else self.kernels
         names = [given] if isinstance(given, str) else list(given)
         for name in names:
             check_name(name, get_args(KernelName), "kernel")
+        if not names or len(set(names)) < len(names):
+            msg = f"kernels of {modality!r} are one or several names, each once; got {given!r}."
+            raise SettingsError(msg)
         return names
 
     def _fit_groups(self, frame: pl.DataFrame, y: Outcome, measured: BoolArray) -> None:
         groups: list[FloatArray] = []
         self.owner_: list[int] = []
-        for i, modality in enumerate(self.modalities_):
-            columns = feature_columns(frame, [modality])
+        for modality in sorted(
+            self.modalities_
+        ):  # random numbers are dealt by name, not by place in the table
+            i = self.modalities_.index(modality)
+            columns = sorted(feature_columns(frame, [modality]))
             rows = np.flatnonzero(measured[:, i])
             matrix = to_matrix(frame[rows], columns)
             self.columns_[modality] = columns
@@ -284,3 +291,10 @@ class KernelFusion(FusionModel):
             offset = self.recalibration_.predictor(offset)
         offset[~measured.any(axis=1)] = np.nan
         return LinearForm(columns, np.hstack(values), np.hstack(coefficients), offset)
+
+
+class _InFold(KernelFusion):
+    """A refit without a fold of patients: what was enough for all of them is enough for the rest."""
+
+    _min_events: ClassVar[int] = 1
+    _min_patients: ClassVar[int] = 2

@@ -51,10 +51,12 @@ class Recalibration:
 
     @classmethod
     def fit(cls, score: FloatArray, y: Outcome, *, slope: float | None = None) -> Self:
-        """Learn from held-out scores, shape (n,), and the known outcomes of the same patients.
+        """Learn from held-out scores, shape (n,), NaN where there is none, and the known outcomes of the patients.
 
         With a fixed `slope`, only intercept and baseline are learnt, and the scores may be those of the fit itself.
         """
+        there = np.flatnonzero(~np.isnan(score))
+        score, y = score[there], y[there]
         loss, center = make_loss(y), float(np.mean(score))
         centred = score - center
         log_odds = 0.0
