@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 
 from hybridx.cohort import Outcome
+from hybridx.errors import ConvergenceError
 from hybridx.models import BreslowBaseline
 from hybridx.models.data import event_folds
 from hybridx.models.losses import make_loss
@@ -29,6 +30,7 @@ __all__ = ["Recalibration", "held_out_scores"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_ABSURD = 1e6  # log-hazard or log-odds from the middle
 _PRIOR_SD = 0.5  # of log s: a factor of 2.7 either way is two standard deviations
 
 
@@ -57,6 +59,10 @@ class Recalibration:
         """
         there = np.flatnonzero(~np.isnan(score))
         score, y = score[there], y[there]
+        largest = float(np.abs(score - np.median(score)).max())
+        if not largest < _ABSURD:  # else one patient's typing error would become everybody's centre
+            msg = f"A patient's held-out score lies {largest:.3g} off: are there values of absurd size in the table?"
+            raise ConvergenceError(msg)
         loss, center = make_loss(y), float(np.mean(score))
         centred = score - center
         log_odds = 0.0

@@ -1,6 +1,6 @@
 """Every estimator of the library, small enough to be fitted dozens of times."""
 
-from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, GatedFusion, LateFusion
+from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, GatedFusion, KernelFusion, LateFusion
 from hybridx.models import (
     ContinuousModel,
     CoxElasticNet,
@@ -72,8 +72,13 @@ FUSION_MODELS = {
     "late_response": LateFusion(endpoint="response"),
     "early_forest_response": EarlyFusion(ForestResponse(n_trees=60, min_leaf=15), endpoint="response"),
     "late_xgboost_response": LateFusion(XGBoostResponse(max_depth=1, n_rounds=20), endpoint="response"),
+    "kernel": KernelFusion(),
+    "kernel_rbf": KernelFusion(("linear", "rbf")),
+    "kernel_response": KernelFusion(endpoint="response"),
 }
 ALL_MODELS = TABLE_MODELS | FUSION_MODELS
+# Averages over settings: what `frozen` fixes is their middle, so that a refit is near, not the same.
+FROZEN_NEAR = {"kernel": 0.2, "kernel_rbf": 0.4, "kernel_response": 0.2}
 
 
 def endpoint_of(model):
