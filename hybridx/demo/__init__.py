@@ -1,4 +1,4 @@
-"""A synthetic cohort whose truth is known: phantoms, tables, follow-up, and each modality's share of the risk."""
+"""Cohorts to try things on: a synthetic one whose truth is known, what to do to it, and a small public one."""
 
 from hybridx._lazy import attach
 
@@ -10,7 +10,10 @@ __getattr__, __dir__, __all__ = attach(
         "Lesion": "lesions",
         "Phantom": "phantom",
         "Scanner": "scanners",
+        "add_noise": "probes",
+        "breast_cancer": "gse7390",
         "draw_phantom": "phantom",
         "make_cohort": "making",
+        "take_away": "probes",
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ prognostic although they have no effect. Laboratory values after day 0 rise as p
 traps that a real folder holds as well: neither is known at baseline.
 
 Tables: patients, studies, labs, variants, expression, treatments, outcomes (CSV), columns.yaml. About a quarter of
-the patients lack at least one modality, completely at random.
+the patients lack at least one modality, completely at random.{pictures}
 """
 
 
@@ -45,6 +45,7 @@ def make_cohort(
     patients: int = 120,
     seed: int = 0,
     *,
+    images: bool = True,
     workers: int | None = None,
     progress: bool = True,
 ) -> DemoTruth:
@@ -61,6 +62,9 @@ def make_cohort(
         How many, at least 1.
     seed : int
         0 or more.
+    images : bool
+        False draws no PET and no CT: every patient lacks both, hundreds of patients take seconds, and the share of the
+        risk that only an image shows is out of reach (``oracle_c[endpoint]["measured"]`` says how far).
     workers : int, optional
         Processes that draw; by default one per core. The result does not depend on it.
     progress : bool
@@ -85,20 +89,23 @@ def make_cohort(
     """
     _check(patients, seed)
     target = Path(folder)
-    done = _already_there(target, patients, seed)
+    done = _already_there(target, patients, seed, images=images)
     if done is not None:
         return done
     ensure_writable(target)
     _refuse_content(target)
     people = [draw_patient(seed, index) for index in range(patients)]
+    if not images:
+        people = [replace(person, lacking=person.lacking | {"pet", "ct"}) for person in people]
     courses = [follow_up(patient, seed) for patient in people]
-    truth = _truth(target, people, courses, seed)
+    truth = _truth(target, people, courses, seed, images=images)
     with atomic_folder(truth_folder(target), replace_if="truth.json") as aside:
         truth.write(aside)
     with atomic_folder(target) as place:
         _write_tables(place, people, courses, seed)
         _write_images(place, people, seed, workers, progress=progress)
-        text = README.format(patients=patients, seed=seed, truth=truth_folder(target).name)
+        none = "" if images else " No PET and no CT was drawn for anyone, and there is no table of studies."
+        text = README.format(patients=patients, seed=seed, truth=truth_folder(target).name, pictures=none)
         (place / "README.txt").write_text(text, encoding="utf-8")
     return truth
 
@@ -120,7 +127,7 @@ def _refuse_content(target: Path) -> None:
         raise InputError(msg)
 
 
-def _already_there(target: Path, patients: int, seed: int) -> DemoTruth | None:
+def _already_there(target: Path, patients: int, seed: int, *, images: bool) -> DemoTruth | None:
     # the data folder appears last and whole, so a truth that fits means that all of it is there
     if not (target / "README.txt").is_file():
         return None
@@ -128,7 +135,7 @@ def _already_there(target: Path, patients: int, seed: int) -> DemoTruth | None:
         truth = DemoTruth.load(target)
     except InputError:
         return None
-    return truth if (truth.patients, truth.seed) == (patients, seed) else None
+    return truth if (truth.patients, truth.seed, truth.images) == (patients, seed, images) else None
 
 
 def _write_tables(place: Path, people: Sequence[Patient], courses: Sequence[FollowUp], seed: int) -> None:
@@ -217,7 +224,9 @@ def _write(array: np.ndarray, grid: Grid, modality: str, path: Path) -> None:
     write_image(Image(array, grid.spacing, grid.origin, modality=modality), path)
 
 
-def _truth(target: Path, people: Sequence[Patient], courses: Sequence[FollowUp], seed: int) -> DemoTruth:
+def _truth(
+    target: Path, people: Sequence[Patient], courses: Sequence[FollowUp], seed: int, *, images: bool
+) -> DemoTruth:
     rows = []
     for endpoint in COEFFICIENTS:
         for patient in people:
@@ -242,6 +251,7 @@ def _truth(target: Path, people: Sequence[Patient], courses: Sequence[FollowUp],
             "responders": sum(course.response in ("CR", "PR") for course in courses),
             "lacking_a_modality": sum(bool(patient.lacking) for patient in people),
         },
+        images=images,
     )
 
 

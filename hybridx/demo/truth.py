@@ -7,11 +7,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from hybridx.errors import InputError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from hybridx.cohort import Cohort
 
 __all__ = ["TRUTH_VERSION", "DemoTruth", "truth_folder"]
 
@@ -41,6 +46,8 @@ class DemoTruth:
         Per endpoint: weight of each hidden property.
     counts : mapping of str to int
         Patients, events and missing modalities.
+    images : bool
+        Whether PET and CT were drawn.
     """
 
     folder: Path
@@ -52,6 +59,7 @@ class DemoTruth:
     oracle_c: Mapping[str, Mapping[str, float]]
     coefficients: Mapping[str, Mapping[str, float]]
     counts: Mapping[str, int]
+    images: bool = True
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> DemoTruth:
@@ -84,6 +92,7 @@ class DemoTruth:
             oracle_c=facts["oracle_c"],
             coefficients=facts["coefficients"],
             counts=facts["counts"],
+            images=facts.get("images", True),
         )
 
     def write(self, folder: Path) -> None:
@@ -92,6 +101,7 @@ class DemoTruth:
             "note": "SYNTHETIC. The truth behind a demo cohort: for judging models, never for fitting them.",
             "version": self.version,
             "seed": self.seed,
+            "images": self.images,
             "patients": self.patients,
             "counts": dict(self.counts),
             "oracle_c": {endpoint: dict(values) for endpoint, values in self.oracle_c.items()},
@@ -101,6 +111,37 @@ class DemoTruth:
         self.latent.write_parquet(folder / "latent.parquet")
         text = json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False)
         (folder / "truth.json").write_text(text + "\n", encoding="utf-8")
+
+    def recovered(
+        self, cohort: Cohort, contributions: Mapping[str, pl.DataFrame], endpoint: str = "OS"
+    ) -> pl.DataFrame:
+        """Hold what models say each modality adds to a patient's risk against what it truly adds.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Of this demo: says who has which modality.
+        contributions : mapping of model name to polars.DataFrame
+            `patient_id` and one column per modality, as in ``Explanation.modalities``.
+        endpoint : {"OS", "PFS", "response"}
+            Of the models.
+
+        Returns
+        -------
+        polars.DataFrame
+            See `hybridx.demo.recovery.recovered`.
+        """
+        from hybridx.demo.recovery import recovered  # noqa: PLC0415 - needed where a truth is compared only
+
+        return recovered(self.shares.filter(pl.col("endpoint") == endpoint), cohort.measured, contributions)
+
+    def figure_recovered(
+        self, cohort: Cohort, contributions: Mapping[str, pl.DataFrame], endpoint: str = "OS"
+    ) -> Figure:
+        """Draw `recovered`: how far each modality truly moves the risk, and how far each model lets it."""
+        from hybridx.demo.recovery import figure_recovered  # noqa: PLC0415 - plotly is loaded when something is drawn
+
+        return figure_recovered(self.recovered(cohort, contributions, endpoint), endpoint)
 
     def __repr__(self) -> str:
         c = ", ".join(f"{endpoint} {values['all']:.3f}" for endpoint, values in self.oracle_c.items())

@@ -19,6 +19,13 @@ class Drawing:
 
         return figures.metrics_figure(self, self.metrics[0] if metric is None else metric)
 
+    def figure_comparisons(self: Any, metric: str | None = None, model: str | None = None) -> go.Figure:
+        """Draw the paired difference of a model (default the primary) to every other one, with its interval."""
+        from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn
+
+        asked = self.metrics[0] if metric is None else metric
+        return figures.comparisons_figure(self, asked, self.primary if model is None else model)
+
     def figure_calibration(self: Any, model: str | None = None) -> go.Figure:
         """Draw told against found probability."""
         from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn

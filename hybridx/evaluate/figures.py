@@ -21,7 +21,7 @@ from hybridx.terms.text import DAYS_PER_MONTH, check_name
 if TYPE_CHECKING:
     from hybridx.evaluate.result import Result
 
-__all__ = ["calibration_figure", "groups_figure", "metrics_figure", "over_time_figure"]
+__all__ = ["calibration_figure", "comparisons_figure", "groups_figure", "metrics_figure", "over_time_figure"]
 
 # Okabe M, Ito K. Color Universal Design (2008): distinct in every common form of colour blindness, and in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -59,6 +59,38 @@ def metrics_figure(result: Result, metric: str) -> go.Figure:
     when = "" if at is None else f" at {months(at)}" if asked.when == "horizon" else f" up to {months(at)}"
     figure.update_xaxes(title=f"{asked.title}{when} ({better}), {100 * result.level:g} % interval")
     return _finish(figure, result, f"{result.endpoint}: {asked.title}", height=140 + 34 * len(rows))
+
+
+def comparisons_figure(result: Result, metric: str, model: str) -> go.Figure:
+    """Draw the paired differences of `model` to every other model, each with its interval; 0 is "no difference"."""
+    asked = metric_named(metric, result.kind)
+    rows = result.comparisons(metric, model=model).drop_nulls("difference")[::-1]
+    value = rows["difference"].to_numpy()
+    low, high = (rows[k].fill_null(rows["difference"]).to_numpy() for k in ("low", "high"))
+    figure = go.Figure(
+        go.Scatter(
+            x=value.tolist(),
+            y=[f"{escape(other)} (n = {n})" for other, n in rows.select("other", "n").iter_rows()],
+            error_x={"type": "data", "array": (high - value).tolist(), "arrayminus": (value - low).tolist()},
+            mode="markers",
+            marker={
+                "color": [GREY if v == "not separated" else COLOURS[0] for v in rows["verdict"]],
+                "symbol": ["circle" if v == "not separated" else "square" for v in rows["verdict"]],
+                "size": 10,
+            },
+            customdata=list(zip(low.tolist(), high.tolist(), rows["verdict"].to_list(), strict=True)),
+            hovertemplate="%{x:+.3f} (%{customdata[0]:+.3f} to %{customdata[1]:+.3f}), %{customdata[2]}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line={"color": GREY, "dash": "dot"})
+    better = {"high": "right of 0: better", "low": "left of 0: better", "one": "no direction"}[asked.best]
+    figure.update_xaxes(
+        title=f"{escape(model)} minus the other ({better}), {100 * result.level:g} % interval", zeroline=False
+    )
+    title = (
+        f"{escape(result.endpoint)}: difference in {asked.title}, {escape(model)} against each other model"
+    )
+    return _finish(figure, result, title, height=140 + 34 * rows.height)
 
 
 def calibration_figure(result: Result, model: str) -> go.Figure:

@@ -21,6 +21,7 @@ def titles(figure):
 def test_each_figure_names_its_axes_and_says_synthetic(result):
     for figure in (
         result.figure_metrics(),
+        result.figure_comparisons(),
         result.figure_calibration(),
         result.figure_groups(),
         result.figure_over_time("brier_t"),
@@ -34,6 +35,14 @@ def test_metrics_figure_holds_the_values_of_the_table(result):
     drawn = {trace.y[0].split(" (n")[0]: trace.x[0] for trace in result.figure_metrics("uno_c").data}
     table = result.table("uno_c")
     assert sorted(drawn.values()) == pytest.approx(sorted(table["value"]))
+
+
+def test_comparisons_figure_holds_the_differences_and_their_intervals(result):
+    table = result.comparisons("uno_c", model="noise")[::-1]
+    (trace,) = result.figure_comparisons("uno_c", model="noise").data
+    assert list(trace.x) == pytest.approx(table["difference"].to_list())
+    ends = np.asarray(trace.x) + np.asarray(trace.error_x.array)
+    assert ends == pytest.approx(table["high"].to_numpy())
 
 
 def test_group_curves_start_at_one_and_count_everyone_at_risk(result):
