@@ -154,7 +154,7 @@ class BlockPenalizedFusion(FusionModel):
         """
         self._check_endpoint()
         l1_ratio = self._checked_ratio()
-        frame, outcome = known_rows(X, y, self.endpoint)
+        frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
         check_enough(outcome, type(self).__name__, _MIN_EVENTS)
         self.notes_: list[str] = []
         self.modalities_ = self._enough(frame, outcome)

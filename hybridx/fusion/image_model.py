@@ -182,7 +182,7 @@ class ImageFusion(FusionModel):
         """
         self._check_endpoint()
         settings = self._settings()
-        frame, outcome = known_rows(X, y, self.endpoint)
+        frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
         names = self._table_names(frame)
         has = has_image(frame, self.image)
         if not has.any():
