@@ -49,7 +49,10 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
         causes = Counter(str(c) or "not stated" for c in y.cause[y.known & y.event])
         if len(causes) > 1:
             which = listing((f"{name} ({n})" for name, n in causes.most_common()), 6)
-            notes.append(f"Every event counts, whatever its cause: {which}. Causes are recorded, not used.")
+            notes.append(
+                f"Every event counts, whatever its cause: {which}. The models "
+                "here do not tell causes apart; CompetingRisks gives the incidence of each."
+            )
     return notes
 
 
