@@ -101,7 +101,7 @@ def draw_figure(table: pl.DataFrame, path: Path) -> None:
         panel.minorticks_off()
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("Harrell's C on 2,000 new patients")
-    panels[1].legend(frameon=False, fontsize=8)
+    panels[0].legend(frameon=False, fontsize=8, loc="lower right")
     figure.savefig(path, dpi=150)
 
 
