@@ -165,7 +165,12 @@ class LogTransform(TableTransformer):
 
 
 def _log(values: FloatArray, scale: FloatArray | float) -> FloatArray:
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values) / scale))
+    size = np.abs(values)
+    with np.errstate(over="ignore"):
+        ratio = size / scale
+    # a ratio beyond the largest float is so far from 1 that the 1 no longer counts
+    beyond = np.log(np.maximum(size, np.finfo(np.float64).tiny)) - np.log(scale)
+    return np.asarray(np.sign(values) * np.where(np.isinf(ratio), beyond, np.log1p(ratio)))
 
 
 def _skewness(values: FloatArray) -> float:

@@ -1,11 +1,9 @@
 """What each step is for: gaps filled within the modality, stable columns kept, blocks that weigh the same."""
 
-import time
-
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -32,7 +30,6 @@ from hybridx.prepare import (
 )
 from hybridx.prepare.chained import ChainedRidge
 from hybridx.prepare.reliability import icc_columns
-from hybridx.prepare.single_tests import column_tests
 from tests.prepare.world import cohort, retest
 
 X, Y = cohort()
@@ -339,18 +336,6 @@ def test_screen_finds_the_column_that_matters_with_its_sign(kind):
         assert step.table_.filter(column="pet.x7")["statistic"].item() > 3.5
 
 
-def test_screen_is_quick():
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(300, 2000))
-    table[rng.random(table.shape) < 0.02] = np.nan
-    y = Outcome.survival(np.ceil(rng.exponential(size=300) * 500), rng.random(300) < 0.6)
-    response = Outcome.response(rng.random(300) < 0.4)
-    for outcome in (y, response):
-        start = time.perf_counter()
-        column_tests(table, outcome)
-        assert time.perf_counter() - start < 1.0
-
-
 def test_separation_and_constant_columns_are_no_evidence_by_wald():
     frame = pl.DataFrame({"pet.apart": np.r_[np.zeros(20), np.ones(20)], "pet.same": np.ones(40)})
     y = Outcome.response(np.r_[np.zeros(20), np.ones(20)])
@@ -386,6 +371,7 @@ def test_adjusted_values_never_fall_and_keep_the_order(p):
 # Shape of columns
 
 
+@example(values=[2.0, 1.2e-308, 1.2e-308], new=1.0)
 @given(values=columns_of, new=st.floats(-1e9, 1e9))
 @settings(max_examples=60, deadline=None)
 def test_monotone_steps_keep_the_order_and_stay_within_training(values, new):
