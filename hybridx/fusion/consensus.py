@@ -14,7 +14,6 @@ from hybridx.cohort import Outcome
 from hybridx.cohort.columns import measured_mask, to_frame
 from hybridx.errors import ConvergenceError, NotEnoughDataError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
-from hybridx.fusion.block import BlockPenalizedFusion
 from hybridx.fusion.early import EarlyFusion
 from hybridx.fusion.kernel import KernelFusion
 from hybridx.fusion.patterns import pattern_table
@@ -46,8 +45,8 @@ class ConsensusFusion(FusionModel):
     Parameters
     ----------
     members : mapping of str to FusionModel, or None
-        Strategies by name. None takes dense effects (`KernelFusion`), sparse ones (`BlockPenalizedFusion` with
-        lasso) and trees (`EarlyFusion` of a forest).
+        Strategies by name. None takes additive effects of all features (`KernelFusion`) and trees (`EarlyFusion` of a
+        forest), which see thresholds and interactions.
     modalities : list of str or None
         For the default members; given members say it themselves.
     endpoint : {"survival", "response"}
@@ -167,9 +166,8 @@ class ConsensusFusion(FusionModel):
         asked: dict[str, Any] = {"modalities": self.modalities, "endpoint": self.endpoint}
         forest = SurvivalForest() if self.endpoint == "survival" else ForestResponse()
         return {
-            "dense": KernelFusion(**asked, random_state=self.random_state),
-            "sparse": BlockPenalizedFusion("lasso", **asked, random_state=self.random_state),
-            "trees": EarlyFusion(forest, **asked),
+            "kernel": KernelFusion(**asked, random_state=self.random_state),
+            "forest": EarlyFusion(forest, **asked),
         }
 
     def _combine(self, scores: Mapping[str, FloatArray], frame: pl.DataFrame, y: Outcome) -> None:
