@@ -1,4 +1,4 @@
-"""The three notebooks run top to bottom, one after the other, as a reader would run them."""
+"""The notebooks run top to bottom as a reader would run them; those that build on another one after it."""
 
 from __future__ import annotations
 
@@ -70,3 +70,15 @@ def test_cohort_report(quickstart, tmp_path):
     )
     assert found.failed.is_empty(), found.failed["reason"].to_list()
     assert (tmp_path / "reports" / "cohort.html").is_file()
+
+
+def test_fusion_strategies(tmp_path):
+    given = {"patients": 90, "folds": 2, "noise": 60, "folder": str(tmp_path / "home")}
+    runs = run_notebooks(
+        FOLDER / "05_fusion_strategies.ipynb", [given], tmp_path, names=["strategies"], progress=False
+    )
+    assert runs.failed.is_empty(), runs.failed["reason"].to_list()
+    shown = _outputs(tmp_path / "strategies.ipynb")
+    text = "".join(o.get("text", "") for o in shown)
+    assert "with noise minus without" in text
+    assert "of 10 pairs of strategies are told apart" in text
