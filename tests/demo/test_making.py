@@ -27,6 +27,7 @@ def people() -> list[Patient]:
     return [draw_patient(11, index) for index in range(600)]
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_another_seed_others(demo: tuple[Path, DemoTruth], tmp_path: Path) -> None:
     folder, _ = demo
     make_cohort(tmp_path / "folder", patients=9, seed=3, workers=1, progress=False)
@@ -47,6 +48,7 @@ def test_a_larger_cohort_begins_with_the_same_patients(demo: tuple[Path, DemoTru
     assert fewer.latent.equals(truth.latent.filter(pl.col("patient_id").is_in(ids)))
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
     make_cohort(tmp_path / "one", patients=2, seed=1, workers=1, progress=False)
     make_cohort(tmp_path / "two", patients=2, seed=1, workers=2, progress=False)

@@ -49,6 +49,7 @@ def test_the_advantage_of_survivors_is_taken_out_of_the_curves(name, truncated):
     assert wrong - right > 0.05 and abs(right - free) < 0.6 * abs(wrong - free)
 
 
+@pytest.mark.slow
 def test_pictures_too(tmp_path):
     X, y, *_ = draw_images(tmp_path, 120, seed=7)
     entry = np.where(np.arange(120) % 2 == 0, np.floor(0.7 * y.time_days), 0.0)

@@ -128,6 +128,7 @@ def test_tuning_is_remembered(world):
     np.testing.assert_array_equal(quick.linear_predictor(X), model.linear_predictor(X))
 
 
+@pytest.mark.slow
 def test_signal_is_found_and_noise_beside_the_anchor_is_not_heard(world):
     X, y, _, log_hazard = world
     model = GatedFusion(**QUICK).fit(X[:160], y[:160])
@@ -236,6 +237,7 @@ def test_an_informative_second_outcome_helps_where_the_first_is_rarely_known():
     assert np.mean(together) > np.mean(alone) + 0.02
 
 
+@pytest.mark.slow
 def test_unknown_second_outcomes_are_masked(world):
     X, y, response, _ = world
     value = response.value.copy()
@@ -258,6 +260,7 @@ def test_unknown_second_outcomes_are_masked(world):
     np.testing.assert_array_equal(again.linear_predictor(X), model.linear_predictor(X))
 
 
+@pytest.mark.slow
 def test_patients_of_whom_only_the_second_outcome_is_known_are_used(world):
     X, _, _, _ = world
     _, few, response, _ = multitask(240, 11, known=0.5)
@@ -340,6 +343,7 @@ def test_rare_and_empty_modalities_are_left_out_and_named(world):
     assert left.patterns_["patients"].sum() == 220
 
 
+@pytest.mark.slow
 def test_permuted_outcomes_teach_nothing():
     scores = []
     for seed in range(4):

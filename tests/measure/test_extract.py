@@ -72,6 +72,7 @@ def test_blocks_mask_provenance_and_pictures(data, tmp_path):
     assert cohort.tables["failures"].height == 0
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers_nor_on_what_was_kept(data, tmp_path):
     for name, options in (("one", {"settings": None}), ("two", {"settings": None, "workers": 2})):
         run(data, tmp_path / name, **options)
