@@ -19,7 +19,6 @@ from hybridx.evaluate.designs import Design, Split
 from hybridx.evaluate.folds import Explain
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.registry import Moment
-from hybridx.fusion.advice import recommended_model
 from hybridx.fusion.early import EarlyFusion
 from hybridx.fusion.image_need import wants_images
 from hybridx.fusion.kernel import KernelFusion
@@ -83,22 +82,18 @@ class Plan:
         return int(getattr(self.design, "seed", 0))
 
 
-def default_models(outcome: Outcome) -> dict[str, Any]:
-    """Return the recommended fusion, which is the one reported, and others to compare it with."""
-    endpoint: Any = outcome.kind
-    known = int(outcome.known.sum())
-    rare = outcome.n_events if endpoint == "survival" else min(outcome.n_events, known - outcome.n_events)
-    models = {
+def default_models(kind: str) -> dict[str, Any]:
+    """Return kernel, late and early fusion of all modalities for a kind of outcome; the first is the one reported."""
+    endpoint: Any = kind
+    return {
         "kernel": KernelFusion(endpoint=endpoint),
         "late": LateFusion(endpoint=endpoint),
         "early": EarlyFusion(endpoint=endpoint),
     }
-    best = recommended_model(endpoint, rare)
-    return models if isinstance(best, KernelFusion) else {"consensus": best} | models
 
 
 def models_to_run(
-    models: Mapping[str, Any] | Any, cohort: Cohort, outcome: Outcome, *, baselines: bool
+    models: Mapping[str, Any] | Any, cohort: Cohort, kind: str, *, baselines: bool
 ) -> tuple[tuple[Model, ...], list[str]]:
     """Return the models of an evaluation, the user's first, and sentences about baselines that cannot be had.
 
@@ -107,9 +102,8 @@ def models_to_run(
     InputError
         Something given is no estimator object, or its name belongs to a reference.
     """
-    kind = outcome.kind
     if models is None:
-        models = default_models(outcome)
+        models = default_models(kind)
     if not isinstance(models, Mapping):
         models = {type(models).__name__: models}
     if not models:

@@ -104,7 +104,7 @@ def evaluate(
     Resamples(len(y), resamples, 0, level)  # refuses impossible settings before an hour of fitting, not after
     design = NestedCV() if design is None else design
     splits = design.splits(checked, y)
-    entries, notes = models_to_run(models, checked, y, baselines=baselines)
+    entries, notes = models_to_run(models, checked, y.kind, baselines=baselines)
     primary = entries[0].name if primary is None else check_name(primary, [e.name for e in entries], "model")
     moment, times = Moment(), np.empty(0)
     if y.kind == "survival":
