@@ -52,7 +52,7 @@ cohort
 
 # %% [markdown]
 # What can be reached? The oracle knows every true share. Its Harrell's C over everything (`all`) and over what was
-# measured (`measured`) is the ceiling; the rows below are each modality's true share alone. What to see: no modality
+# measured (`measured`) is the ceiling, on average; the rows below are each modality's true share alone. What to see: no modality
 # comes close to the sum, so there is something to fuse.
 
 # %%
@@ -113,7 +113,8 @@ figure
 # %% [markdown]
 # Overlapping intervals decide nothing, because all models see the same patients. The *paired difference* does: both
 # models are scored in the same resamples. What to see: whether an interval leaves 0. If it covers 0, nothing was shown;
-# that does not mean that both are equal. The recommended strategy need not be the top row of this one cohort.
+# that does not mean that both are equal. The recommended strategy need not be the top row of this one cohort,
+# and the strongest single modality is harder to beat than clinical facts.
 
 # %%
 result.figure_comparisons()
@@ -198,7 +199,8 @@ support.sort("patients_alike").head(8).to_pandas()
 #
 # For patients whom the model never saw, each strategy says what every modality adds to the log-hazard. Here the true
 # shares are known, and we leave the useless modality in: its true share is nothing. `true_spread` and `told_spread` are
-# standard deviations between patients who have the modality, `correlation` is between what is told and what is true.
+# standard deviations between patients who have the modality, `correlation` is between what is told and what is true
+# (empty where the truth does not vary).
 #
 # What to see in the figure: models are cautious. With these events they move the risk less than the truth does, and
 # effects of a few among many variants are hardly heard. Early fusion mutes the few clinical facts, and gives risk to the
@@ -214,7 +216,6 @@ told = {
         design=design,
         baselines=False,
         explain=hx.explain,
-        workers=1,
         progress=False,
     ).explanation.modalities
     for name, model in strategies.items()

@@ -101,5 +101,5 @@ def figure_recovered(table: pl.DataFrame, endpoint: str) -> go.Figure:
         legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0.01, "x": 0},
         margin={"l": 80, "r": 20, "t": 80, "b": 100},
     )
-    figure.update_yaxes(title=f"standard deviation between patients, {scale}")
+    figure.update_yaxes(title=f"SD between patients, {scale}")
     return figure

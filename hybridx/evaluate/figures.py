@@ -51,6 +51,7 @@ def metrics_figure(result: Result, metric: str) -> go.Figure:
             hovertemplate=f"%{{x:.3f}} ({low:.3f} to {high:.3f})<extra>{escape(row['model'])}</extra>",
             showlegend=False,
         )
+    figure.update_yaxes(ticksuffix="  ")  # names keep off the axis
     line = 1.0 if asked.best == "one" else asked.useless
     if not np.isnan(line):
         figure.add_vline(x=line, line={"color": GREY, "dash": "dot"})
@@ -71,7 +72,12 @@ def comparisons_figure(result: Result, metric: str, model: str) -> go.Figure:
         go.Scatter(
             x=value.tolist(),
             y=[f"{escape(other)} (n = {n})" for other, n in rows.select("other", "n").iter_rows()],
-            error_x={"type": "data", "array": (high - value).tolist(), "arrayminus": (value - low).tolist()},
+            error_x={
+                "type": "data",
+                "array": (high - value).tolist(),
+                "arrayminus": (value - low).tolist(),
+                "color": GREY,
+            },
             mode="markers",
             marker={
                 "color": [GREY if v == "not separated" else COLOURS[0] for v in rows["verdict"]],
@@ -83,6 +89,7 @@ def comparisons_figure(result: Result, metric: str, model: str) -> go.Figure:
         )
     )
     figure.add_vline(x=0, line={"color": GREY, "dash": "dot"})
+    figure.update_yaxes(ticksuffix="  ")  # names keep off the axis
     better = {"high": "right of 0: better", "low": "left of 0: better", "one": "no direction"}[asked.best]
     figure.update_xaxes(
         title=f"{escape(model)} minus the other ({better}), {100 * result.level:g} % interval", zeroline=False
