@@ -99,7 +99,7 @@ result.figure_metrics()
 # *difference* is what counts. If it covers zero, nothing was shown.
 
 # %%
-result.compare("late", "clinical")
+result.compare("kernel", "clinical")
 
 # %% [markdown]
 # Because the cohort is synthetic, we know how well even a perfect model could rank these patients. No honest result can

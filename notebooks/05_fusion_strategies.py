@@ -75,7 +75,7 @@ advice
 # - **late**: one model per modality, then a weight for each model, learnt on held-out patients.
 # - **block**: one model, with a penalty per modality, chosen on held-out patients.
 # - **kernel**: one model, each modality weighed by the evidence for it, averaged over what the data leave open.
-# - **consensus**: dense, sparse and tree models together, weighted by how they did on held-out patients.
+# - **consensus**: additive effects and trees together, weighted by how they did on held-out patients.
 #
 # Everything that is learnt or chosen happens inside the training part of each fold. The recommended strategy is the
 # primary one: differences below are between it and the others.

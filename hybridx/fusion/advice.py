@@ -106,7 +106,10 @@ class Recommendation:
             f"<td>{r['events_needed']}</td><td>{escape(r['reason'])}</td></tr>"
             for r in self.table.iter_rows(named=True)
         )
-        return f"<p>Recommended: <b>{escape(self.name)}</b></p><ul>{reasons}</ul><table>{head}{body}</table>"
+        return (
+            f"<p>Recommended: <b>{escape(self.name)}</b></p><ul>{reasons}</ul>"
+            f"<table style='text-align:left'>{head}{body}</table>"
+        )
 
 
 def recommend(data: Cohort | tuple[Any, Any], endpoint: str | None = None) -> Recommendation:
