@@ -1,3 +1,3 @@
-"""The programs here made the values beside them, with packages that the project does not need: none of them is a test."""
+"""The programs here made the values beside them, with packages that the project does not need: they are no tests."""
 
 collect_ignore_glob = ["*.py"]
