@@ -25,7 +25,6 @@ import polars as pl
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
-from sksurv.datasets import load_breast_cancer
 
 import hybridx as hx
 from hybridx.cohort import Outcome
@@ -116,23 +115,9 @@ def tcga(cancer: str, source: Path) -> Task:
 
 
 def gse7390(_source: Path, repeats: int) -> Task:
-    table, outcome = load_breast_cancer()
-    table = pl.from_pandas(table)
-    genes = [c for c in table.columns if c.startswith("X")]
-    clinical = table.drop(genes).with_columns(
-        pl.col("er").cast(pl.String) == "positive",
-        pl.col("grade")
-        .cast(pl.String)
-        .replace_strict(
-            {"poorly differentiated": 3, "intermediate": 2, "well differentiated": 1, "unkown": None},
-            return_dtype=pl.Float64,
-        ),
-    )
-    X = pl.concat(
-        [numbers(clinical, "clinical"), numbers(table.select(genes), "expression")], how="horizontal"
-    )
-    y = Outcome.survival(outcome["t.tdm"], outcome["e.tdm"], endpoint="metastasis")
-    return Task("gse7390", X, y, repeated(y, repeats))
+    cohort = hx.demo.breast_cancer()
+    y = cohort.outcomes("metastasis")
+    return Task("gse7390", cohort.frame(), y, repeated(y, repeats))
 
 
 def models(task: Task, wanted: list[str] | None) -> dict:

@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 
 from hybridx.cohort import Outcome
+from hybridx.cohort.columns import feature_columns
 from hybridx.errors import ConvergenceError
 from hybridx.models import BreslowBaseline
 from hybridx.models.data import event_folds
@@ -119,8 +120,7 @@ def held_out_scores(
     random_state : int
         Deals patients to folds.
     """
-    columns = [c for c in frame.columns if "." in c and not c.endswith((".measured", ".image"))]
-    folds = event_folds(frame, columns, y, n_folds, random_state)
+    folds = event_folds(frame, feature_columns(frame), y, n_folds, random_state)
     score = np.zeros(len(y))
     for fold in np.unique(folds):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)

@@ -27,6 +27,16 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_compiled
+def _shrunk(target, l1):  # noqa: ANN001, ANN202
+    """Return `target` pulled towards 0 by `l1`, and no further than to 0."""
+    if target > l1:
+        return target - l1
+    if target < -l1:
+        return target + l1
+    return 0.0
+
+
+@_compiled
 def descend_gram(b, gradient, H, l1, l2, tolerance, max_sweeps):  # noqa: ANN001, ANN201, PLR0917
     """Solve with the curvature at hand, (q, q): a coordinate that does not move costs nothing.
 
@@ -44,12 +54,7 @@ def descend_gram(b, gradient, H, l1, l2, tolerance, max_sweeps):  # noqa: ANN001
             if bend <= 0.0:
                 continue
             target = H[j, j] * b[j] - gradient[j]
-            if target > l1[j]:
-                new = (target - l1[j]) / bend
-            elif target < -l1[j]:
-                new = (target + l1[j]) / bend
-            else:
-                new = 0.0
+            new = _shrunk(target, l1[j]) / bend
             step = new - b[j]
             if step != 0.0:
                 b[j] = new
@@ -67,7 +72,7 @@ def descend_gram(b, gradient, H, l1, l2, tolerance, max_sweeps):  # noqa: ANN001
 
 
 @_compiled
-def descend_rows(b, gradient, Zt, HZt, l1, l2, tolerance, max_sweeps):  # noqa: ANN001, ANN201, PLR0912, PLR0917
+def descend_rows(b, gradient, Zt, HZt, l1, l2, tolerance, max_sweeps):  # noqa: ANN001, ANN201, PLR0917
     """Solve with H = Z' (HZ) kept as its factors, both transposed to (q, n): for more coefficients q than rows n.
 
     `b` is overwritten with the solution. Returns the number of sweeps, or -1 where `max_sweeps` were not enough.
@@ -87,12 +92,7 @@ def descend_rows(b, gradient, Zt, HZt, l1, l2, tolerance, max_sweeps):  # noqa: 
             if bend <= 0.0:
                 continue
             target = bends[j] * b[j] - gradient[j] - np.dot(Zt[j], pull)
-            if target > l1[j]:
-                new = (target - l1[j]) / bend
-            elif target < -l1[j]:
-                new = (target + l1[j]) / bend
-            else:
-                new = 0.0
+            new = _shrunk(target, l1[j]) / bend
             step = new - b[j]
             if step != 0.0:
                 b[j] = new

@@ -95,10 +95,11 @@ def test_an_evaluation_without_such_a_model_reads_no_pictures(cohort, monkeypatc
         raise AssertionError
 
     monkeypatch.setattr("hybridx.cohort.cohort.images_of", refuse)
-    hx.evaluate(
+    result = hx.evaluate(
         models={"late": LateFusion()}, cohort=cohort, endpoint="OS", baselines=False, resamples=100, workers=1,
         design=hx.designs.NestedCV(folds=2, repeats=1, seed=0), progress=False,
     )  # fmt: skip
+    assert result.predictions["risk"].null_count() == 0
 
 
 def test_a_locked_model_predicts_a_moved_cohort_of_new_patients(cohort, tmp_path):
