@@ -11,11 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from hybridx.cohort.outcome import Outcome, as_outcome
-from hybridx.errors import InputError
-from hybridx.evaluate.intervals import Resamples
+from hybridx.evaluate.metrics_calibration import calibration_slope, ici, observed_expected
+from hybridx.evaluate.metrics_inputs import (
+    followed,
+    one,
+    response_outcome,
+    response_probabilities,
+    survival_outcome,
+    survival_probabilities,
+)
 from hybridx.evaluate.panel import Panel
-from hybridx.evaluate.registry import Moment, measure, metric_named
+from hybridx.evaluate.registry import Moment
 from hybridx.terms.estimate import Estimate
 
 __all__ = [
@@ -30,19 +36,6 @@ __all__ = [
     "roc_auc",
     "uno_c",
 ]
-
-
-def _one(name: str, panel: Panel, moment: Moment, *, resamples: int, level: float, seed: int) -> Estimate:
-    metric = metric_named(name, panel.outcome.kind)
-    return measure(metric, panel, moment, Resamples(panel.n, resamples, seed, level))
-
-
-def _survival(outcome: Any) -> Outcome:
-    y = as_outcome(outcome)
-    if y.kind != "survival":
-        msg = f"{y.endpoint!r} is a {y.kind} outcome; this metric takes survival outcomes."
-        raise InputError(msg)
-    return y
 
 
 def harrell_c(
@@ -73,8 +66,8 @@ def harrell_c(
     >>> harrell_c(y, [4, 3, 1, 2]).value
     1.0
     """
-    panel = Panel.single(_survival(outcome), risk, fold=fold)
-    return _one("harrell_c", panel, Moment(), resamples=resamples, level=level, seed=seed)
+    panel = Panel.single(survival_outcome(outcome), risk, fold=fold)
+    return one("harrell_c", panel, Moment(), resamples=resamples, level=level, seed=seed)
 
 
 def uno_c(
@@ -100,8 +93,8 @@ def uno_c(
     ------
     Uno H et al. Stat Med 2011. doi:10.1002/sim.4154. Checked against scikit-survival 0.28.0 to 1e-12.
     """
-    panel = Panel.single(_survival(outcome), risk, fold=fold)
-    return _one("uno_c", panel, Moment(tau_days=tau_days), resamples=resamples, level=level, seed=seed)
+    panel = Panel.single(survival_outcome(outcome), risk, fold=fold)
+    return one("uno_c", panel, Moment(tau_days=tau_days), resamples=resamples, level=level, seed=seed)
 
 
 def auc_t(
@@ -120,8 +113,8 @@ def auc_t(
     ------
     Hung H, Chiang CT. Can J Stat 2010. doi:10.1002/cjs.10046. Checked against scikit-survival 0.28.0 to 1e-12.
     """
-    panel = _followed(Panel.single(_survival(outcome), risk, fold=fold), time_days)
-    return _one("auc_t", panel, Moment(horizon_days=time_days), resamples=resamples, level=level, seed=seed)
+    panel = followed(Panel.single(survival_outcome(outcome), risk, fold=fold), time_days)
+    return one("auc_t", panel, Moment(horizon_days=time_days), resamples=resamples, level=level, seed=seed)
 
 
 def brier_t(
@@ -145,8 +138,8 @@ def brier_t(
     Graf E et al. Stat Med 1999. doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2529::AID-SIM274>3.0.CO;2-5.
     Checked against scikit-survival 0.28.0 to 1e-12.
     """
-    panel = _probabilities(outcome, np.asarray(survival, dtype=np.float64)[:, None], [time_days])
-    return _one("brier_t", panel, Moment(horizon_days=time_days), resamples=resamples, level=level, seed=seed)
+    panel = survival_probabilities(outcome, np.asarray(survival, dtype=np.float64)[:, None], [time_days])
+    return one("brier_t", panel, Moment(horizon_days=time_days), resamples=resamples, level=level, seed=seed)
 
 
 def ibs(
@@ -158,9 +151,9 @@ def ibs(
     ------
     As `brier_t`; checked against scikit-survival 0.28.0 to 1e-12.
     """
-    panel = _probabilities(outcome, survival, times)
+    panel = survival_probabilities(outcome, survival, times)
     moment = Moment(grid_days=tuple(np.asarray(times, dtype=float).tolist()))
-    return _one("ibs", panel, moment, resamples=resamples, level=level, seed=seed)
+    return one("ibs", panel, moment, resamples=resamples, level=level, seed=seed)
 
 
 def roc_auc(
@@ -178,8 +171,8 @@ def roc_auc(
     ------
     Checked against scikit-learn 1.9.1 to 1e-12.
     """
-    panel = Panel.single(_response(outcome), probability, fold=fold)
-    return _one("roc_auc", panel, Moment(), resamples=resamples, level=level, seed=seed)
+    panel = Panel.single(response_outcome(outcome), probability, fold=fold)
+    return one("roc_auc", panel, Moment(), resamples=resamples, level=level, seed=seed)
 
 
 def brier(
@@ -191,103 +184,5 @@ def brier(
     ------
     Brier GW. Monthly Weather Review 1950. Checked against scikit-learn 1.9.1 to 1e-12.
     """
-    panel = _response_probabilities(_response(outcome), probability)
-    return _one("brier", panel, Moment(), resamples=resamples, level=level, seed=seed)
-
-
-def observed_expected(
-    outcome: Any, probability: Any, time_days: float | None = None, **settings: Any
-) -> Estimate:
-    """Return observed over expected events: 1 is right, above 1 the model promises too few.
-
-    Parameters
-    ----------
-    probability : array of float, shape (n,)
-        Survival: probability of being **event-free** at `time_days`. Response: probability of **response**.
-    time_days : float, optional
-        Needed for a survival outcome.
-    **settings
-        ``resamples``, ``level``, ``seed``.
-    """
-    return _calibration("observed_expected", outcome, probability, time_days, **settings)
-
-
-def calibration_slope(
-    outcome: Any, probability: Any, time_days: float | None = None, **settings: Any
-) -> Estimate:
-    """Return the calibration slope: 1 is right, below 1 the model exaggerates; parameters as `observed_expected`.
-
-    Survival: the coefficient of log(-log S) in a Cox model of what happened up to `time_days`. Response: the
-    coefficient of the logit.
-
-    Source
-    ------
-    van Houwelingen HC. Stat Med 2000. doi:10.1002/1097-0258(20001230)19:24<3401::AID-SIM554>3.0.CO;2-2. Checked
-    against lifelines 0.30.3 (Cox) and scikit-learn 1.9.1 (logistic) to 1e-5.
-    """
-    return _calibration("calibration_slope", outcome, probability, time_days, **settings)
-
-
-def ici(outcome: Any, probability: Any, time_days: float | None = None, **settings: Any) -> Estimate:
-    """Return the integrated calibration index: the mean distance between told and found probability, 0 is perfect.
-
-    Parameters as `observed_expected`. With few patients it is well above 0 even for a perfect model, and no bootstrap
-    interval of it is true (see `hybridx.evaluate.calibrated`): the estimate has none, and its `method` says what a
-    perfectly calibrated model would show on these patients.
-
-    Source
-    ------
-    Austin PC, Harrell FE, van Klaveren D. Stat Med 2020. doi:10.1002/sim.8570 (Cox model with restricted cubic
-    splines; three knots here).
-    """
-    return _calibration("ici", outcome, probability, time_days, **settings)
-
-
-def _calibration(
-    name: str,
-    outcome: Any,
-    probability: Any,
-    time_days: float | None,
-    *,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Estimate:
-    y = as_outcome(outcome)
-    if y.kind == "response":
-        panel = _response_probabilities(y, probability)
-        return _one(name, panel, Moment(), resamples=resamples, level=level, seed=seed)
-    if time_days is None:
-        msg = f"{name} of a survival outcome belongs to a time: give `time_days`."
-        raise InputError(msg)
-    panel = _probabilities(y, np.asarray(probability, dtype=np.float64)[:, None], [time_days])
-    return _one(name, panel, Moment(horizon_days=time_days), resamples=resamples, level=level, seed=seed)
-
-
-def _probabilities(outcome: Any, survival: Any, times: Any) -> Panel:
-    return _followed(Panel.single(_survival(outcome), survival=survival, times=times), np.max(times))
-
-
-def _response_probabilities(outcome: Outcome, probability: Any) -> Panel:
-    panel = Panel.single(outcome, probability)
-    if np.nanmin(panel.score, initial=0.0) < 0 or np.nanmax(panel.score, initial=1.0) > 1:
-        msg = "The probability of response lies in [0, 1]; log-odds and classes with other codes are not accepted here."
-        raise InputError(msg)
-    return panel
-
-
-def _followed(panel: Panel, time_days: Any) -> Panel:
-    """Refuse a time that nobody's follow-up reaches: whatever a score said there would rest on no patient."""
-    end = float(panel.outcome.time_days.max(initial=0.0))
-    if not 0 < float(time_days) <= end:
-        msg = f"time_days={float(time_days):g}: wanted a day > 0 up to the end of follow-up, {end:g}."
-        raise InputError(msg)
-    return panel
-
-
-def _response(outcome: Any) -> Outcome:
-    y = as_outcome(outcome)
-    if y.kind != "response":
-        msg = f"{y.endpoint!r} is a {y.kind} outcome; this metric takes responses (1 responder, 0 not)."
-        raise InputError(msg)
-    return y
+    panel = response_probabilities(response_outcome(outcome), probability)
+    return one("brier", panel, Moment(), resamples=resamples, level=level, seed=seed)
