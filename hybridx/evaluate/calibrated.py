@@ -13,28 +13,29 @@ from dataclasses import replace
 import numpy as np
 
 from hybridx.cohort.outcome import Outcome
-from hybridx.evaluate.calibration import SMALLEST, ici_values
+from hybridx.evaluate.calibration import SMALLEST
+from hybridx.evaluate.metric import Metric, Moment
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.weighted_km import StepCurves, censoring_curves, survival_curves
 
-__all__ = ["ici_when_calibrated"]
+__all__ = ["distance_when_calibrated"]
 
 DRAWS = 100
 
 
-def ici_when_calibrated(
-    panel: Panel, time_days: float | None, *, seed: int, level: float
+def distance_when_calibrated(
+    metric: Metric, panel: Panel, moment: Moment, *, seed: int, level: float
 ) -> tuple[float, float]:
-    """Return the range that holds `level` of the ICIs of a perfectly calibrated model on these patients.
+    """Return the range that holds `level` of the values of a perfectly calibrated model on these patients.
 
     Survival: each patient's event time is drawn from a curve that ends at their own probability and has the shape of
     the cohort's Kaplan-Meier curve (proportional hazards), censoring from its own Kaplan-Meier curve.
     """
     rng = np.random.default_rng((seed, panel.n, 0x1C1))
-    once = np.ones((1, panel.n))
+    once, time_days = np.ones((1, panel.n)), metric.time_days(moment)
     values = np.array(
         [
-            ici_values(replace(panel, outcome=_draw(panel, time_days, rng)), once, time_days)[0]
+            metric.values(replace(panel, outcome=_draw(panel, time_days, rng)), once, moment)[0]
             for _ in range(DRAWS)
         ]
     )

@@ -24,7 +24,7 @@ class Difference(Estimate):
         Models.
     metric : str
     best : str
-        Which way the metric is better: ``high``, ``low`` or ``one``.
+        Which way the metric is better: ``high``, ``low``, ``one`` or ``zero``.
     value_a, value_b : float
         The metric of each on the `n` patients that both predict (not on all patients of either).
     """
@@ -39,7 +39,9 @@ class Difference(Estimate):
     @property
     def verdict(self) -> str:
         """``better``, ``worse`` or ``not separated``: whether the interval of a - b excludes 0, and on which side."""
-        if np.isnan(self.low) or np.isnan(self.high) or self.low <= 0 <= self.high or self.best == "one":
+        if np.isnan(self.low) or np.isnan(self.high) or self.low <= 0 <= self.high:
+            return "not separated"
+        if self.best in ("one", "zero"):  # nearer to perfection cannot be read off the sign
             return "not separated"
         return "better" if (self.value > 0) == (self.best == "high") else "worse"
 

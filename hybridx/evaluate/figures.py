@@ -52,11 +52,16 @@ def metrics_figure(result: Result, metric: str) -> go.Figure:
             showlegend=False,
         )
     figure.update_yaxes(ticksuffix="  ")  # names keep off the axis
-    line = 1.0 if asked.best == "one" else asked.useless
+    line = {"one": 1.0, "zero": 0.0}.get(asked.best, asked.useless)
     if not np.isnan(line):
         figure.add_vline(x=line, line={"color": GREY, "dash": "dot"})
     at = asked.time_days(result.moment)
-    better = {"high": "higher is better", "low": "lower is better", "one": "1 is right"}[asked.best]
+    better = {
+        "high": "higher is better",
+        "low": "lower is better",
+        "one": "1 is right",
+        "zero": "0 is right",
+    }[asked.best]
     when = "" if at is None else f" at {months(at)}" if asked.when == "horizon" else f" up to {months(at)}"
     figure.update_xaxes(title=f"{asked.title}{when} ({better}), {100 * result.level:g} % interval")
     return _finish(figure, result, f"{result.endpoint}: {asked.title}", height=140 + 34 * len(rows))
@@ -90,7 +95,7 @@ def comparisons_figure(result: Result, metric: str, model: str) -> go.Figure:
     )
     figure.add_vline(x=0, line={"color": GREY, "dash": "dot"})
     figure.update_yaxes(ticksuffix="  ")  # names keep off the axis
-    better = {"high": "right of 0: better", "low": "left of 0: better", "one": "no direction"}[asked.best]
+    better = {"high": "right of 0: better", "low": "left of 0: better"}.get(asked.best, "no direction")
     figure.update_xaxes(
         title=f"{escape(model)} minus the other ({better}), {100 * result.level:g} % interval", zeroline=False
     )

@@ -21,7 +21,7 @@ from scipy.special import ndtr, ndtri
 
 from hybridx.errors import SettingsError
 
-__all__ = ["Interval", "Resamples", "perfect_ranking"]
+__all__ = ["Interval", "Resamples", "all_one_way", "perfect_ranking"]
 
 FloatArray = npt.NDArray[np.float64]
 Statistic = Callable[[FloatArray], FloatArray]
@@ -118,6 +118,21 @@ def perfect_ranking(found: Interval, n_events: int, level: float) -> Interval:
         f"a {'perfect' if found.value else 'perfectly wrong'} ranking of {n_events} events: Clopper-Pearson"
     )
     return Interval(found.value, low, high, note)
+
+
+def all_one_way(found: Interval, trials: float, level: float) -> Interval:
+    """Give a share of 0 or 1 the interval that resamples cannot: Clopper-Pearson of `trials`, rounded down.
+
+    Resamples of patients who were all classified rightly are classified rightly too, however few they are.
+    """
+    k = int(trials)
+    if found.low != found.high or found.value not in (0.0, 1.0):
+        return found
+    if k < 1:
+        return Interval(found.value, np.nan, np.nan, "no interval: all resamples agree")
+    open_end = (0.5 - level / 2) ** (1.0 / k)
+    low, high = (open_end, 1.0) if found.value == 1.0 else (0.0, 1.0 - open_end)
+    return Interval(found.value, low, high, f"{k if found.value else 0} of {k}: Clopper-Pearson")
 
 
 def _leave_one_out(rows: slice, m: int) -> FloatArray:

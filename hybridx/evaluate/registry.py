@@ -2,79 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from hybridx.errors import InputError
 from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_values
-from hybridx.evaluate.calibrated import ici_when_calibrated
+from hybridx.evaluate.calibrated import distance_when_calibrated
 from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
-from hybridx.evaluate.intervals import Interval, Resamples, perfect_ranking
+from hybridx.evaluate.intervals import Interval, Resamples, all_one_way, perfect_ranking
+from hybridx.evaluate.metric import Metric, Moment
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name
 
 __all__ = ["METRICS", "Metric", "Moment", "describe", "measure", "metric_named", "metrics_of"]
-
-Values = Callable[[Panel, FloatArray, "Moment"], FloatArray]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The times a survival metric needs.
-
-    Parameters
-    ----------
-    horizon_days : float or None
-        Of AUC(t), Brier(t) and calibration.
-    tau_days : float or None
-        End of what Uno C and IBS look at; None: all follow-up.
-    grid_days : tuple of float
-        Times over which Brier(t) is integrated.
-    """
-
-    horizon_days: float | None = None
-    tau_days: float | None = None
-    grid_days: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One way to score predictions.
-
-    Parameters
-    ----------
-    name, title : str
-        In tables; in figures.
-    kind : {"survival", "response"}
-        Outcome it takes.
-    eats : {"risk", "survival", "probability"}
-    best : {"high", "low", "one"}
-        Which way is better; calibration ratios and slopes are best at 1.
-    useless : float
-        What a model that knows nothing gets, NaN where that depends on the data.
-    when : {"", "horizon", "tau"}
-        The time that belongs to its value.
-    values : callable
-        Panel, weights (B, n) and moment to values (B,).
-    """
-
-    name: str
-    title: str
-    kind: Literal["survival", "response"]
-    eats: Literal["risk", "survival", "probability"]
-    best: Literal["high", "low", "one"]
-    useless: float
-    when: Literal["", "horizon", "tau"]
-    values: Values
-
-    def time_days(self, moment: Moment) -> float | None:
-        """Return the time that belongs to the value, or None."""
-        return {"horizon": moment.horizon_days, "tau": moment.tau_days}.get(self.when)
 
 
 def _tau(moment: Moment) -> float:
@@ -120,7 +63,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "ici", "Integrated calibration index", "survival", "survival", "low", np.nan, "horizon",
-        lambda p, w, m: ici_values(p, w, _horizon(m)),
+        lambda p, w, m: ici_values(p, w, _horizon(m)), distance=True,
     ),
     Metric("roc_auc", "ROC AUC", "response", "probability", "high", 0.5, "", lambda p, w, _: roc_auc_values(p, w)),
     Metric("brier", "Brier score", "response", "probability", "low", np.nan, "", lambda p, w, _: brier_values(p, w)),
@@ -134,14 +77,14 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "ici", "Integrated calibration index", "response", "probability", "low", np.nan, "",
-        lambda p, w, _: ici_values(p, w, None),
+        lambda p, w, _: ici_values(p, w, None), distance=True,
     ),
 )  # fmt: skip
 
 
-def metrics_of(kind: str) -> list[Metric]:
-    """Return the metrics for a kind of outcome, the headline first."""
-    return [metric for metric in METRICS if metric.kind == kind]
+def metrics_of(kind: str, *, shown: bool = True) -> list[Metric]:
+    """Return the metrics for a kind of outcome, the headline first; all of them with ``shown=False``."""
+    return [metric for metric in METRICS if metric.kind == kind and (metric.shown or not shown)]
 
 
 def metric_named(name: str, kind: str) -> Metric:
@@ -152,7 +95,7 @@ def metric_named(name: str, kind: str) -> Metric:
     SettingsError
         Unknown for this kind of outcome; the nearest name is given.
     """
-    table = {metric.name: metric for metric in metrics_of(kind)}
+    table = {metric.name: metric for metric in metrics_of(kind, shown=False)}
     return table[check_name(name, table, f"metric for a {kind} endpoint")]
 
 
@@ -182,11 +125,13 @@ def measure(
     if metric.eats == "survival" and panel.survival is None:
         nothing = "the model gives risks, not probabilities of survival"
         return Estimate(np.nan, np.nan, np.nan, resamples.level, n, n_events, nothing)
-    if metric.name == "ici":
+    if metric.distance:
         value, low, high, method = _distance(metric, part, moment, resamples)
         return Estimate(value, low, high, resamples.level, n, n_events, method)
     found = resamples.interval(lambda weights: metric.values(part, weights, moment), mask)
-    if metric.useless == 0.5:  # a ranking: C or AUC
+    if metric.trials is not None:
+        found = all_one_way(found, metric.trials(part, moment), resamples.level)
+    elif metric.useless == 0.5:  # a ranking: C or AUC
         trials = n_events if metric.kind == "survival" else min(n_events, n - n_events)
         found = perfect_ranking(found, trials, resamples.level)
     return Estimate(found.value, found.low, found.high, resamples.level, n, n_events, describe(found, panel))
@@ -199,8 +144,7 @@ def _distance(
     value = float(metric.values(panel, np.ones((1, panel.n)), moment)[0]) if panel.n else np.nan
     if np.isnan(value):
         return value, np.nan, np.nan, "undefined on these patients"
-    time_days = metric.time_days(moment)
-    low, high = ici_when_calibrated(panel, time_days, seed=resamples.seed, level=resamples.level)
+    low, high = distance_when_calibrated(metric, panel, moment, seed=resamples.seed, level=resamples.level)
     share = f"{100 * resamples.level:g} %"
     method = (
         "no interval, a distance is biased upwards in small samples; a perfectly calibrated model would show "

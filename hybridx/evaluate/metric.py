@@ -1,0 +1,80 @@
+"""What a metric is, and the moment (times, threshold) at which it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from hybridx.evaluate.panel import FloatArray, Panel
+
+__all__ = ["Metric", "Moment"]
+
+Values = Callable[[Panel, FloatArray, "Moment"], FloatArray]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The times a survival metric needs.
+
+    Parameters
+    ----------
+    horizon_days : float or None
+        Of AUC(t), Brier(t) and calibration.
+    tau_days : float or None
+        End of what Uno C and IBS look at; None: all follow-up.
+    grid_days : tuple of float
+        Times over which Brier(t) is integrated.
+    threshold : float
+        Probability from which a patient counts as positive, for metrics of decisions.
+    """
+
+    horizon_days: float | None = None
+    tau_days: float | None = None
+    grid_days: tuple[float, ...] = ()
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One way to score predictions.
+
+    Parameters
+    ----------
+    name, title : str
+        In tables; in figures.
+    kind : {"survival", "response", "ordinal", "continuous"}
+        Outcome it takes.
+    eats : {"risk", "survival", "probability", "levels", "value"}
+        Levels: the probability of each level of an ordered outcome; value: a prediction in the outcome's own unit.
+    best : {"high", "low", "one", "zero"}
+        Which way is better; calibration ratios and slopes are best at 1, intercepts at 0.
+    useless : float
+        What a model that knows nothing gets, NaN where that depends on the data.
+    when : {"", "horizon", "tau"}
+        The time that belongs to its value.
+    values : callable
+        Panel, weights (B, n) and moment to values (B,).
+    shown : bool
+        Part of a result's table; the others are to be had by name.
+    distance : bool
+        A distance from perfection, biased upwards in small samples: it gets no interval, but what perfection shows.
+    trials : callable or None
+        Number of yes/no trials behind a proportion (or a ranking), for its interval where all went one way.
+    """
+
+    name: str
+    title: str
+    kind: Literal["survival", "response", "ordinal", "continuous"]
+    eats: Literal["risk", "survival", "probability", "levels", "value"]
+    best: Literal["high", "low", "one", "zero"]
+    useless: float
+    when: Literal["", "horizon", "tau"]
+    values: Values
+    shown: bool = True
+    distance: bool = False
+    trials: Callable[[Panel, Moment], float] | None = None
+
+    def time_days(self, moment: Moment) -> float | None:
+        """Return the time that belongs to the value, or None."""
+        return {"horizon": moment.horizon_days, "tau": moment.tau_days}.get(self.when)
