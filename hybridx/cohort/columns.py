@@ -22,8 +22,10 @@ __all__ = [
     "measured_mask",
     "modalities_in",
     "modality_of",
+    "only_modalities",
     "to_frame",
     "to_matrix",
+    "without_modality",
 ]
 
 MODALITY_NAME = re.compile(r"[a-z][a-z0-9_]*(@[0-9]+)?")  # `pet`, `deep`, `pet@2` (second timepoint)
@@ -138,3 +140,40 @@ def to_matrix(X: Any, columns: Sequence[str]) -> npt.NDArray[np.float64]:
         )
         raise InputError(msg)
     return np.ascontiguousarray(matrix, dtype=np.float64)
+
+
+def only_modalities(X: Any, modalities: Sequence[str]) -> pl.DataFrame:
+    """Return the table with the columns of some modalities only, flags and pictures included, and all that is no feature.
+
+    Examples
+    --------
+    >>> table = pl.DataFrame({"patient_id": ["A"], "pet.x": [1.0], "ct.x": [2.0]})
+    >>> only_modalities(table, ["pet"]).columns
+    ['patient_id', 'pet.x']
+    """
+    frame, wanted = to_frame(X), set(modalities)
+    return frame.select(c for c in frame.columns if "." not in c or modality_of(c) in wanted)
+
+
+def without_modality(X: Any, modality: str, rows: npt.NDArray[np.bool_] | None = None) -> pl.DataFrame:
+    """Return the table as if some patients (default all) had never had a modality measured.
+
+    Parameters
+    ----------
+    X : table
+    modality : str
+    rows : array of bool, shape (n,), optional
+        Patients who lose it.
+
+    Examples
+    --------
+    >>> table = pl.DataFrame({"pet.measured": [True, True], "pet.x": [1.0, 2.0]})
+    >>> without_modality(table, "pet", np.array([True, False])).rows()
+    [(False, None), (True, 2.0)]
+    """
+    frame = to_frame(X)
+    lost = pl.Series(np.ones(frame.height, dtype=bool) if rows is None else rows)
+    flag = f"{modality}.measured"
+    own = [c for c in frame.columns if "." in c and modality_of(c) == modality and c != flag]
+    emptied = frame.with_columns(pl.when(lost).then(None).otherwise(pl.col(c)).alias(c) for c in own)
+    return emptied.with_columns(pl.col(flag) & ~lost) if flag in frame.columns else emptied
