@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
-from hybridx.evaluate.weighted_km import censoring_curves
+from hybridx.evaluate.weighted_km import inverse_observed, inverse_observed_at, late_entry
 
 __all__ = ["brier_t_values", "brier_values", "ibs_values"]
 
@@ -17,18 +17,21 @@ def brier_t_values(panel: Panel, weights: FloatArray, times: FloatArray) -> Floa
               + (1 - S_i(t))^2 \frac{1(T_i > t)}{G(t)} \right]
 
     G is the Kaplan-Meier curve of censoring among the patients scored, all folds together and anew in each resample:
-    it is a nuisance of follow-up, involves no prediction, and a fold of seven patients cannot estimate it.
+    it is a nuisance of follow-up, involves no prediction, and a fold of seven patients cannot estimate it. With delayed
+    entry it is the probability of being under observation (see `hybridx.evaluate.weighted_km`), and the second term
+    takes those under observation at t.
     """
-    time, event = panel.outcome.time_days, panel.outcome.event
-    censoring = censoring_curves(time, event, weights)
-    with np.errstate(divide="ignore"):
-        at_event = np.where(event, 1.0 / censoring.at(time), 0.0)  # (B, n)
-        at_times = 1.0 / censoring.at(times)  # (B, T)
-    # Beyond the follow-up of a resample G is 0: nobody is left who could need the weight, as in scikit-survival.
-    at_event[np.isinf(at_event)] = 0.0
-    at_times[np.isinf(at_times)] = 0.0
-    case = event[:, None] & (time[:, None] <= times[None, :])
+    y = panel.outcome
+    time, entry = y.time_days, late_entry(y)
+    case = y.event[:, None] & (time[:, None] <= times[None, :])
     control = time[:, None] > times[None, :]
+    at_event = inverse_observed(y, weights, y.event)  # (B, n)
+    at_times = inverse_observed_at(y, weights, times)  # (B, T)
+    unknown = np.isnan(at_event)
+    at_event[unknown] = 0.0  # G is 0 for the last ones only, who could need no weight, as in scikit-survival
+    if entry is not None:
+        control &= entry[:, None] <= times[None, :]
+        at_times[unknown.astype(np.float64) @ case > 0] = np.nan
     survival = np.stack([panel.survival_at(float(t)) for t in times], axis=2)  # (R, n, T)
     scores = []
     for repeat in range(panel.fold.shape[0]):

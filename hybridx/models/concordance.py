@@ -1,11 +1,20 @@
-"""Harrell's C for choosing and for scikit-learn's ``score``; the reported one, with its interval, is in `evaluate`."""
+"""Weighted counts of pairs in O(n log n), and Harrell's C for choosing and for scikit-learn's ``score``.
+
+The reported C, with its interval, is in `evaluate`; it counts with `weighted_pairs` too.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["harrell_c"]
+__all__ = ["harrell_c", "weighted_pairs"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+# Weightings counted in one walk: their sums at one node of the tree fill 512 bytes, eight lines of cache.
+ABREAST = 64
 
 
 def harrell_c(time_days: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLike) -> float:
@@ -16,10 +25,72 @@ def harrell_c(time_days: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLik
     """
     time, happened, score = np.asarray(time_days, float), np.asarray(event, bool), np.asarray(risk, float)
     there = ~np.isnan(score)
-    time, happened, score = time[there], happened[there], score[there]
-    concordant = pairs = 0.0
-    for i in np.flatnonzero(happened):
-        later = (time > time[i]) | ((time == time[i]) & ~happened)
-        pairs += float(later.sum())
-        concordant += float((score[i] > score[later]).sum()) + 0.5 * float((score[i] == score[later]).sum())
-    return concordant / pairs if pairs else float("nan")
+    once = np.ones((1, int(there.sum())))
+    above, total = weighted_pairs(time[there], happened[there], score[there], once, once)
+    return float(above[0] / total[0]) if total[0] else float("nan")
+
+
+def weighted_pairs(
+    time: FloatArray,
+    event: BoolArray,
+    score: FloatArray,
+    first: FloatArray,
+    second: FloatArray,
+    *,
+    asks: BoolArray | None = None,
+    entry: FloatArray | None = None,
+    tied: float = 0.0,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the weight of rightly ranked pairs and of all pairs, under B weightings at once.
+
+    .. math:: \sum_{ij} v_i w_j K_{ij} S_{ij}, \qquad \sum_{ij} v_i w_j K_{ij}
+
+    K = 1 where i has the event while j is followed: :math:`e_j < t_i < t_j`, or :math:`t_i = t_j` with j censored;
+    S = 1, 1/2 or 0 as the score of i is above, level with or below that of j.
+
+    Parameters
+    ----------
+    time, event : arrays, shape (n,)
+    score : array, shape (n,)
+        Finite; higher is worse.
+    first, second : arrays, shape (B, n)
+        Weights v of the earlier and w >= 0 of the later one; any real numbers. Pass one array twice where they are the
+        same.
+    asks : array of bool, shape (n,), optional
+        The i that count; by default all events.
+    entry : array, shape (n,), optional
+        Delayed entry e; NaN: from the start.
+    tied : float
+        Scores no further apart than this are level. Each pair is judged by its own difference, as if all n x n
+        differences were written down.
+
+    Returns
+    -------
+    tuple of arrays, each of shape (B,)
+
+    Notes
+    -----
+    One sort, then at most 2 log2(n) additions per patient and weighting.
+    """
+    from hybridx.models.ranking_kernels import rank_bounds, sum_pairs  # noqa: PLC0415 - numba loads for 0.5 s
+
+    asks = event if asks is None else asks
+    bounds = rank_bounds(score, np.argsort(score), tied)
+    by_time = np.argsort(time, kind="stable")
+    start, leaving = _late(time, entry)
+    above, total = np.zeros(len(second)), np.zeros(len(second))
+    for k in range(0, len(second), ABREAST):
+        rows = slice(k, k + ABREAST)
+        w = np.ascontiguousarray(second[rows].T)
+        v = w if first is second else np.ascontiguousarray(first[rows].T)
+        above[rows], total[rows] = sum_pairs(by_time, time, event, asks, bounds, leaving, start, v, w)
+    return above, total
+
+
+def _late(time: FloatArray, entry: FloatArray | None) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Return entries without NaN, and the rows that enter when others may already have had an event, last first."""
+    if entry is None:
+        return np.empty(0), np.empty(0, dtype=np.intp)
+    start = np.where(np.isnan(entry), -np.inf, entry)
+    order = np.argsort(-start, kind="stable")
+    return start, order[start[order] >= time.min(initial=np.inf)]

@@ -9,24 +9,14 @@ Both kernels minimise over b, started at b = theta, with gradient g and curvatur
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from hybridx.models.compiled import compiled
 
 __all__ = ["descend_gram", "descend_rows"]
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first use, and keep the machine code if the folder of this file or the user's cache can be written."""
-    try:
-        return njit(cache=True)(function)
-    except RuntimeError:  # "cannot cache function": neither can be written
-        return njit(function)
-
-
-@_compiled
+@compiled
 def _shrunk(target, l1):  # noqa: ANN001, ANN202
     """Return `target` pulled towards 0 by `l1`, and no further than to 0."""
     if target > l1:
@@ -36,7 +26,7 @@ def _shrunk(target, l1):  # noqa: ANN001, ANN202
     return 0.0
 
 
-@_compiled
+@compiled
 def descend_gram(b, gradient, H, l1, l2, tolerance, max_sweeps):  # noqa: ANN001, ANN201, PLR0917
     """Solve with the curvature at hand, (q, q): a coordinate that does not move costs nothing.
 
@@ -71,7 +61,7 @@ def descend_gram(b, gradient, H, l1, l2, tolerance, max_sweeps):  # noqa: ANN001
     return -1
 
 
-@_compiled
+@compiled
 def descend_rows(b, gradient, Zt, HZt, l1, l2, tolerance, max_sweeps):  # noqa: ANN001, ANN201, PLR0917
     """Solve with H = Z' (HZ) kept as its factors, both transposed to (q, n): for more coefficients q than rows n.
 
