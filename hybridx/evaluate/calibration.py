@@ -1,4 +1,4 @@
-"""Calibration: do patients told 30 % have the event in 30 of 100 cases? O:E, slope, ICI, and the curve itself.
+"""Calibration: do patients told 30 % have the event in 30 of 100 cases? O:E, intercept, slope, ICI, and the curve.
 
 Predictions of all folds are pooled after averaging over repeats: probabilities, unlike risks, are on one scale. The
 flexible curve is a model of the outcome given the complementary log-log (survival) or the logit (response) of the
@@ -17,21 +17,26 @@ from hybridx.evaluate.batched_fit import cox_event_probability, fit_cox, fit_log
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.weighted_km import survival_curves
 
-__all__ = ["calibration_curve_values", "ici_values", "observed_expected_values", "slope_values"]
+__all__ = [
+    "calibration_curve_values",
+    "distance_quantile_values",
+    "ici_values",
+    "intercept_values",
+    "observed_expected_values",
+    "slope_values",
+]
 
 SMALLEST = 1e-4  # probabilities are kept this far from 0 and 1 before taking logs
 KNOTS = (0.1, 0.5, 0.9)
+WIDEST = 20.0  # shift of a logit or log hazard beyond which nothing is calibrated any more
+STEPS = 100
 
 
 def observed_expected_values(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
     """Return observed over expected events by a time (Kaplan-Meier over mean probability), shape (B,)."""
     p, w = _probability(panel, weights, time_days)
     expected = (w @ p) / np.maximum(w.sum(axis=1), 1e-300)
-    if time_days is None:
-        observed = (w @ panel.outcome.value) / np.maximum(w.sum(axis=1), 1e-300)
-    else:
-        curves = survival_curves(panel.outcome.time_days, panel.outcome.event, w)
-        observed = 1.0 - curves.at(time_days)[:, 0]
+    observed = _observed(panel, w, time_days)
     ratio = np.divide(observed, expected, out=np.full_like(observed, np.nan), where=expected > 0)
     return np.asarray(ratio)
 
@@ -44,15 +49,71 @@ def slope_values(panel: Panel, weights: FloatArray, time_days: float | None) -> 
     return np.asarray(design.fit()[:, -1] / design.scale)
 
 
+def intercept_values(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
+    r"""Return the calibration intercept, shape (B,): 0 is right, above 0 the model promises too few events.
+
+    The shift a of all predictions, on the logit (response) or complementary log-log (survival: log hazard) scale, after
+    which their mean is what was observed: the share of responders, or one minus Kaplan-Meier at `time_days`.
+
+    .. math:: \frac{1}{\sum w} \sum_i w_i \, g^{-1}(g(p_i) + a) = \hat{p}_{obs}
+
+    For a response this is the intercept of a logistic model with the logit of p as offset.
+    """
+    p, w = _probability(panel, weights, time_days)
+    clipped = np.clip(p, SMALLEST, 1.0 - SMALLEST)
+    observed = _observed(panel, w, time_days)
+    told = np.log(clipped / (1 - clipped)) if time_days is None else np.log(-np.log1p(-clipped))
+    total = np.maximum(w.sum(axis=1), 1e-300)
+    defined = (observed > 0) & (observed < 1) & (w.sum(axis=1) > 0)
+    target = np.where(defined, observed, 0.5)
+    return np.where(defined, _shift(told, w / total[:, None], target, survival=time_days is not None), np.nan)
+
+
+def _shift(told: FloatArray, share: FloatArray, target: FloatArray, *, survival: bool) -> FloatArray:
+    """Return the shift of `told` (n,) that brings the mean probability to each target, (B,): guarded Newton steps."""
+    low, high = np.full(len(target), -WIDEST), np.full(len(target), WIDEST)
+    shift = np.zeros(len(target))
+    for _ in range(STEPS):
+        x = told[None, :] + shift[:, None]
+        hazard = np.exp(np.minimum(x, 50.0))
+        p = -np.expm1(-hazard) if survival else expit(x)
+        excess = (share * p).sum(axis=1) - target
+        slope = (share * ((1 - p) * hazard if survival else p * (1 - p))).sum(axis=1)
+        low, high = np.where(excess > 0, low, shift), np.where(excess > 0, shift, high)
+        step = shift - excess / np.maximum(slope, 1e-300)
+        # the mean rises with the shift, so halving cannot fail where a Newton step leaves what is still possible
+        new = np.where((step > low) & (step < high), step, (low + high) / 2)
+        if np.all((np.abs(new - shift) < 1e-12) | (np.abs(excess) < 1e-15)):
+            return np.asarray(new)
+        shift = new
+    return shift
+
+
 def ici_values(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
     """Return the integrated calibration index, the mean distance of told and found probability, shape (B,)."""
+    distance, w = _distances(panel, weights, time_days)
+    return np.asarray((w * distance).sum(axis=1) / np.maximum(w.sum(axis=1), 1e-300))
+
+
+def distance_quantile_values(
+    panel: Panel, weights: FloatArray, time_days: float | None, quantile: float
+) -> FloatArray:
+    """Return a quantile of the distance of told and found probability (E50, E90), shape (B,)."""
+    distance, w = _distances(panel, weights, time_days)
+    order = np.argsort(distance, axis=1)
+    reached = np.cumsum(np.take_along_axis(w, order, axis=1), axis=1)
+    place = np.argmax(reached >= quantile * reached[:, -1:], axis=1)
+    return np.asarray(
+        np.take_along_axis(np.take_along_axis(distance, order, axis=1), place[:, None], axis=1)[:, 0]
+    )
+
+
+def _distances(panel: Panel, weights: FloatArray, time_days: float | None) -> tuple[FloatArray, FloatArray]:
+    """Return |found - told| of each patient under each row of weights, and the weights that count, each (B, n)."""
     design = _design(panel, weights, time_days, spline=True)
     if design is None:
-        return np.full(weights.shape[0], np.nan)
-    distance = np.abs(design.found(design.fit()) - design.p[None, :])
-    return np.asarray(
-        (design.weights * distance).sum(axis=1) / np.maximum(design.weights.sum(axis=1), 1e-300)
-    )
+        return np.full(weights.shape, np.nan), weights
+    return np.abs(design.found(design.fit()) - design.p[None, :]), design.weights
 
 
 def calibration_curve_values(
@@ -107,6 +168,14 @@ def _design(panel: Panel, weights: FloatArray, time_days: float | None, *, splin
     time = np.minimum(panel.outcome.time_days, time_days)
     event = panel.outcome.event & (panel.outcome.time_days <= time_days)
     return _Design(p, np.column_stack(columns), scale, w, time, event, panel.outcome.value)
+
+
+def _observed(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
+    """Return the share of responders, or one minus Kaplan-Meier at a time, under each row of weights, shape (B,)."""
+    if time_days is None:
+        return np.asarray((weights @ panel.outcome.value) / np.maximum(weights.sum(axis=1), 1e-300))
+    curves = survival_curves(panel.outcome.time_days, panel.outcome.event, weights)
+    return np.asarray(1.0 - curves.at(time_days)[:, 0])
 
 
 def _probability(panel: Panel, weights: FloatArray, time_days: float | None) -> tuple[FloatArray, FloatArray]:

@@ -30,11 +30,14 @@ class Panel:
     fold : array of int, shape (R, n)
         Test fold in which the patient was predicted; only predictions of one fold come from one fitted model.
     score : array of float, shape (R, n)
-        Risk (higher is worse) for survival, probability of response for response; NaN where not predicted.
+        Risk (higher is worse) for survival, probability of response for response, expected rank of the level (higher
+        is worse) for ordinal, the value itself for continuous outcomes; NaN where not predicted.
     survival : array of float, shape (R, n, T), or None
         Survival probability at `times`.
     times : array of float, shape (T,)
         Days, increasing.
+    levels : array of float, shape (R, n, K), or None
+        Ordinal outcomes: the probability of each level, best to worst.
     """
 
     outcome: Outcome
@@ -42,6 +45,7 @@ class Panel:
     score: FloatArray
     survival: FloatArray | None = None
     times: FloatArray | None = None
+    levels: FloatArray | None = None
 
     @classmethod
     def single(
@@ -107,12 +111,16 @@ class Panel:
             fold=self.fold[:, keep],
             score=self.score[:, keep],
             survival=None if self.survival is None else self.survival[:, keep],
+            levels=None if self.levels is None else self.levels[:, keep],
         )
 
     def where(self, keep: npt.NDArray[np.bool_]) -> Panel:
         """Return the panel with some of its predictions only; `keep` has shape (R, n), patients stay."""
-        survival = None if self.survival is None else np.where(keep[:, :, None], self.survival, np.nan)
-        return replace(self, score=np.where(keep, self.score, np.nan), survival=survival)
+        survival, levels = (
+            None if whole is None else np.where(keep[:, :, None], whole, np.nan)
+            for whole in (self.survival, self.levels)
+        )
+        return replace(self, score=np.where(keep, self.score, np.nan), survival=survival, levels=levels)
 
     def blocks(self) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
         """Yield (repeat, rows) for each set of patients predicted by one fitted model."""

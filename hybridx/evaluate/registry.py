@@ -13,6 +13,7 @@ from hybridx.evaluate.calibration import ici_values, observed_expected_values, s
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
 from hybridx.evaluate.intervals import Interval, Resamples, all_one_way, perfect_ranking
 from hybridx.evaluate.metric import Metric, Moment
+from hybridx.evaluate.metric_tables import CONTINUOUS, ORDINAL, RESPONSE, SURVIVAL
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name
@@ -79,6 +80,7 @@ METRICS: tuple[Metric, ...] = (
         "ici", "Integrated calibration index", "response", "probability", "low", np.nan, "",
         lambda p, w, _: ici_values(p, w, None), distance=True,
     ),
+    *SURVIVAL, *RESPONSE, *ORDINAL, *CONTINUOUS,
 )  # fmt: skip
 
 
@@ -124,6 +126,9 @@ def measure(
     n, n_events = part.n, part.outcome.n_events
     if metric.eats == "survival" and panel.survival is None:
         nothing = "the model gives risks, not probabilities of survival"
+        return Estimate(np.nan, np.nan, np.nan, resamples.level, n, n_events, nothing)
+    if metric.eats == "levels" and panel.levels is None:
+        nothing = "the model gives no probability of each level"
         return Estimate(np.nan, np.nan, np.nan, resamples.level, n, n_events, nothing)
     if metric.distance:
         value, low, high, method = _distance(metric, part, moment, resamples)
