@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hybridx.errors import InputError
-from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_values
+from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_skill_values, ibs_values
 from hybridx.evaluate.calibrated import distance_when_calibrated
 from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
@@ -15,6 +15,8 @@ from hybridx.evaluate.intervals import Interval, Resamples, all_one_way, perfect
 from hybridx.evaluate.metric import Metric, Moment
 from hybridx.evaluate.metric_tables import CONTINUOUS, ORDINAL, RESPONSE, SURVIVAL
 from hybridx.evaluate.panel import FloatArray, Panel
+from hybridx.evaluate.precision_recall import pr_auc_values
+from hybridx.evaluate.time_dependent import antolini_values
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name
 
@@ -55,6 +57,14 @@ METRICS: tuple[Metric, ...] = (
         lambda p, w, m: ibs_values(p, w, _grid(m)),
     ),
     Metric(
+        "ibs_skill", "IBS skill against Kaplan-Meier", "survival", "survival", "high", 0.0, "tau",
+        lambda p, w, m: ibs_skill_values(p, w, _grid(m)), shown=False,
+    ),
+    Metric(
+        "antolini_c", "C-td (Antolini)", "survival", "survival", "high", 0.5, "tau",
+        lambda p, w, m: antolini_values(p, w, _tau(m)), shown=False,
+    ),
+    Metric(
         "observed_expected", "Observed / expected", "survival", "survival", "one", np.nan, "horizon",
         lambda p, w, m: observed_expected_values(p, w, _horizon(m)),
     ),
@@ -67,6 +77,10 @@ METRICS: tuple[Metric, ...] = (
         lambda p, w, m: ici_values(p, w, _horizon(m)), distance=True,
     ),
     Metric("roc_auc", "ROC AUC", "response", "probability", "high", 0.5, "", lambda p, w, _: roc_auc_values(p, w)),
+    Metric(
+        "pr_auc", "PR AUC", "response", "probability", "high", np.nan, "", lambda p, w, _: pr_auc_values(p, w),
+        shown=False,
+    ),
     Metric("brier", "Brier score", "response", "probability", "low", np.nan, "", lambda p, w, _: brier_values(p, w)),
     Metric(
         "observed_expected", "Observed / expected", "response", "probability", "one", np.nan, "",

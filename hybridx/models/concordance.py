@@ -51,13 +51,13 @@ def weighted_pairs(
     Parameters
     ----------
     time, event : arrays, shape (n,)
-    score : array, shape (n,)
-        Finite; higher is worse.
+    score : array, shape (n,) or (G, n)
+        Finite; higher is worse. G rankings of the same patients: the sums of all are added up.
     first, second : arrays, shape (B, n)
         Weights v of the earlier and w >= 0 of the later one; any real numbers. Pass one array twice where they are the
         same.
-    asks : array of bool, shape (n,), optional
-        The i that count; by default all events.
+    asks : array of bool, shaped like `score`, optional
+        The i that count (in each ranking); by default all events.
     entry : array, shape (n,), optional
         Delayed entry e; NaN: from the start.
     tied : float
@@ -74,8 +74,8 @@ def weighted_pairs(
     """
     from hybridx.models.ranking_kernels import rank_bounds, sum_pairs  # noqa: PLC0415 - numba loads for 0.5 s
 
-    asks = event if asks is None else asks
-    bounds = rank_bounds(score, np.argsort(score), tied)
+    rankings = [rank_bounds(each, np.argsort(each), tied) for each in np.atleast_2d(score)]
+    asked = np.atleast_2d(np.broadcast_to(event, np.shape(score)) if asks is None else asks)
     by_time = np.argsort(time, kind="stable")
     start, leaving = _late(time, entry)
     above, total = np.zeros(len(second)), np.zeros(len(second))
@@ -83,7 +83,10 @@ def weighted_pairs(
         rows = slice(k, k + ABREAST)
         w = np.ascontiguousarray(second[rows].T)
         v = w if first is second else np.ascontiguousarray(first[rows].T)
-        above[rows], total[rows] = sum_pairs(by_time, time, event, asks, bounds, leaving, start, v, w)
+        for bounds, askers in zip(rankings, asked, strict=True):
+            found = sum_pairs(by_time, time, event, askers, bounds, leaving, start, v, w)
+            above[rows] += found[0]
+            total[rows] += found[1]
     return above, total
 
 
