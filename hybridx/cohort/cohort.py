@@ -17,6 +17,7 @@ from hybridx.cohort.block import Block
 from hybridx.cohort.check import check_cohort
 from hybridx.cohort.images import references as images_of
 from hybridx.cohort.outcome import Outcome
+from hybridx.cohort.outcome_rows import from_rows, to_rows, with_rows
 from hybridx.errors import InputError
 from hybridx.terms.text import listing, nearest
 
@@ -175,6 +176,9 @@ class Cohort:
         ids = pl.DataFrame({"patient_id": self.patients}, schema={"patient_id": pl.String})
         rows = self.tables["outcomes"].filter(pl.col("endpoint") == endpoint)
         rows = ids.join(rows, on="patient_id", how="left", maintain_order="left")
+        other = from_rows(rows, endpoint)
+        if other is not None:
+            return other
         if "responder" in rows.columns and rows["responder"].is_not_null().any():
             return Outcome.response(
                 rows["responder"],
@@ -196,6 +200,36 @@ class Cohort:
             entry_days=None if entry is None else entry.fill_null(0.0),
             cause=None if cause is None else cause.fill_null("").to_list(),
         )
+
+    def with_outcome(self, outcome: Outcome) -> Cohort:
+        """Return the cohort with one more endpoint, or with another outcome in the place of one of that name.
+
+        For outcomes that a data folder does not know: ordered ones (CR > PR > SD > PD, grades), continuous ones
+        (% change, absorbed dose).
+
+        Parameters
+        ----------
+        outcome : Outcome
+            One row per patient, in cohort order; ``outcome.endpoint`` is its name.
+
+        Raises
+        ------
+        InputError
+            It has another number of rows.
+
+        Examples
+        --------
+        >>> y = Outcome.ordinal(["PR", "PD", "SD"], criterion="RECIST", endpoint="best_response")
+        >>> cohort.with_outcome(y).outcomes("best_response")  # doctest: +SKIP
+        """
+        if len(outcome) != len(self.patients):
+            msg = f"The outcome has {len(outcome)} rows while the cohort has {len(self.patients)} patients."
+            raise InputError(msg)
+        tables = dict(self.tables)
+        tables["outcomes"] = with_rows(
+            tables.get("outcomes"), to_rows(outcome, self.patients), outcome.endpoint
+        )
+        return dataclasses.replace(self, tables=tables)
 
     def select(self, patients: Iterable[str]) -> Cohort:
         """Return the cohort of these patients, in the order given.

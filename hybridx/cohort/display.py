@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hybridx.terms.text import DAYS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -33,7 +35,14 @@ def _modality_rows(cohort: Cohort) -> list[tuple[str, int, int, float, int]]:
 
 
 def _outcome_row(y: Outcome) -> tuple[str, int, str, str]:
-    if y.kind != "survival":
+    if y.kind == "ordinal":
+        counts = ", ".join(f"{level} {int(np.sum(y.value == k))}" for k, level in enumerate(y.levels))
+        return y.endpoint, int(y.known.sum()), counts, y.criterion or y.kind
+    if y.kind == "continuous":
+        known = y.value[y.known]
+        span = f"{known.min():g} to {known.max():g} {y.unit}".rstrip() if len(known) else "no value"
+        return y.endpoint, len(known), span, y.kind
+    if y.kind == "response":
         return y.endpoint, int(y.known.sum()), f"{y.n_events} responders", y.criterion or y.kind
     times = y.time_days[y.known] / DAYS_PER_MONTH
     span = f"{times.min():.1f} to {times.max():.1f} months" if len(times) else "no follow-up"

@@ -18,8 +18,8 @@ from hybridx.evaluate.designs_split import (
     deal_folds,
     known_rows,
     measured_patterns,
-    occurred,
     outcome_of,
+    strata_of,
 )
 
 __all__ = ["NestedCV"]
@@ -82,7 +82,7 @@ class NestedCV:
         rows = np.flatnonzero(y.known)
         self._refuse_too_few(y, rows)
         ids = [cohort.patients[i] for i in rows]
-        strata = list(zip((~occurred(y)[rows]).tolist(), measured_patterns(cohort, rows), strict=True))
+        strata = list(zip(strata_of(y, rows), measured_patterns(cohort, rows), strict=True))
         order = known_rows(cohort, y)
         splits = []
         for repeat in range(self.repeats):

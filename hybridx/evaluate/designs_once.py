@@ -18,9 +18,9 @@ from hybridx.evaluate.designs_split import (
     check_whole,
     known_rows,
     measured_patterns,
-    occurred,
     outcome_of,
     refuse_poor_part,
+    strata_of,
 )
 from hybridx.terms.text import listing, nearest
 
@@ -120,7 +120,7 @@ class TrainTest:
         return np.array([cohort.patients[i] in wanted for i in order], dtype=bool)
 
     def _drawn(self, cohort: Cohort, y: Outcome, order: IntArray) -> BoolArray:
-        strata = list(zip((~occurred(y)[order]).tolist(), measured_patterns(cohort, order), strict=True))
+        strata = list(zip(strata_of(y, order), measured_patterns(cohort, order), strict=True))
         rng = np.random.default_rng((self.seed, 0x7E57))
         luck = rng.permutation(len(order))
         rank = np.empty(len(order), dtype=np.intp)

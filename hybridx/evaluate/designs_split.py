@@ -28,12 +28,14 @@ __all__ = [
     "occurred",
     "outcome_of",
     "refuse_poor_part",
+    "strata_of",
 ]
 
 IntArray = npt.NDArray[np.intp]
 BoolArray = npt.NDArray[np.bool_]
 
 MIN_EVENTS = 5  # below this no training part holds enough events for any fit, whatever the design
+FIFTHS = 5  # groups of a continuous outcome that every fold gets its share of
 
 
 def _nobody() -> IntArray:
@@ -106,11 +108,25 @@ def occurred(y: Outcome) -> BoolArray:
 
 
 def counts_of(y: Outcome, rows: IntArray) -> dict[str, int]:
-    """Return events (and for a response non-responders) among some patients, by name."""
+    """Return what a fit needs enough of among some patients, by name: events, both classes, every level, values."""
+    if y.kind == "ordinal":
+        return {level: int(np.sum(y.value[rows] == rank)) for rank, level in enumerate(y.levels)}
+    if y.kind == "continuous":
+        return {"values": len(rows)}
     happened = int(occurred(y)[rows].sum())
     if y.kind == "survival":
         return {"events": happened}
     return {"responders": happened, "non-responders": len(rows) - happened}
+
+
+def strata_of(y: Outcome, rows: IntArray) -> list[object]:
+    """Return what folds are balanced by, for some patients: event or not, the level, or the fifth of a value."""
+    if y.kind == "ordinal":
+        return list(y.value[rows].tolist())
+    if y.kind == "continuous":
+        cuts = np.quantile(y.value[rows], np.arange(1, FIFTHS) / FIFTHS) if len(rows) else np.empty(0)
+        return list(np.searchsorted(cuts, y.value[rows], side="left").tolist())
+    return list((~occurred(y)[rows]).tolist())
 
 
 def refuse_poor_part(y: Outcome, rows: IntArray, what: str, cure: str, *, least: int = MIN_EVENTS) -> None:
