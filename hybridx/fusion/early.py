@@ -96,6 +96,7 @@ class EarlyFusion(FusionModel):
             self.model_.set_params(scale_blocks=self.scale_blocks)
         rows = np.flatnonzero(some)
         self.model_.fit(self.wide(frame)[rows], outcome[rows])
+        self.notes_ += self.model_.notes_
         self.tuned_ = {"model": frozen(self.model_)}
         return self
 

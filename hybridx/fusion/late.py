@@ -175,6 +175,7 @@ class LateFusion(FusionModel):
         except (NotEnoughDataError, ConvergenceError) as error:
             self.notes_.append(f"{modality} was left out: {error}")
             return
+        self.notes_ += [f"{modality}: {note}" for note in model.notes_]
         self.columns_[modality], self.models_[modality] = columns, model
         self.center_[modality] = float(model.predictor_of(data.matrix).mean())
         held_out[modality] = np.full(len(y), np.nan)

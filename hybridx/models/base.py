@@ -54,6 +54,8 @@ class TableModel(BaseEstimator, ABC):
         Settings chosen inside `fit`, as parameters of the estimator; see `frozen`.
     n_patients_, n_events_ : int
         What the fit rests on.
+    notes_ : list of str
+        What a reader should know of the fit, in sentences; usually none.
     """
 
     takes: ClassVar[OutcomeKind]
@@ -61,6 +63,7 @@ class TableModel(BaseEstimator, ABC):
     columns: Sequence[str] | None
     columns_: list[str]
     tuned_: dict[str, Any]
+    notes_: list[str]
 
     @abstractmethod
     def _fit(self, data: TrainingData) -> None:
@@ -88,6 +91,7 @@ class TableModel(BaseEstimator, ABC):
             warn_of_entry(data.y, type(self).__name__)
         if self.takes == "response":
             self.classes_ = np.array([0.0, 1.0])
+        self.notes_ = []
         self._fit(data)
         self.columns_ = data.columns
         self.n_patients_, self.n_events_ = len(data.y), data.y.n_events

@@ -22,7 +22,7 @@ from hybridx.errors import ConvergenceError, InputError, SettingsError
 from hybridx.models.losses import Loss
 from hybridx.models.ridge import ridge_path
 
-__all__ = ["PenaltyPath", "cox_path", "largest_penalty", "penalty_grid"]
+__all__ = ["PenaltyPath", "cox_path", "largest_penalty", "path_note", "penalty_grid"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class PenaltyPath:
     Attributes
     ----------
     penalties : array of float, shape (k,)
-        As given.
+        As given, as far as the path went.
     coefs : array of float, shape (k, p)
         Coefficients at each penalty; exact zeros where a feature is not used.
     intercepts : array of float, shape (k,)
@@ -70,6 +70,8 @@ def cox_path(
     penalties: Sequence[float] | FloatArray,
     l1_ratio: float = 1.0,
     penalty_factors: npt.ArrayLike | None = None,
+    *,
+    partial: bool = False,
 ) -> PenaltyPath:
     """Fit the elastic net of `loss` at each penalty, in the order given.
 
@@ -86,18 +88,22 @@ def cox_path(
         Share of the lasso, 0 (ridge) to 1 (lasso).
     penalty_factors : array-like of float, shape (p,), optional
         Multiplies the penalty of each feature; 0 leaves a feature unpenalised. None: 1 for all.
+    partial : bool, default False
+        Let the path end before the first penalty that is so weak that no minimum can be told (columns that are almost
+        copies), instead of raising; for searches, which need no penalty that weak.
 
     Returns
     -------
     PenaltyPath
-        Coefficients and intercepts, one row per penalty.
+        Coefficients and intercepts, one row per penalty reached.
 
     Raises
     ------
     SettingsError, InputError
         A penalty, ratio or factor is negative or not finite, or shapes disagree.
     ConvergenceError
-        No minimum was found (an unpenalised feature that separates the events, values of absurd size).
+        No minimum was found (an unpenalised feature that separates the events, values of absurd size); with `partial`,
+        not even at the first penalty.
 
     Source
     ------
@@ -129,7 +135,13 @@ def cox_path(
         # at the empty model the rule's "last" penalty is the one that just empties it
         before = last if np.isfinite(last) else max(_emptying(point, factors, l1_ratio), penalty)
         now = l1_ratio * penalty * factors, (1.0 - l1_ratio) * penalty * factors
-        point = _fit(design, loss, point, now, l1_ratio * before * factors)
+        try:
+            point = _fit(design, loss, point, now, l1_ratio * before * factors)
+        except ConvergenceError:
+            if not (partial and i):
+                raise
+            grid, coefs = grid[:i], coefs[:i]
+            break
         coefs[i], last = point.theta, penalty
     intercepts = coefs[:, 0].copy() if free else np.zeros(len(grid))
     return PenaltyPath(grid, coefs[:, free:], intercepts)
@@ -164,6 +176,14 @@ def penalty_grid(
     """Return falling penalties from the one that empties the model to `end` times that, evenly spaced in logarithm."""
     top = largest_penalty(X, loss, l1_ratio, penalty_factors)
     return np.geomspace(top, top * end, n_penalties) if top > 0 else np.zeros(n_penalties)
+
+
+def path_note(weakest: float, l1_ratio: float) -> str:
+    """Return what to say of a search whose path ended early, at penalty `weakest`."""
+    return (
+        f"The search ended at penalty {weakest:.3g} (l1_ratio {l1_ratio:g}): below it columns that are almost copies "
+        "have no minimum that could be told."
+    )
 
 
 def _checked(

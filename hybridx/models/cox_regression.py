@@ -12,12 +12,12 @@ import polars as pl
 
 from hybridx.cohort.columns import feature_columns, to_frame, to_matrix
 from hybridx.compute import one_thread
-from hybridx.errors import HybridxWarning, InputError, SettingsError
+from hybridx.errors import ConvergenceError, HybridxWarning, InputError, SettingsError
 from hybridx.models.base import SurvivalModel
 from hybridx.models.baseline import BreslowBaseline, check_times
 from hybridx.models.cox_data import CoxData, check_strata, strata_of
-from hybridx.models.cox_descent import cox_path, penalty_grid
-from hybridx.models.cox_loss import Ties
+from hybridx.models.cox_descent import cox_path, path_note, penalty_grid
+from hybridx.models.cox_loss import CoxLoss, Ties
 from hybridx.models.cox_newton import fit_cox
 from hybridx.models.cox_summary import effect_table
 from hybridx.models.data import TrainingData, check_columns, known_rows
@@ -190,8 +190,8 @@ class CoxRegression(SurvivalModel):
             else float(self.cv_["penalty"][int(self.cv_["loss"].arg_min() or 0)])
         )
         self.penalty_ = best
-        self.tuned_ = {"penalty": best}
         self._estimate(data, prepared)
+        self.tuned_ = {"penalty": self.penalty_}
         self._fit_baselines(data, prepared @ self.coef_)
 
     def _check_settings(self) -> None:
@@ -210,7 +210,7 @@ class CoxRegression(SurvivalModel):
         loss = None
         if self.penalty_ and (self.l1_ratio > 0 or prepared.shape[1] > len(prepared)):
             loss = data.loss(self.ties)
-            self.coef_ = cox_path(prepared, loss, [self.penalty_ * data.size], self.l1_ratio).coefs[0]
+            self.coef_ = self._sparse_coefs(data, prepared, loss)
             self.covariance_ = None
             self.log_likelihood_ = -loss.value(prepared @ self.coef_)
             self.null_log_likelihood_ = -loss.value(np.zeros(len(prepared)))
@@ -230,21 +230,41 @@ class CoxRegression(SurvivalModel):
         self.coef_, self.covariance_ = fit.coef, None if self.penalty_ else fit.covariance
         self.log_likelihood_, self.null_log_likelihood_ = fit.log_likelihood, fit.null_log_likelihood
 
+    def _sparse_coefs(self, data: CoxData, prepared: FloatArray, loss: CoxLoss) -> FloatArray:
+        """Return the coefficients at `penalty_`, or at the next above a chosen one that has a minimum."""
+        try:
+            return np.asarray(cox_path(prepared, loss, [self.penalty_ * data.size], self.l1_ratio).coefs[0])
+        except ConvergenceError:
+            if self.cv_ is None:
+                raise
+        grid = self.cv_["penalty"].filter(self.cv_["penalty"] >= self.penalty_).to_numpy()
+        path = cox_path(prepared, loss, grid * data.size, self.l1_ratio, partial=True)
+        self.penalty_ = float(grid[len(path.penalties) - 1])
+        self.notes_.append(f"The penalty is {self.penalty_:.3g}: no minimum was found below it.")
+        return np.asarray(path.coefs[-1])
+
     def _search(self, data: CoxData, prepared: FloatArray) -> pl.DataFrame:
-        """Return the out-of-fold loss of each penalty of the path, folds pooled."""
+        """Return the out-of-fold loss of each penalty of the path, folds pooled.
+
+        The path ends where a fold has no minimum any more: penalties that weak are never the best.
+        """
         loss = data.loss(self.ties)
         ratio = max(self.l1_ratio, _LEAST_RATIO)
         grid = penalty_grid(prepared, loss, ratio, n_penalties=_N_PENALTIES, end=_PATH_END) / data.size
         folds = data.folds(self.n_folds, self.random_state)
-        held_out = np.zeros((len(data.y), len(grid)))
+        held_out, reached = np.zeros((len(data.y), len(grid))), len(grid)
         for fold in np.unique(folds):
             train = data.rows(np.flatnonzero(folds != fold))
             step = self._prepare(train)
             fitted = step.transform_matrix(train.matrix)
-            path = cox_path(fitted, train.loss(self.ties), grid * train.size, self.l1_ratio)
-            rest = folds == fold
-            held_out[rest] = step.transform_matrix(data.matrix[rest]) @ path.coefs.T
-        return pl.DataFrame({"penalty": grid, "loss": [loss.value(eta) for eta in held_out.T]})
+            wanted = grid[:reached] * train.size
+            path = cox_path(fitted, train.loss(self.ties), wanted, self.l1_ratio, partial=True)
+            rest, reached = folds == fold, len(path.penalties)
+            held_out[rest, :reached] = step.transform_matrix(data.matrix[rest]) @ path.coefs.T
+        if reached < len(grid):
+            self.notes_.append(path_note(float(grid[reached - 1]), self.l1_ratio))
+        losses = [loss.value(eta) for eta in held_out[:, :reached].T]
+        return pl.DataFrame({"penalty": grid[:reached], "loss": losses})
 
     def _fit_baselines(self, data: CoxData, eta: FloatArray) -> None:
         y, weights = data.y, data.weights

@@ -16,6 +16,7 @@ from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError, SettingsError
 from hybridx.models.base import SurvivalModel
 from hybridx.models.baseline import BreslowBaseline
+from hybridx.models.cox_descent import largest_penalty, path_note
 from hybridx.models.data import TrainingData, check_columns
 from hybridx.models.losses import CoxLoss
 from hybridx.prepare import Preparation
@@ -28,6 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 _L1_RATIOS = (0.1, 0.5, 0.9)
 # The path ends at this share of the penalty that empties the model: smaller ones overfit where p > n and are slow.
 _PATH_LENGTH, _PATH_END = 25, 0.05
+_MAX_ITERATIONS = 100_000  # over a whole path
 
 
 class CoxElasticNet(SurvivalModel):
@@ -54,6 +56,8 @@ class CoxElasticNet(SurvivalModel):
         Log hazard ratio per standard deviation of the prepared columns; 0 where a feature is not used.
     baseline_ : BreslowBaseline
         Turns log-hazards into survival curves.
+    notes_ : list of str
+        Where the search had to end early.
 
     Source
     ------
@@ -94,11 +98,22 @@ class CoxElasticNet(SurvivalModel):
         check_columns(self.preparation_, type(self).__name__)
         self.cv_ = self._search(data, prepared)
         best = self.cv_.row(int(self.cv_["loss"].arg_min() or 0), named=True)
-        self.coef_ = _path(prepared, data.y, best["l1_ratio"], [best["penalty"]])[1][:, 0]
+        self.coef_ = self._coefs_at(best["l1_ratio"], best["penalty"], prepared, data.y)
         self.tuned_ = {"l1_ratio": best["l1_ratio"], "penalty": best["penalty"]}
         self.baseline_ = BreslowBaseline.fit(data.y.time_days, data.y.event, prepared @ self.coef_)
 
+    def _coefs_at(self, l1_ratio: float, penalty: float, prepared: FloatArray, y: Outcome) -> FloatArray:
+        try:
+            return np.asarray(_path(prepared, y, l1_ratio, [penalty])[1][:, 0])
+        except ConvergenceError:
+            if self.penalty is not None:
+                raise
+        # from the start of the path it was reached once: the search went there
+        tried = self.cv_.filter((pl.col("l1_ratio") == l1_ratio) & (pl.col("penalty") >= penalty))["penalty"]
+        return np.asarray(_path(prepared, y, l1_ratio, tried.to_list())[1][:, -1])
+
     def _search(self, data: TrainingData, prepared: FloatArray) -> pl.DataFrame:
+        """Return the out-of-fold loss of each penalty of the paths, which end where a fold does not settle any more."""
         ratios = _L1_RATIOS if self.l1_ratio is None else (float(self.l1_ratio),)
         given = None if self.penalty is None else [float(self.penalty)]
         if given is not None and len(ratios) == 1:
@@ -106,15 +121,20 @@ class CoxElasticNet(SurvivalModel):
         folds = data.folds(self.n_folds, self.random_state)
         loss, rows = CoxLoss(data.y.time_days, data.y.event), []
         for ratio in ratios:
-            penalties = _path(prepared, data.y, ratio, given)[0]
+            penalties, _, cut = _path_as_far_as_it_goes(prepared, data.y, ratio, given)
             held_out = np.zeros((len(data.y), len(penalties)))
             for fold in np.unique(folds):
                 train = folds != fold
                 step = Preparation(self.max_missing, self.correlation).fit_matrix(
                     data.matrix[train], data.columns
                 )
-                coefs = _path(step.transform_matrix(data.matrix[train]), data.y[train], ratio, penalties)[1]
+                fitted = step.transform_matrix(data.matrix[train])
+                penalties, coefs, shorter = _path_as_far_as_it_goes(fitted, data.y[train], ratio, penalties)
+                cut |= shorter
+                held_out = held_out[:, : len(penalties)]
                 held_out[~train] = step.transform_matrix(data.matrix[~train]) @ coefs
+            if cut:
+                self.notes_.append(path_note(penalties[-1], ratio))
             rows += [(ratio, a, loss.value(eta)) for a, eta in zip(penalties, held_out.T, strict=True)]
         return pl.DataFrame(rows, schema=["l1_ratio", "penalty", "loss"], orient="row")
 
@@ -123,9 +143,33 @@ class CoxElasticNet(SurvivalModel):
         return np.asarray(self.preparation_.transform_matrix(matrix) @ self.coef_)
 
 
-def _path(X: FloatArray, y: Outcome, l1_ratio: float, penalties: Any) -> tuple[list[float], FloatArray]:
+def _path_as_far_as_it_goes(
+    X: FloatArray, y: Outcome, l1_ratio: float, penalties: list[float] | None
+) -> tuple[list[float], FloatArray, bool]:
+    """Return penalties and coefficients as `_path` does, and whether the weakest had to be left out to converge."""
+    try:
+        return *_path(X, y, l1_ratio, penalties), False
+    except ConvergenceError:
+        if penalties is None:
+            top = largest_penalty(X, CoxLoss(y.time_days, y.event, ties="breslow"), l1_ratio) / len(X)
+            penalties = [float(a) for a in np.geomspace(top, top * _PATH_END, _PATH_LENGTH)]
+        best, shortest, rest = None, 0, len(penalties)
+        while rest - shortest > 1:  # iterations are counted over the whole path: a shorter one needs fewer
+            middle = (shortest + rest) // 2
+            try:
+                best, shortest = _path(X, y, l1_ratio, penalties[:middle]), middle
+            except ConvergenceError:
+                rest = middle
+        if best is None:
+            raise
+        return *best, True
+
+
+def _path(
+    X: FloatArray, y: Outcome, l1_ratio: float, penalties: list[float] | None
+) -> tuple[list[float], FloatArray]:
     """Return penalties (falling) and the coefficients at each, shape (q, n_penalties)."""
-    settings: dict[str, Any] = {"l1_ratio": l1_ratio, "max_iter": 100_000}
+    settings: dict[str, Any] = {"l1_ratio": l1_ratio, "max_iter": _MAX_ITERATIONS}
     settings |= (
         {"n_alphas": _PATH_LENGTH, "alpha_min_ratio": _PATH_END}
         if penalties is None
