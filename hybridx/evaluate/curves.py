@@ -10,7 +10,9 @@ import polars as pl
 
 from hybridx.compute.tasks import map_tasks
 from hybridx.evaluate.bands import BandTask, band_around, refit_predictions
+from hybridx.evaluate.checkpoints import bands_checkpoint
 from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.panel import FloatArray, mean_over_repeats
 from hybridx.evaluate.plan import Plan
 
@@ -24,11 +26,14 @@ def curves_frame(
 ) -> tuple[pl.DataFrame, list[str]]:
     """Return `Result.curves`, and a sentence when refits failed."""
     rows = predictions.filter(pl.col("model") == plan.primary)
-    patients = rows["patient_id"].unique(maintain_order=True).to_list()
-    repeats = rows["repeat"].n_unique()
+    patients = sorted(plan.cohort.patients)
     column = "survival" if plan.times.size else "probability"
-    values = rows[column].to_numpy().astype(np.float64).reshape(repeats, len(patients), -1)
-    centre = mean_over_repeats(values)  # (n, T), or (n, 1) for a response
+    place = {patient: i for i, patient in enumerate(patients)}
+    at = np.array([place[p] for p in rows["patient_id"].to_list()], dtype=np.intp)
+    repeat = rows["repeat"].to_numpy()
+    values = np.full((int(repeat.max()) + 1, len(patients), max(1, plan.times.size)), np.nan)
+    values[repeat, at] = rows[column].to_numpy().astype(np.float64).reshape(rows.height, -1)
+    centre = mean_over_repeats(values)  # (n, T), or (n, 1) for a response; NaN for who was never tested
     low, high = np.full_like(centre, np.nan), np.full_like(centre, np.nan)
     notes: list[str] = []
     if plan.bands:
@@ -67,9 +72,12 @@ def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.f
             )
             places.append((slice(start, start + count), rows))
     drawn = np.full((plan.bands, len(plan.outcome), max(1, plan.times.size)), np.nan)
+    store = bands_checkpoint(plan.checkpoint)
     done = map_tasks(
         refit_predictions,
         tasks,
+        checkpoint=store,
+        keys=None if store is None else [digest("bands", code_version(), task) for task in tasks],
         workers=plan.workers,
         description="Refitting for the patients' bands",
         progress=plan.progress,

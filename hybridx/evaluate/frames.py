@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from hybridx.evaluate.designs import Split
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.panel import FloatArray, Panel
 
-__all__ = ["panel_from_frame", "predictions_frame"]
+__all__ = ["apparent_frame", "panel_from_frame", "predictions_frame"]
 
 
 def predictions_frame(
@@ -25,19 +26,22 @@ def predictions_frame(
     names: Sequence[str],
     times: FloatArray,
 ) -> pl.DataFrame:
-    """Return one row per model, repeat and patient.
+    """Return one row per model, repeat and patient whom a model predicts that never saw them.
 
     A patient whose outcome is unknown was in no training part; the mean over the folds of a repeat stands for them,
-    with `fold` null.
+    with `fold` null. A patient who is not tested in a repeat has no row in it.
     """
     of_repeat: dict[int, list[tuple[Split, FoldResult]]] = {}
     for split, result in zip(splits, results, strict=True):
-        of_repeat.setdefault(split.repeat, []).append((split, result))
-    order = np.argsort(np.asarray(patients, dtype=object), kind="stable")
+        if len(split.test):  # else a fit on everyone, which tests nobody
+            of_repeat.setdefault(split.repeat, []).append((split, result))
+    by_id = np.argsort(np.asarray(patients, dtype=object), kind="stable")
+    is_open = np.isin(by_id, open_rows)
     parts = []
     for name in names:
         for repeat in sorted(of_repeat):
             score, survival, fold = _assemble(name, of_repeat[repeat], open_rows, len(patients), len(times))
+            order = by_id[(fold[by_id] >= 0) | is_open]
             part = {
                 "patient_id": [patients[i] for i in order],
                 "model": [name] * len(order),
@@ -71,12 +75,63 @@ def _assemble(
         m = len(split.test)
         whole = np.full((len(found.score), n_times), np.nan) if found.survival is None else found.survival
         score[split.test], survival[split.test], fold[split.test] = found.score[:m], whole[:m], split.fold
-        of_open.append((found.score[m:], whole[m:]))
+        k = m + len(open_rows)
+        of_open.append((found.score[m:k], whole[m:k]))
     if open_rows.size and of_open:
         # every fold's model is new to them; one that failed leaves NaN, and so does their mean
         score[open_rows] = np.mean([s for s, _ in of_open], axis=0)
         survival[open_rows] = np.mean([s for _, s in of_open], axis=0)
     return score, survival, fold
+
+
+def apparent_frame(
+    patients: Sequence[str],
+    kind: str,
+    *,
+    n_open: int,
+    splits: Sequence[Split],
+    results: Sequence[FoldResult],
+    names: Sequence[str],
+    times: FloatArray,
+) -> pl.DataFrame:
+    """Return predictions of patients by models that were trained on them: kept apart, to measure optimism.
+
+    Returns
+    -------
+    polars.DataFrame
+        `patient_id`, `model`, `draw` (null: the fit on everyone), `drawn` (how often the patient is in the training
+        part), `risk` or `probability`, and for survival `survival`. Empty where a design asks for none.
+    """
+    ids = pl.Series("patient_id", list(patients), dtype=pl.String)
+    schema: dict[str, Any] = {
+        "patient_id": pl.String,
+        "model": pl.String,
+        "draw": pl.Int64,
+        "drawn": pl.Int64,
+    }
+    schema[_score_name(kind)] = pl.Float64
+    if kind == "survival":
+        schema["survival"] = pl.Array(pl.Float64, len(times))
+    parts: list[pl.DataFrame] = []
+    for split, result in zip(splits, results, strict=True):
+        start = len(split.test) + n_open
+        if not len(split.seen):
+            continue
+        drawn = np.bincount(split.train, minlength=len(patients))[split.seen]
+        for name in names:
+            found = result.predictions[name]
+            columns: dict[str, Any] = {
+                "patient_id": ids.gather(split.seen),
+                "model": [name] * len(split.seen),
+                "draw": [split.repeat if len(split.test) else None] * len(split.seen),
+                "drawn": drawn,
+                _score_name(kind): _with_null(found.score[start:]),
+            }
+            if kind == "survival":
+                nothing = np.full((len(split.seen), len(times)), np.nan)
+                columns["survival"] = nothing if found.survival is None else found.survival[start:]
+            parts.append(pl.DataFrame(columns, schema=schema))
+    return pl.concat(parts) if parts else pl.DataFrame()
 
 
 def panel_from_frame(

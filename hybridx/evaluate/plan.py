@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +44,7 @@ class Plan:
     moment : Moment
     times : array of float
         Days at which survival is predicted; empty for a response.
-    explain, bands, workers, progress
+    explain, bands, workers, progress, checkpoint
         See `evaluate`.
     """
 
@@ -59,6 +60,7 @@ class Plan:
     bands: int
     workers: int | None
     progress: bool
+    checkpoint: str | os.PathLike[str] | None = None
 
     @cached_property
     def frame(self) -> pl.DataFrame:

@@ -70,6 +70,11 @@ class Result(Drawing):
         Versions, design, and the cohort's provenance.
     explanation : object or None
         What the `explain` callable returned for the primary model, first repeat.
+    apparent : polars.DataFrame
+        Predictions of training patients, where a design asks for them to measure optimism; apart from `predictions`, so
+        that no score of `table` ever sees them. See `optimism`.
+    doubts : polars.DataFrame
+        `patient_id`, `doubt`: what to hold against single predictions of a locked model.
     """
 
     endpoint: str
@@ -93,6 +98,8 @@ class Result(Drawing):
     run_notes: tuple[str, ...]
     provenance: Mapping[str, Any]
     explanation: Any = None
+    apparent: pl.DataFrame = field(default_factory=pl.DataFrame)
+    doubts: pl.DataFrame = field(default_factory=pl.DataFrame)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)  # estimates computed so far
 
     # -- scores ------------------------------------------------------------------------------------------------

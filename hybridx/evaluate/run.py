@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 from hybridx.cohort.cohort import Cohort
 from hybridx.compute.tasks import map_tasks
 from hybridx.errors import HybridxError, InputError, NotEnoughDataError
+from hybridx.evaluate.checkpoints import folds_checkpoint
 from hybridx.evaluate.curves import curves_frame
+from hybridx.evaluate.cuts import cut_of, run_cut
 from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
-from hybridx.evaluate.folds import Explain, FoldResult, FoldTask, run_fold
-from hybridx.evaluate.frames import predictions_frame
+from hybridx.evaluate.folds import Explain, FoldResult
+from hybridx.evaluate.frames import apparent_frame, predictions_frame
 from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.notes import failure_notes, outcome_notes, warning_notes
 from hybridx.evaluate.plan import Plan, models_to_run
@@ -41,6 +45,7 @@ def evaluate(
     level: float = 0.95,
     workers: int | None = None,
     progress: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Say how good models are on patients they have not seen, next to what they must beat, and how sure that is.
 
@@ -55,7 +60,7 @@ def evaluate(
     endpoint : str
         One of ``cohort.endpoints``.
     design : Design, optional
-        Default ``NestedCV(folds=5, repeats=5, seed=0)``.
+        One of `hybridx.designs`; default ``NestedCV(folds=5, repeats=5, seed=0)``.
     baselines : bool
         Add clinical-only, volume-only and single-modality models, and the Kaplan-Meier curve (or the prevalence) as a
         reference of Brier scores.
@@ -75,6 +80,9 @@ def evaluate(
         Processes; the result does not depend on it.
     progress : bool
         Show a bar for what takes longer than two seconds.
+    checkpoint : path, optional
+        Folder that keeps each finished fold, so that a killed run goes on from there; the result is the same to the
+        last bit. A kept fold is used only where data, models, settings and code are what they were.
 
     Returns
     -------
@@ -108,11 +116,24 @@ def evaluate(
     primary = entries[0].name if primary is None else check_name(primary, [e.name for e in entries], "model")
     moment, times = Moment(), np.empty(0)
     if y.kind == "survival":
-        moment, sentence = moment_of(y[y.known], horizon_days)
+        tested = np.unique(np.concatenate([split.test for split in splits]))
+        moment, sentence = moment_of(y[tested], horizon_days)
         times = time_grid(moment)
         notes = [sentence, *notes]
     plan = Plan(
-        checked, y, design, splits, entries, primary, moment, times, explain, bands, workers, progress
+        checked,
+        y,
+        design,
+        splits,
+        entries,
+        primary,
+        moment,
+        times,
+        explain,
+        bands,
+        workers,
+        progress,
+        checkpoint,
     )
     results = _run_folds(plan)
     names = [entry.name for entry in entries]
@@ -120,6 +141,15 @@ def evaluate(
         checked.patients,
         y,
         open_rows=plan.open_rows,
+        splits=splits,
+        results=results,
+        names=names,
+        times=times,
+    )
+    apparent = apparent_frame(
+        checked.patients,
+        y.kind,
+        n_open=len(plan.open_rows),
         splits=splits,
         results=results,
         names=names,
@@ -149,6 +179,7 @@ def evaluate(
         run_notes=(
             *outcome_notes(checked, y),
             *later,
+            *design.notes(checked, y),
             *notes,
             *failure_notes(results),
             *warning_notes(results),
@@ -157,6 +188,7 @@ def evaluate(
         ),
         provenance=provenance_of(checked, design_to_dict(design)),
         explanation=explanation,
+        apparent=apparent,
     )
 
 
@@ -187,27 +219,13 @@ def _known_then(cohort: Cohort) -> tuple[Cohort, list[str]]:
 
 
 def _run_folds(plan: Plan) -> list[FoldResult]:
-    tasks = [
-        FoldTask(
-            repeat=split.repeat,
-            fold=split.fold,
-            X_train=plan.frame[split.train],
-            y_train=plan.outcome[split.train],
-            X_test=plan.frame[np.concatenate([split.test, plan.open_rows])],
-            models=plan.models,
-            kind=plan.outcome.kind,
-            times=plan.times,
-            primary=plan.primary,
-            explain=plan.explain if split.repeat == plan.first_repeat else None,
-            # a patient without an outcome is explained once, by the first fold's model
-            explained=len(split.test) + (len(plan.open_rows) if split.fold == 0 else 0),
-            keep_frozen=plan.bands > 0 and split.repeat == plan.first_repeat,
-        )
-        for split in plan.splits
-    ]
+    cuts = [cut_of(plan, split) for split in plan.splits]
+    store = folds_checkpoint(plan.checkpoint)
     done = map_tasks(
-        run_fold,
-        tasks,
+        run_cut,
+        cuts,
+        checkpoint=store,
+        keys=None if store is None else [digest("fold", code_version(), cut.whole()) for cut in cuts],
         workers=plan.workers,
         description=f"Evaluating {plan.outcome.endpoint}, fold by fold",
         progress=plan.progress,

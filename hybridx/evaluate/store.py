@@ -23,6 +23,7 @@ __all__ = ["SCHEMA_VERSION", "load_result", "save_result"]
 
 SCHEMA_VERSION = 1
 MARK = "result.json"
+EXTRA = ("apparent", "doubts")  # tables that only some designs have
 
 
 def save_result(result: Result, folder: str | os.PathLike[str]) -> None:
@@ -34,6 +35,9 @@ def save_result(result: Result, folder: str | os.PathLike[str]) -> None:
         result.table().write_parquet(temporary / "table.parquet")
         result.table().write_csv(temporary / "table.csv")  # for people; `load` reads the Parquet
         result.comparisons().write_csv(temporary / "comparisons.csv")
+        for name in EXTRA:
+            if getattr(result, name).height:
+                getattr(result, name).write_parquet(temporary / f"{name}.parquet")
         if result.explanation is not None:
             result.explanation.save(temporary / "explanation")
         text = json.dumps(_to_json(result), indent=1, ensure_ascii=False, allow_nan=False)
@@ -61,8 +65,14 @@ def load_result(folder: str | os.PathLike[str]) -> Result:
     design = design_from_dict(plain.pop("design"))
     for name in ("models", "times_days", "run_notes"):
         plain[name] = tuple(plain[name])
+    extra: dict[str, Any] = {
+        name: pl.read_parquet(path / f"{name}.parquet")
+        for name in EXTRA
+        if (path / f"{name}.parquet").is_file()
+    }
     result = Result(
         **plain,
+        **extra,
         moment=Moment(moment["horizon_days"], moment["tau_days"], tuple(moment["grid_days"])),
         design=design,
         cohort=Cohort.load(path / "cohort"),

@@ -1,0 +1,131 @@
+"""What `evaluate` keeps between runs: one file per finished fold, named by everything that could change it.
+
+A file holds arrays and JSON (one ``.npz``, read without pickle), and rows without patient identifiers. A result made
+from files is the same to the last bit as one made in one go. What is not final is not kept: a fold in which a model
+failed is run again, and so is one whose explanation or tuned model comes from outside this library and could not be
+read back safely.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import skops.io
+
+from hybridx.compute.checkpoint import Checkpoint
+from hybridx.evaluate.folds import FoldResult, Prediction
+from hybridx.evaluate.panel import FloatArray
+from hybridx.fusion.locked import TRUSTED
+
+__all__ = ["bands_checkpoint", "folds_checkpoint"]
+
+Bytes = npt.NDArray[np.uint8]
+Refits = tuple[FloatArray, int]
+
+
+def folds_checkpoint(folder: str | os.PathLike[str] | None) -> Checkpoint | None:
+    """Keep finished folds in ``<folder>/folds``; None keeps nothing."""
+    if folder is None:
+        return None
+    return Checkpoint(Path(folder) / "folds", _save_fold, _load_fold, ".npz", _is_final)
+
+
+def bands_checkpoint(folder: str | os.PathLike[str] | None) -> Checkpoint | None:
+    """Keep finished bootstrap refits in ``<folder>/bands``; None keeps nothing."""
+    if folder is None:
+        return None
+    return Checkpoint(Path(folder) / "bands", _save_refits, _load_refits, ".npz")
+
+
+def _is_final(result: FoldResult) -> bool:
+    if result.explanation_failure or any(p.failure for p in result.predictions.values()):
+        return False
+    explained = result.explanation is None or type(result.explanation).__module__.startswith("hybridx.")
+    if result.frozen is None:
+        return explained
+    asked = skops.io.get_untrusted_types(data=skops.io.dumps(result.frozen))
+    return explained and set(asked) <= set(TRUSTED)
+
+
+def _save_fold(result: FoldResult, path: Path) -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    told: list[dict[str, Any]] = []
+    for i, (name, found) in enumerate(result.predictions.items()):
+        arrays[f"score.{i}"] = found.score
+        if found.survival is not None:
+            arrays[f"survival.{i}"] = found.survival
+        told.append({"name": name, "warnings": list(found.warnings)})
+    facts: dict[str, Any] = {"repeat": result.repeat, "fold": result.fold, "predictions": told}
+    if result.explanation is not None:
+        kind = type(result.explanation)
+        facts["explanation"] = [kind.__module__, kind.__qualname__]
+        with tempfile.TemporaryDirectory() as place:
+            result.explanation.save(Path(place) / "e")
+            files = sorted(p for p in (Path(place) / "e").rglob("*") if p.is_file())
+            facts["files"] = [p.relative_to(Path(place) / "e").as_posix() for p in files]
+            arrays |= {f"file.{i}": _bytes(p.read_bytes()) for i, p in enumerate(files)}
+    if result.frozen is not None:
+        arrays["frozen"] = _bytes(skops.io.dumps(result.frozen))
+    arrays["facts"] = _bytes(json.dumps(facts).encode())
+    with path.open("wb") as handle:
+        np.savez(handle, **arrays)  # type: ignore[arg-type]  # its stub takes the names for its own settings
+
+
+def _load_fold(path: Path) -> FoldResult:
+    with np.load(_npz(path), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    facts = json.loads(arrays["facts"].tobytes())
+    predictions = {
+        told["name"]: Prediction(
+            arrays[f"score.{i}"], arrays.get(f"survival.{i}"), warnings=tuple(told["warnings"])
+        )
+        for i, told in enumerate(facts["predictions"])
+    }
+    frozen = None
+    if "frozen" in arrays:
+        frozen = skops.io.loads(arrays["frozen"].tobytes(), trusted=list(TRUSTED))
+    explanation = _explanation(facts, arrays) if "explanation" in facts else None
+    return FoldResult(facts["repeat"], facts["fold"], predictions, explanation, frozen=frozen)
+
+
+def _explanation(facts: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Any:
+    module, name = facts["explanation"]
+    if not module.startswith("hybridx.") or not name.isidentifier():
+        msg = f"the explanation names {module}:{name}, which is no class of hybridx"
+        raise ValueError(msg)
+    with tempfile.TemporaryDirectory() as place:
+        for i, relative in enumerate(facts["files"]):
+            target = Path(place, "e", *(part for part in relative.split("/") if part not in ("", ".", "..")))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(arrays[f"file.{i}"].tobytes())
+        return getattr(importlib.import_module(module), name).load(Path(place) / "e")
+
+
+def _save_refits(value: Refits, path: Path) -> None:
+    with path.open("wb") as handle:
+        np.savez(handle, drawn=value[0], failed=np.array(value[1]))
+
+
+def _load_refits(path: Path) -> Refits:
+    with np.load(_npz(path), allow_pickle=False) as stored:
+        return stored["drawn"], int(stored["failed"])
+
+
+def _npz(path: Path) -> Path:
+    """Refuse what is no zip archive in a way that `Checkpoint` takes for damage: it is made anew."""
+    with path.open("rb") as handle:
+        if handle.read(2) != b"PK":
+            msg = f"{path.name} is no archive"
+            raise ValueError(msg)
+    return path
+
+
+def _bytes(content: bytes) -> Bytes:
+    return np.frombuffer(content, dtype=np.uint8)
