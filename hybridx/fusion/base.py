@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort import as_outcome
 from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame
+from hybridx.cohort.outcome import OutcomeKind
 from hybridx.errors import InputError
 from hybridx.fusion.display import fitted_html, fitted_text
 from hybridx.fusion.patterns import support_of
@@ -57,7 +58,7 @@ class FusionModel(BaseEstimator, ABC):
         Each pattern of measured modalities seen in training: patients and events (responders) behind it.
     """
 
-    endpoint: Endpoint
+    endpoint: OutcomeKind
     modalities_: list[str]
     columns_: dict[str, list[str]]
     notes_: list[str]
@@ -74,9 +75,9 @@ class FusionModel(BaseEstimator, ABC):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        if self.endpoint == "response":
+        if self.endpoint in ("response", "ordinal"):
             tags.estimator_type = "classifier"
-            tags.classifier_tags = ClassifierTags(multi_class=False)
+            tags.classifier_tags = ClassifierTags(multi_class=self.endpoint == "ordinal")
         return tags
 
     def _check_endpoint(self) -> None:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Self, cast, get_args
 
 import numpy as np
 import polars as pl
 from sklearn.base import clone
+from sklearn.utils.metaestimators import available_if
 
-from hybridx.cohort.columns import feature_columns, measured_mask
+from hybridx.cohort.columns import feature_columns, measured_mask, to_frame
+from hybridx.cohort.outcome import OutcomeKind
 from hybridx.errors import InputError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
 from hybridx.fusion.patterns import pattern_table
-from hybridx.models import CoxRidge, LogisticModel, SurvivalModel, TableModel, frozen
-from hybridx.models.data import Endpoint, check_enough, known_rows
+from hybridx.models import (
+    ContinuousModel,
+    CoxRidge,
+    LogisticModel,
+    OrdinalModel,
+    SurvivalModel,
+    TableModel,
+    frozen,
+)
+from hybridx.models.data import check_enough, known_rows
+from hybridx.terms.text import check_name
 
 __all__ = ["EarlyFusion"]
+
+_DEFAULTS: dict[str, type[TableModel]] = {
+    "survival": CoxRidge,
+    "response": LogisticModel,
+    "ordinal": OrdinalModel,
+    "continuous": ContinuousModel,
+}
+_OF_ONE_TABLE = ("ordinal", "continuous")  # kinds whose prediction is the inner model's own
 
 
 class EarlyFusion(FusionModel):
@@ -28,11 +47,13 @@ class EarlyFusion(FusionModel):
     Parameters
     ----------
     model : estimator of `hybridx.models` or None
-        None takes `CoxRidge` for survival and `LogisticModel` for response.
+        None takes `CoxRidge` for survival, `LogisticModel` for response, `OrdinalModel` and `ContinuousModel` for the
+        other kinds.
     modalities : list of str or None
         Which modalities to use, by name; None takes all of the table.
-    endpoint : {"survival", "response"}
-        What the outcome is.
+    endpoint : {"survival", "response", "ordinal", "continuous"}
+        What the outcome is. Ordinal: `predict_proba` has a column per level, best to worst, and `predict` is the rank
+        of the most probable one. Continuous: `predict` is the expected value.
     scale_blocks : bool or {"variance", "leading"}, default False
         Let the penalty weigh modalities rather than columns, so that a thousand radiomics features do not drown five
         clinical facts; True means "variance". See `hybridx.prepare.BlockScaler`. For models with a ridge penalty; a
@@ -56,7 +77,7 @@ class EarlyFusion(FusionModel):
         self,
         model: TableModel | None = None,
         modalities: Sequence[str] | None = None,
-        endpoint: Endpoint = "survival",
+        endpoint: OutcomeKind = "survival",
         *,
         scale_blocks: bool | str = False,
     ) -> None:
@@ -84,8 +105,7 @@ class EarlyFusion(FusionModel):
         self.notes_ = (
             [] if some.all() else [f"{int((~some).sum())} patients with nothing measured were left out."]
         )
-        default = CoxRidge() if self.endpoint == "survival" else LogisticModel()
-        self.model_ = clone(default if self.model is None else self.model)
+        self.model_ = clone(_DEFAULTS[self.endpoint]() if self.model is None else self.model)
         if not isinstance(self.model_, TableModel) or self.model_.takes != self.endpoint:
             msg = f"`model` for {self.endpoint!r} takes its estimators of hybridx.models, got {self.model!r}."
             raise InputError(msg)
@@ -99,6 +119,44 @@ class EarlyFusion(FusionModel):
         self.notes_ += self.model_.notes_
         self.tuned_ = {"model": frozen(self.model_)}
         return self
+
+    def _check_endpoint(self) -> None:
+        check_name(self.endpoint, get_args(OutcomeKind), "endpoint")
+        if self.endpoint in _OF_ONE_TABLE:
+            return
+        super()._check_endpoint()
+
+    def predict(self, X: Any) -> FloatArray:
+        """Return the risk (survival), 1.0 / 0.0 (response), the rank of a level or the expected value, shape (n,).
+
+        NaN for a patient with none of the model's modalities.
+        """
+        if self.endpoint not in _OF_ONE_TABLE:
+            return super().predict(X)
+        return self._rows_with_something(X, self.model_.predict)
+
+    @available_if(lambda self: self.endpoint in ("response", "ordinal"))
+    def predict_proba(self, X: Any) -> FloatArray:
+        """Return probabilities, (n, 2) with responder in column 1, or (n, n_levels), best to worst."""
+        if self.endpoint == "response":
+            return super().predict_proba(X)
+        return self._rows_with_something(X, cast("OrdinalModel", self.model_).predict_proba)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return Harrell's C, ROC AUC, concordance of levels or R^2 of the patients with a prediction, for searches."""
+        if self.endpoint not in _OF_ONE_TABLE:
+            return super().score(X, y)
+        frame, measured = to_frame(X), self.measured(X)
+        rows = np.flatnonzero(measured.any(axis=1))
+        return float(self.model_.score(self.wide(frame[rows]), y[rows]))
+
+    def _rows_with_something(self, X: Any, of_wide: Callable[[pl.DataFrame], FloatArray]) -> FloatArray:
+        frame, measured = to_frame(X), self.measured(X)
+        rows = np.flatnonzero(measured.any(axis=1))
+        found = of_wide(self.wide(frame[rows])) if len(rows) else np.empty(0)
+        result = np.full((frame.height, *found.shape[1:]), np.nan)
+        result[rows] = found
+        return result
 
     def wide(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the columns that the inner model eats, empty where a modality is not measured or not there."""

@@ -118,7 +118,7 @@ class LockedModel:
 
     def __repr__(self) -> str:
         m = self.manifest
-        happened = "events" if m["kind"] == "survival" else "responders"
+        happened = {"survival": "events", "response": "responders"}.get(m["kind"], "known outcomes")
         return (
             f"LockedModel({m['model']} for {m['endpoint']}: {', '.join(m['modalities'])}; "
             f"trained on {m['n_patients']} patients, {m['n_events']} {happened})"
@@ -141,7 +141,8 @@ class LockedModel:
         Returns
         -------
         polars.DataFrame
-            `patient_id`; `risk` and ``survival_<days>d``, or `probability` of response; `measured`; `warnings`.
+            `patient_id`; `risk` and ``survival_<days>d``, `probability` of response, ``probability_<level>`` of each
+            level, or the `predicted` value; `measured`; `warnings`.
             Null where the patient has none of the model's modalities.
 
         Raises
@@ -158,11 +159,17 @@ class LockedModel:
                 curves = self.model.predict_survival(frame, times)
                 curves[:, np.asarray(times, dtype=np.float64) > self._last_day] = np.nan
                 columns |= {f"survival_{t:g}d": curves[:, i] for i, t in enumerate(times)}
+        elif self.model.endpoint == "ordinal":
+            chances = self.model.predict_proba(frame)
+            names = self.manifest["levels"]
+            columns |= {f"probability_{name}": chances[:, k] for k, name in enumerate(names)}
+        elif self.model.endpoint == "continuous":
+            columns["predicted"] = self.model.predict(frame)
         else:
             columns["probability"] = self.model.predict_proba(frame)[:, 1]
         measured = self.model.measured(frame)
-        names = np.array(self.model.modalities_)
-        columns["measured"] = [", ".join(names[row]) for row in measured]
+        modalities = np.array(self.model.modalities_)
+        columns["measured"] = [", ".join(modalities[row]) for row in measured]
         columns["warnings"] = self._warnings(frame, measured, doubts, times)
         return pl.DataFrame(columns, strict=False).with_columns(pl.selectors.float().fill_nan(None))
 
@@ -305,6 +312,8 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
         "endpoint": y.endpoint,
         "origin": y.origin,
         "responder": y.responder,
+        "levels": list(y.levels),
+        "unit": y.unit,
         "modalities": list(names),
         "columns": {m: {c: units.get(c, "") for c in model.columns_[m]} for m in names},
         "extraction": {m: {c: made[c] for c in model.columns_[m] if c in made} for m in names},

@@ -18,6 +18,8 @@ BoolArray = npt.NDArray[np.bool_]
 def pattern_table(modalities: Sequence[str], measured: BoolArray, y: Outcome) -> pl.DataFrame:
     """Return each pattern of measured modalities with its patients and events (responders), most frequent first.
 
+    Of ordered and continuous outcomes there are no events to count: patients only.
+
     Parameters
     ----------
     modalities : sequence of str
@@ -30,12 +32,10 @@ def pattern_table(modalities: Sequence[str], measured: BoolArray, y: Outcome) ->
     patterns, which = np.unique(measured, axis=0, return_inverse=True)
     happened = y.event if y.kind == "survival" else y.value == 1.0
     table = {m: patterns[:, i] for i, m in enumerate(modalities)}
-    table |= {
-        "patients": np.bincount(which.ravel(), minlength=len(patterns)),
-        "events" if y.kind == "survival" else "responders": np.bincount(
-            which.ravel(), weights=happened, minlength=len(patterns)
-        ).astype(int),
-    }
+    table["patients"] = np.bincount(which.ravel(), minlength=len(patterns))
+    if y.kind in ("survival", "response"):
+        word = "events" if y.kind == "survival" else "responders"
+        table[word] = np.bincount(which.ravel(), weights=happened, minlength=len(patterns)).astype(int)
     return pl.DataFrame(table).sort("patients", *modalities, descending=True)
 
 
