@@ -42,8 +42,9 @@ class BandTask:
 
 
 def refit_predictions(task: BandTask) -> tuple[FloatArray, int]:
-    """Return predictions of the refits, (count, m, T) with T = 1 for a response, and how many fits failed (NaN)."""
-    drawn = np.full((task.count, task.X_test.height, max(1, len(task.times))), np.nan)
+    """Return predictions of the refits, (count, m, T), T = 1 but for survival, and how many fits failed (NaN)."""
+    survives = task.kind == "survival"
+    drawn = np.full((task.count, task.X_test.height, len(task.times) if survives else 1), np.nan)
     failed = 0
     for i in range(task.count):
         seed = (task.seed, task.fold, task.first + i)
@@ -56,18 +57,21 @@ def refit_predictions(task: BandTask) -> tuple[FloatArray, int]:
             except Exception:  # noqa: BLE001 - a resample that cannot be fitted is one draw fewer, and counted
                 failed += 1
                 continue
-        if task.kind == "response":
+        if not survives:
             drawn[i] = score[:, None]
         elif survival is not None:
             drawn[i] = survival
     return drawn, failed
 
 
-def band_around(centre: FloatArray, drawn: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of a band around probabilities, from the spread of refits.
+def band_around(
+    centre: FloatArray, drawn: FloatArray, level: float = 0.95, *, probability: bool = True
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of a band around probabilities (or values), from the spread of refits.
 
-    Normal on the complementary log-log scale, with the standard deviation of the refits: twenty refits give a usable
-    standard deviation, their 2.5th percentile would be their minimum. NaN where fewer than ten refits exist.
+    Normal on the complementary log-log scale (of values: on their own), with the standard deviation of the refits:
+    twenty refits give a usable standard deviation, their 2.5th percentile would be their minimum. NaN where fewer than
+    ten refits exist.
 
     Parameters
     ----------
@@ -78,12 +82,14 @@ def band_around(centre: FloatArray, drawn: FloatArray, level: float = 0.95) -> t
     """
     there = ~np.isnan(drawn)
     count = there.sum(axis=0)
-    z = _cloglog(np.where(there, drawn, 0.5))
+    z = _cloglog(np.where(there, drawn, 0.5)) if probability else -drawn
     mean = np.where(there, z, 0.0).sum(axis=0) / np.maximum(count, 1)
     variance = np.where(there, (z - mean) ** 2, 0.0).sum(axis=0) / np.maximum(count - 1, 1)
     half = ndtri(0.5 + level / 2) * np.sqrt(variance)
-    middle = _cloglog(centre)
-    low, high = np.exp(-np.exp(middle + half)), np.exp(-np.exp(middle - half))
+    low, high = centre - half, centre + half
+    if probability:
+        middle = _cloglog(centre)
+        low, high = np.exp(-np.exp(middle + half)), np.exp(-np.exp(middle - half))
     enough = (count >= 10) & ~np.isnan(centre)
     low = np.where(enough, np.minimum(low, centre), np.nan)
     high = np.where(enough, np.maximum(high, centre), np.nan)
@@ -92,8 +98,10 @@ def band_around(centre: FloatArray, drawn: FloatArray, level: float = 0.95) -> t
 
 def _draw(y: Outcome, rng: np.random.Generator) -> np.typing.NDArray[np.intp]:
     """Draw patients with replacement, until both kinds of outcome are there (at most 50 times)."""
-    happened = y.event if y.kind == "survival" else y.value == 1.0
     n = len(y)
+    if y.kind in ("ordinal", "continuous"):
+        return np.sort(rng.integers(0, n, size=n))
+    happened = y.event if y.kind == "survival" else y.value == 1.0
     for _ in range(50):
         rows = np.sort(rng.integers(0, n, size=n))
         if happened[rows].sum() >= 2 and (y.kind == "survival" or happened[rows].sum() <= n - 2):

@@ -13,15 +13,19 @@ from sklearn.base import BaseEstimator
 from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.columns import feature_columns, measured_mask, to_frame, to_matrix
 from hybridx.cohort.outcome import Outcome
+from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray
+from hybridx.evaluate.references import LevelSharesReference, MeanReference
 from hybridx.evaluate.weighted_km import StepCurves, survival_curves
+from hybridx.models.continuous import ContinuousModel
+from hybridx.models.ordinal import OrdinalModel
 from hybridx.models.ridge_models import CoxRidge, LogisticModel
 
 __all__ = ["KaplanMeierReference", "Model", "PrevalenceReference", "baselines_for"]
 
 VOLUME = "pet.mtv_41pct"
 LEAST_MEASURED = 10  # below this no fold has anyone to train on and anyone to score
-REFERENCES = ("kaplan_meier", "prevalence")
+REFERENCES = tuple(kind.reference for kind in KINDS.values())
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def baselines_for(cohort: Cohort, kind: str, taken: set[str]) -> tuple[list[Mode
     Parameters
     ----------
     cohort : Cohort
-    kind : {"survival", "response"}
+    kind : {"survival", "response", "ordinal", "continuous"}
     taken : set of str
         Names of the user's models; a baseline of the same name is left out.
     """
@@ -91,12 +95,11 @@ def baselines_for(cohort: Cohort, kind: str, taken: set[str]) -> tuple[list[Mode
         if name in taken:
             notes.append(f"The baseline {name!r} was left out: a model of that name was given.")
             continue
-        estimator = CoxRidge(columns=columns) if kind == "survival" else LogisticModel(columns=columns)
+        estimator = _LEARNERS[kind](columns=columns)
         models.append(Model(name, estimator, "baseline", tuple(columns), modality))
-    reference = KaplanMeierReference() if kind == "survival" else PrevalenceReference()
-    name = REFERENCES[0 if kind == "survival" else 1]
+    name = KINDS[kind].reference
     if name not in taken:
-        models.append(Model(name, reference, "reference"))
+        models.append(Model(name, _REFERENCES[kind](), "reference"))
     return models, notes
 
 
@@ -128,3 +131,17 @@ class PrevalenceReference(BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the same probability for all, shape (n, 2)."""
         return np.tile([1.0 - self.share_, self.share_], (to_frame(X).height, 1))
+
+
+_LEARNERS: dict[str, Any] = {
+    "survival": CoxRidge,
+    "response": LogisticModel,
+    "ordinal": OrdinalModel,
+    "continuous": ContinuousModel,
+}
+_REFERENCES: dict[str, Any] = {
+    "survival": KaplanMeierReference,
+    "response": PrevalenceReference,
+    "ordinal": LevelSharesReference,
+    "continuous": MeanReference,
+}

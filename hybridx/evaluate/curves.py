@@ -13,6 +13,7 @@ from hybridx.evaluate.bands import BandTask, band_around, refit_predictions
 from hybridx.evaluate.checkpoints import bands_checkpoint
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.identity import code_version, digest
+from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray, mean_over_repeats
 from hybridx.evaluate.plan import Plan
 
@@ -27,20 +28,22 @@ def curves_frame(
     """Return `Result.curves`, and a sentence when refits failed."""
     rows = predictions.filter(pl.col("model") == plan.primary)
     patients = sorted(plan.cohort.patients)
-    column = "survival" if plan.times.size else "probability"
+    kind = plan.outcome.kind
+    survives = kind == "survival"
+    column = "survival" if survives else KINDS[kind].score
     place = {patient: i for i, patient in enumerate(patients)}
     at = np.array([place[p] for p in rows["patient_id"].to_list()], dtype=np.intp)
     repeat = rows["repeat"].to_numpy()
     values = np.full((int(repeat.max()) + 1, len(patients), max(1, plan.times.size)), np.nan)
     values[repeat, at] = rows[column].to_numpy().astype(np.float64).reshape(rows.height, -1)
-    centre = mean_over_repeats(values)  # (n, T), or (n, 1) for a response; NaN for who was never tested
+    centre = mean_over_repeats(values)  # (n, T), or (n, 1) but for survival; NaN for who was never tested
     low, high = np.full_like(centre, np.nan), np.full_like(centre, np.nan)
     notes: list[str] = []
     if plan.bands:
         drawn, notes = _refits(plan, results)
         by_id = np.argsort(np.asarray(plan.cohort.patients, dtype=object), kind="stable")
-        low, high = band_around(centre, drawn[:, by_id])
-        if plan.times.size:
+        low, high = band_around(centre, drawn[:, by_id], probability=kind in ("survival", "response"))
+        if survives:
             low, high = _falling(low, high)
     return _frame(plan, patients, {column: centre, "low": low, "high": high}), notes
 
@@ -71,7 +74,8 @@ def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.f
                 )
             )
             places.append((slice(start, start + count), rows))
-    drawn = np.full((plan.bands, len(plan.outcome), max(1, plan.times.size)), np.nan)
+    width = plan.times.size if plan.outcome.kind == "survival" else 1
+    drawn = np.full((plan.bands, len(plan.outcome), width), np.nan)
     store = bands_checkpoint(plan.checkpoint)
     done = map_tasks(
         refit_predictions,
@@ -103,7 +107,7 @@ def _falling(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]
 
 def _frame(plan: Plan, patients: list[str], parts: dict[str, FloatArray]) -> pl.DataFrame:
     times = plan.times
-    if not times.size:
+    if plan.outcome.kind != "survival":
         columns = {name: part[:, 0] for name, part in parts.items()}
         frame = pl.DataFrame({"patient_id": patients, **columns})
     else:

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hybridx.evaluate.horizon import months
+from hybridx.evaluate.kinds import counted
 from hybridx.evaluate.registry import metrics_of
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def result_html(result: Result) -> str:
         )
         role = escape(result.roles[name])
         body += f"<tr><td>{mark.format(escape(name))}</td><td>{role}</td><td>{n}</td>{values}</tr>"
-    word = "events" if result.kind == "survival" else "responders"
-    title = f"{result.endpoint}: {result.outcome.n_events} {word} in {len(result.outcome)} patients; {result.design}"
+    title = f"{result.endpoint}: {counted(result.outcome)} in {len(result.outcome)} patients; {result.design}"
     notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     return (
         f"<div><p><b>{escape(title)}</b></p><table><thead><tr><th>model</th><th></th><th>n</th>{head}</tr></thead>"

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import HybridxError, InputError
 from hybridx.evaluate.baselines import Model
+from hybridx.evaluate.kinds import KINDS, predict_levels, predict_values
 from hybridx.evaluate.panel import FloatArray
 from hybridx.models.base import frozen
 
@@ -33,9 +34,9 @@ class FoldTask:
     X_test : polars.DataFrame
         The fold's test patients, then those whose outcome is unknown (anyone's model may predict them).
     models : tuple of Model
-    kind : {"survival", "response"}
+    kind : {"survival", "response", "ordinal", "continuous"}
     times : array of float
-        Days at which survival is predicted.
+        Days at which survival is predicted; ranks of the levels of an ordered outcome.
     primary : str
         Model that is explained and handed back for refits.
     explain : callable or None
@@ -128,7 +129,7 @@ def _fit_predict(model: Model, task: FoldTask) -> tuple[Any, Prediction]:
 def predict_rows(
     estimator: Any, X: pl.DataFrame, kind: str, times: FloatArray
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Return score (n,) and survival (n, T) or None of a fitted model, checked for shape and range.
+    """Return score (n,) and curve (n, T) or None of a fitted model (see `Kind`), checked for shape and range.
 
     Raises
     ------
@@ -137,7 +138,11 @@ def predict_rows(
     """
     name = type(estimator).__name__
     if X.height == 0:
-        return np.empty(0), (np.empty((0, len(times))) if kind == "survival" else None)
+        return np.empty(0), (np.empty((0, len(times))) if KINDS[kind].curve else None)
+    if kind == "ordinal":
+        return predict_levels(estimator, X, len(times))
+    if kind == "continuous":
+        return predict_values(estimator, X), None
     if kind == "response":
         probability = np.asarray(estimator.predict_proba(X), dtype=np.float64)
         if probability.shape != (X.height, 2):

@@ -11,6 +11,7 @@ import polars as pl
 from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.designs import Split
 from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.kinds import KINDS, truth_columns
 from hybridx.evaluate.panel import FloatArray, Panel
 
 __all__ = ["apparent_frame", "panel_from_frame", "predictions_frame"]
@@ -37,24 +38,22 @@ def predictions_frame(
             of_repeat.setdefault(split.repeat, []).append((split, result))
     by_id = np.argsort(np.asarray(patients, dtype=object), kind="stable")
     is_open = np.isin(by_id, open_rows)
+    kind = KINDS[y.kind]
     parts = []
     for name in names:
         for repeat in sorted(of_repeat):
             score, survival, fold = _assemble(name, of_repeat[repeat], open_rows, len(patients), len(times))
             order = by_id[(fold[by_id] >= 0) | is_open]
-            part = {
+            part: dict[str, Any] = {
                 "patient_id": [patients[i] for i in order],
                 "model": [name] * len(order),
                 "repeat": np.full(len(order), repeat),
                 "fold": pl.Series(np.where(fold[order] >= 0, fold[order], -1)).replace(-1, None),
-                _score_name(y.kind): _with_null(score[order]),
+                kind.score: _with_null(score[order]),
             }
-            if y.kind == "survival":
-                part["time_days"] = _with_null(y.time_days[order])
-                part["event"] = pl.Series(y.event[order]).set(pl.Series(~y.known[order]), None)
-                part["survival"] = pl.Series(survival[order], dtype=pl.Array(pl.Float64, len(times)))
-            else:
-                part["response"] = _with_null(y.value[order]).cast(pl.Boolean)
+            part |= truth_columns(y, order)
+            if kind.curve:
+                part[kind.curve] = pl.Series(survival[order], dtype=pl.Array(pl.Float64, len(times)))
             parts.append(pl.DataFrame(part))
     return pl.concat(parts)
 
@@ -100,7 +99,7 @@ def apparent_frame(
     -------
     polars.DataFrame
         `patient_id`, `model`, `draw` (null: the fit on everyone), `drawn` (how often the patient is in the training
-        part), `risk` or `probability`, and for survival `survival`. Empty where a design asks for none.
+        part), the score, and where there is one the curve (see `Kind`). Empty where a design asks for none.
     """
     ids = pl.Series("patient_id", list(patients), dtype=pl.String)
     schema: dict[str, Any] = {
@@ -109,9 +108,10 @@ def apparent_frame(
         "draw": pl.Int64,
         "drawn": pl.Int64,
     }
-    schema[_score_name(kind)] = pl.Float64
-    if kind == "survival":
-        schema["survival"] = pl.Array(pl.Float64, len(times))
+    score, curve = KINDS[kind].score, KINDS[kind].curve
+    schema[score] = pl.Float64
+    if curve:
+        schema[curve] = pl.Array(pl.Float64, len(times))
     parts: list[pl.DataFrame] = []
     for split, result in zip(splits, results, strict=True):
         start = len(split.test) + n_open
@@ -125,11 +125,11 @@ def apparent_frame(
                 "model": [name] * len(split.seen),
                 "draw": [split.repeat if len(split.test) else None] * len(split.seen),
                 "drawn": drawn,
-                _score_name(kind): _with_null(found.score[start:]),
+                score: _with_null(found.score[start:]),
             }
-            if kind == "survival":
+            if curve:
                 nothing = np.full((len(split.seen), len(times)), np.nan)
-                columns["survival"] = nothing if found.survival is None else found.survival[start:]
+                columns[curve] = nothing if found.survival is None else found.survival[start:]
             parts.append(pl.DataFrame(columns, schema=schema))
     return pl.concat(parts) if parts else pl.DataFrame()
 
@@ -149,7 +149,7 @@ def panel_from_frame(
     patients : sequence of str
         In the order the panel shall have.
     times : array
-        Days of the `survival` column.
+        Days of the `survival` column, or ranks of the levels.
     """
     rows = predictions.filter((pl.col("model") == model) & pl.col("fold").is_not_null())
     place = {patient: i for i, patient in enumerate(patients)}
@@ -158,18 +158,17 @@ def panel_from_frame(
     shape = (int(repeat.max(initial=0)) + 1, len(patients))
     fold, score = np.full(shape, -1, dtype=np.intp), np.full(shape, np.nan)
     fold[repeat, column] = rows["fold"].to_numpy()
-    score[repeat, column] = rows[_score_name(y.kind)].fill_null(float("nan")).to_numpy()
-    survival = None
-    if "survival" in rows.columns:
-        values = rows["survival"].to_numpy()
+    kind = KINDS[y.kind]
+    score[repeat, column] = rows[kind.score].fill_null(float("nan")).to_numpy()
+    curve = None
+    if kind.curve in rows.columns:
+        values = rows[kind.curve].to_numpy()
         if np.isfinite(values).any():
-            survival = np.full((*shape, len(times)), np.nan)
-            survival[repeat, column] = values
-    return Panel(y, fold, score, survival, times if survival is not None else None)
-
-
-def _score_name(kind: str) -> str:
-    return "risk" if kind == "survival" else "probability"
+            curve = np.full((*shape, len(times)), np.nan)
+            curve[repeat, column] = values
+    if y.kind == "ordinal":
+        return Panel(y, fold, score, levels=curve)
+    return Panel(y, fold, score, curve, times if curve is not None else None)
 
 
 def _with_null(values: FloatArray) -> pl.Series:

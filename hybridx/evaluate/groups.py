@@ -20,8 +20,8 @@ EVENTS_FOR_THIRDS = 30  # ten events per group, else two groups
 
 
 def ranking(panel: Panel, horizon_days: float | None) -> FloatArray:
-    """Return a number by which to rank patients, higher is worse (or likelier to respond), NaN where unpredicted."""
-    if panel.outcome.kind == "response":
+    """Return what ranks patients: higher is worse, or likelier to respond, or more of a value; NaN where unpredicted."""
+    if panel.outcome.kind != "survival":
         return panel.mean_probability()
     if panel.survival is not None and horizon_days is not None:
         return panel.mean_event_probability(horizon_days)

@@ -11,6 +11,7 @@ import numpy as np
 from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.kinds import KINDS, counted
 from hybridx.evaluate.registry import metrics_of
 from hybridx.terms.text import listing
 
@@ -28,8 +29,7 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
     """Say what the data are: synthetic, how many, what was left out."""
     notes = [SYNTHETIC] if cohort.provenance.get("synthetic") else []
     n, unknown = int(y.known.sum()), int((~y.known).sum())
-    word = "events" if y.kind == "survival" else "responders"
-    notes.append(f"{y.endpoint}: {n} patients, {y.n_events} {word}.")
+    notes.append(f"{y.endpoint}: {n} patients, {counted(y)}.")
     if unknown:
         gone = (
             f" (or with it, or their last follow-up, before day {cohort.landmark_day:g})"
@@ -43,7 +43,8 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
         )
     if y.entry_days is not None and np.nanmax(y.entry_days, initial=0.0) > 0:
         notes.append(
-            "Delayed entry is recorded but not used by the metrics: every patient counts from day 0."
+            "Delayed entry: rankings, Brier scores and their integral count patients from their entry on; "
+            "calibration counts every patient from day 0."
         )
     if y.cause is not None:
         causes = Counter(str(c) or "not stated" for c in y.cause[y.known & y.event])
@@ -90,7 +91,8 @@ def score_notes(result: Result) -> list[str]:
     headline = metrics_of(result.kind)[0]
     main = result.estimate(result.primary, headline.name)
     notes = []
-    word = "events" if result.kind == "survival" else "responders"
+    word = KINDS[result.kind].counted
+    enough = (main.n if main.n_events is None else main.n_events) or 0
     if np.isnan(main.value):
         return [f"{headline.title} of {result.primary} is undefined: {main.method}."]
     if np.isnan(main.width):
@@ -101,9 +103,9 @@ def score_notes(result: Result) -> list[str]:
             "no sign of certainty."
             + (f" {result.primary} tells no two patients apart." if main.value == headline.useless else "")
         )
-    elif main.width > WIDE or (main.n_events or 0) < SMALL_N_EVENTS:
+    elif main.width > WIDE or enough < SMALL_N_EVENTS:
         notes.append(
-            f"{main.n_events} {word}: the {100 * main.level:g} % interval of {headline.title} is {main.width:.2f} wide "
+            f"{enough} {word}: the {100 * main.level:g} % interval of {headline.title} is {main.width:.2f} wide "
             f"({main.low:.2f} to {main.high:.2f}). Smaller differences cannot be seen in this cohort."
         )
     if main.low <= headline.useless <= main.high:
@@ -118,15 +120,18 @@ def score_notes(result: Result) -> list[str]:
         "Intervals say how the scores of these predictions would move with other patients. Models were not refitted: "
         "what another training cohort would change comes on top, about a quarter more width in our simulations."
     )
+    if result.kind == "ordinal":
+        return notes
+    told = "Predicted values" if result.kind == "continuous" else "Predicted probabilities"
     slope = result.estimate(result.primary, "calibration_slope")
     if slope.high < 1:
         notes.append(
-            f"Predicted probabilities of {result.primary} are too extreme (calibration slope {slope.value:.2f}, "
+            f"{told} of {result.primary} are too extreme (calibration slope {slope.value:.2f}, "
             f"{slope.low:.2f} to {slope.high:.2f})."
         )
     elif slope.low > 1:
         notes.append(
-            f"Predicted probabilities of {result.primary} are too timid (calibration slope {slope.value:.2f}, "
+            f"{told} of {result.primary} are too timid (calibration slope {slope.value:.2f}, "
             f"{slope.low:.2f} to {slope.high:.2f})."
         )
     return notes
@@ -160,14 +165,19 @@ def _worth_of_probabilities(result: Result) -> list[str]:
     references = [name for name in result.models if result.roles[name] == "reference"]
     if not references:
         return []
-    metric, what = (
-        ("ibs", "survival curve") if result.kind == "survival" else ("brier", "share of responders")
-    )
+    metric = KINDS[result.kind].proper
+    what = {
+        "survival": "survival curve",
+        "response": "share of responders",
+        "ordinal": "shares of the levels",
+        "continuous": "mean",
+    }[result.kind]
+    told = "Values" if result.kind == "continuous" else "Probabilities"
     d = result.compare(result.primary, references[0], metric=metric)
     if np.isnan(d.value) or d.verdict == "better":
         return []
     sentence = (
-        f"Probabilities of {result.primary} are not shown to be better than the overall {what} of the training "
+        f"{told} of {result.primary} are not shown to be better than the overall {what} of the training "
         f"patients ({metric} {d.value_a:.3f} against {d.value_b:.3f}; difference {d.low:+.3f} to {d.high:+.3f})."
     )
     return [sentence]

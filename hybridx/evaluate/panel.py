@@ -93,6 +93,11 @@ class Panel:
         """Number of patients."""
         return len(self.outcome)
 
+    @property
+    def n_events(self) -> int | None:
+        """Number of events or responders; None of outcomes that have none to count."""
+        return self.outcome.n_events if self.outcome.kind in ("survival", "response") else None
+
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """Where there is a prediction, shape (R, n)."""

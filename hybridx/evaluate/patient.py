@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.groups import GROUP_NAMES
+from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.summary import PatientSummary
 from hybridx.evaluate.tables import number_of_groups
 from hybridx.terms.estimate import Estimate
@@ -23,7 +25,7 @@ SHOWN_MONTHS = (12, 24, 60)
 
 def summary_of(result: Result, patient_id: str) -> PatientSummary:
     """Return what the primary model predicts for one patient; see `Result.patient`."""
-    score = "risk" if result.kind == "survival" else "probability"
+    score = KINDS[result.kind].score
     rows = result.predictions.filter(
         (pl.col("model") == result.primary)
         & (pl.col("patient_id") == patient_id)
@@ -31,6 +33,7 @@ def summary_of(result: Result, patient_id: str) -> PatientSummary:
     )
     outcome = result.cohort.outcomes(result.endpoint)[[result.cohort.patients.index(patient_id)]]
     known, survives = bool(outcome.known[0]), result.kind == "survival"
+    other = result.kind in ("ordinal", "continuous")
     percentile, group = _place(result, patient_id) if rows.height else (None, "")
     # a patient with an outcome had one model per repeat; one without had the models of all folds
     per_row = 1 if rows["fold"].is_not_null().all() else int(getattr(result.design, "folds", 1))
@@ -41,11 +44,13 @@ def summary_of(result: Result, patient_id: str) -> PatientSummary:
         percentile=percentile,
         group=group,
         survival=_survival(result, patient_id) if survives and rows.height else {},
-        probability=_probability(result, patient_id) if not survives and rows.height else None,
+        probability=_single(result, patient_id) if result.kind == "response" and rows.height else None,
         time_days=float(outcome.time_days[0]) if known and survives else None,
         event=bool(outcome.event[0]) if known and survives else None,
-        response=bool(outcome.value[0] == 1.0) if known and not survives else None,
+        response=bool(outcome.value[0] == 1.0) if known and result.kind == "response" else None,
         out_of_fold=rows.height * per_row,
+        value=_single(result, patient_id) if other and rows.height else None,
+        found=_found(outcome) if known and other else "",
     )
 
 
@@ -67,8 +72,8 @@ def _place(result: Result, patient_id: str) -> tuple[float | None, str]:
 
 def _value_of(result: Result, patient_id: str) -> float | None:
     rows = result.curves.filter(pl.col("patient_id") == patient_id)
-    if result.kind == "response":
-        value = rows["probability"][0]
+    if result.kind != "survival":
+        value = rows[KINDS[result.kind].score][0]
         return None if value is None else float(value)
     if result.horizon_days is None:
         return None
@@ -91,9 +96,14 @@ def _survival(result: Result, patient_id: str) -> dict[float, Estimate]:
     return found
 
 
-def _probability(result: Result, patient_id: str) -> Estimate:
+def _single(result: Result, patient_id: str) -> Estimate:
     row = result.curves.filter(pl.col("patient_id") == patient_id).row(0, named=True)
-    return _estimate(result, row, "probability")
+    return _estimate(result, row, KINDS[result.kind].score)
+
+
+def _found(y: Outcome) -> str:
+    """Say the level or value of the one patient of an outcome."""
+    return y.levels[int(y.value[0])] if y.kind == "ordinal" else f"{y.value[0]:g} {y.unit}".rstrip()
 
 
 def _estimate(result: Result, row: dict[str, float | None], name: str) -> Estimate:

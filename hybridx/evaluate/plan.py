@@ -18,6 +18,7 @@ from hybridx.errors import InputError
 from hybridx.evaluate.baselines import REFERENCES, Model, baselines_for
 from hybridx.evaluate.designs import Design, Split
 from hybridx.evaluate.folds import Explain
+from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.registry import Moment
 from hybridx.fusion.early import EarlyFusion
@@ -43,7 +44,7 @@ class Plan:
     primary : str
     moment : Moment
     times : array of float
-        Days at which survival is predicted; empty for a response.
+        Days at which survival is predicted, or ranks of levels; empty where one number is predicted.
     explain, bands, workers, progress, checkpoint
         See `evaluate`.
     """
@@ -85,8 +86,13 @@ class Plan:
 
 
 def default_models(kind: str) -> dict[str, Any]:
-    """Return kernel, late and early fusion of all modalities for a kind of outcome; the first is the one reported."""
+    """Return kernel, late and early fusion of all modalities for a kind of outcome; the first is the one reported.
+
+    Of ordered and continuous outcomes early fusion only: the others take survival and response.
+    """
     endpoint: Any = kind
+    if kind in ("ordinal", "continuous"):
+        return {"early": EarlyFusion(endpoint=endpoint)}
     return {
         "kernel": KernelFusion(endpoint=endpoint),
         "late": LateFusion(endpoint=endpoint),
@@ -111,7 +117,7 @@ def models_to_run(
     if not models:
         msg = "models is empty: give {name: estimator}, or None for the default fusion models."
         raise InputError(msg)
-    wanted = "predict" if kind == "survival" else "predict_proba"
+    wanted = KINDS[kind].method
     for name, estimator in models.items():
         if (
             not isinstance(name, str)

@@ -22,6 +22,7 @@ from hybridx.evaluate.designs import Design
 from hybridx.evaluate.drawing import Drawing
 from hybridx.evaluate.frames import panel_from_frame
 from hybridx.evaluate.intervals import Resamples
+from hybridx.evaluate.kinds import counted
 from hybridx.evaluate.panel import Panel
 from hybridx.evaluate.patient import summary_of
 from hybridx.evaluate.registry import Moment, measure, metric_named, metrics_of
@@ -135,7 +136,7 @@ class Result(Drawing):
                 reason = "a constant prediction ranks nobody: it serves as reference of Brier scores only"
                 panel = self.panel(model)
                 self._known[key] = Estimate(
-                    np.nan, level=self.level, n=panel.n, n_events=panel.outcome.n_events, method=reason
+                    np.nan, level=self.level, n=panel.n, n_events=panel.n_events, method=reason
                 )
             else:
                 self._known[key] = measure(asked, self.panel(model), self.moment, self._resamples)
@@ -195,6 +196,16 @@ class Result(Drawing):
     def calibration(self, model: str | None = None) -> Calibration:
         """Return calibration of a model (default the primary) at the horizon: O:E, slope, ICI, curve and groups."""
         name = self.primary if model is None else check_name(model, self.models, "model")
+        if self.kind not in ("survival", "response"):
+            msg = (
+                f"{self.endpoint!r} is a {self.kind} endpoint: there is no one probability to calibrate. `table` has "
+                + (
+                    "the ranked probability score."
+                    if self.kind == "ordinal"
+                    else "calibration slope and mean error."
+                )
+            )
+            raise InputError(msg)
         key = ("calibration", name)
         if key not in self._known:
             three = [self.estimate(name, m) for m in ("observed_expected", "calibration_slope", "ici")]
@@ -304,9 +315,8 @@ class Result(Drawing):
 
     def __repr__(self) -> str:
         headline = metrics_of(self.kind)[0]
-        word = "events" if self.kind == "survival" else "responders"
         lines = [
-            f"Result({self.endpoint}: {self.outcome.n_events} {word} in {len(self._rows)} patients; {self.design})",
+            f"Result({self.endpoint}: {counted(self.outcome)} in {len(self._rows)} patients; {self.design})",
             f"  {headline.title}",
         ]
         for row in self.table(headline.name).iter_rows(named=True):

@@ -106,15 +106,12 @@ def evaluate(
     checked, endpoint = _arguments(cohort, endpoint, bands)
     checked, later = _known_then(checked)
     y = checked.outcomes(endpoint)
-    if y.kind not in ("survival", "response"):
-        msg = f"{endpoint!r} is a {y.kind} outcome; survival and response endpoints can be evaluated."
-        raise InputError(msg)
     Resamples(len(y), resamples, 0, level)  # refuses impossible settings before an hour of fitting, not after
     design = NestedCV() if design is None else design
     splits = design.splits(checked, y)
     entries, notes = models_to_run(models, checked, y.kind, baselines=baselines)
     primary = entries[0].name if primary is None else check_name(primary, [e.name for e in entries], "model")
-    moment, times = Moment(), np.empty(0)
+    moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)  # ordinal: the ranks of its levels
     if y.kind == "survival":
         tested = np.unique(np.concatenate([split.test for split in splits]))
         moment, sentence = moment_of(y[tested], horizon_days)

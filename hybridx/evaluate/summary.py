@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -71,6 +72,10 @@ class PatientSummary:
         What happened; None where unknown.
     out_of_fold : int
         Number of models, none of which was trained on this patient, behind the prediction.
+    value : Estimate or None
+        Ordinal: the expected rank of the level, 0 the best. Continuous: the expected value. With its band.
+    found : str
+        Ordinal, continuous: the level or value that was found; empty where unknown.
     """
 
     patient_id: str
@@ -84,6 +89,8 @@ class PatientSummary:
     event: bool | None
     response: bool | None
     out_of_fold: int
+    value: Estimate | None = None
+    found: str = ""
 
     def __repr__(self) -> str:
         if not self.predicted:
@@ -95,6 +102,12 @@ class PatientSummary:
         if self.probability is not None:
             lines = [f"{self.patient_id}: percentile {self.percentile:.0f} ({self.model})"]
             lines.append(f"  probability of response: {_percent(self.probability)}")
+        if self.value is not None:
+            band = "" if math.isnan(self.value.low) else f" ({self.value.low:.3g} to {self.value.high:.3g})"
+            lines = [f"{self.patient_id}: percentile {self.percentile:.0f} ({self.model})"]
+            lines.append(
+                f"  predicted: {self.value.value:.3g}{band}" + (f"; found: {self.found}" * bool(self.found))
+            )
         return "\n".join(lines)
 
 

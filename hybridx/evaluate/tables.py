@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OF_REFERENCES", "comparison_table", "group_table", "number_of_groups", "score_table"]
 
-OF_REFERENCES = ("brier_t", "ibs", "brier")  # a constant prediction ranks nobody and has no slope
+# a constant prediction ranks nobody and has no slope
+OF_REFERENCES = ("brier_t", "ibs", "brier", "rps", "accuracy", "within_one", "rmse", "mae", "mean_error")
 
 _SCORES: dict[str, Any] = {
     "model": pl.String,
