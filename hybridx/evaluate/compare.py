@@ -9,7 +9,6 @@ import numpy as np
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.registry import Metric, Moment, describe
-from hybridx.evaluate.training_noise import training_of, widened
 from hybridx.terms.estimate import Estimate
 
 __all__ = ["Difference", "paired_difference"]
@@ -77,7 +76,6 @@ def paired_difference(
         return metric.values(a, weights, moment) - metric.values(b, weights, moment)
 
     found = resamples.interval(difference, mask)
-    found = widened(found, training_of(metric, [a, b], moment), metric, difference=True)
     once = np.ones((1, a.n))
     values = [float(metric.values(panel, once, moment)[0]) if a.n else np.nan for panel in (a, b)]
     method = f"paired difference on {a.n} patients; {describe(found, a)}"
