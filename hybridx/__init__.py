@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "RadiomicsSettings": "measure",
         "Result": "evaluate",
         "Study": "imaging",
+        "checks": "checks",
         "demo": "demo",
         "designs": "evaluate.designs",
         "errors": "errors",

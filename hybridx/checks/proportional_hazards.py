@@ -1,0 +1,105 @@
+"""HX010: the effect of the predicted risk changes over time."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from hybridx.checks.facts import Facts
+from hybridx.checks.finding import Check, Finding, NotApplicable
+
+__all__ = ["PROPORTIONAL_HAZARDS"]
+
+ALPHA = 0.01
+LEAST_EVENTS = 20
+
+
+def _look(facts: Facts) -> list[Finding]:
+    if facts.y.kind != "survival":
+        msg = "hazards belong to survival endpoints"
+        raise NotApplicable(msg)
+    there = np.isfinite(facts.risk)
+    risk, time, event = facts.risk[there], facts.y.time_days[there], facts.y.event[there]
+    if event.sum() < LEAST_EVENTS:
+        msg = f"{int(event.sum())} events: the test needs {LEAST_EVENTS}"
+        raise NotApplicable(msg)
+    if risk.std() < 1e-9 or not facts.ranks_patients():
+        msg = "the primary model is not shown to rank patients: there is no effect that could change"
+        raise NotApplicable(msg)
+    entry = facts.y.entry_days
+    p, slope = _test(risk, time, event, None if entry is None else entry[there])
+    if p >= ALPHA:
+        return []
+    median = float(np.median(time[event]))
+    early, late = (_effect(risk, time, event, *window) for window in ((0.0, median), (median, np.inf)))
+    sentence = (
+        f"The effect of {facts.analysis.primary}'s risk {'fades' if slope < 0 else 'grows'} over time "
+        "(Grambsch-Therneau "
+        f"p = {p:.2g}): log hazard ratio per SD {early:.2f} until day {median:.0f}, {late:.2f} after it."
+    )
+    return [PROPORTIONAL_HAZARDS.finding("warning", sentence, [facts.analysis.primary])]
+
+
+def _fit(risk: np.ndarray, time: np.ndarray, event: np.ndarray, entry: np.ndarray | None):  # noqa: ANN202
+    from lifelines import CoxPHFitter  # noqa: PLC0415 - seconds to import, needed for survival endpoints only
+
+    table = pd.DataFrame({"risk": risk, "time": time, "event": event.astype(int)})
+    entered = {}
+    if entry is not None and np.nanmax(entry, initial=0.0) > 0:
+        table["entry"] = np.nan_to_num(entry)
+        entered = {"entry_col": "entry"}
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # of convergence on samples that separate; the p-value then says nothing
+        return CoxPHFitter().fit(table, "time", "event", **entered), table
+
+
+def _test(
+    risk: np.ndarray, time: np.ndarray, event: np.ndarray, entry: np.ndarray | None
+) -> tuple[float, float]:
+    """Return p of the Grambsch-Therneau test and the direction in which the effect goes."""
+    from lifelines.statistics import proportional_hazard_test  # noqa: PLC0415 - as above
+
+    fitted, table = _fit(risk, time, event, entry)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        p = float(np.atleast_1d(proportional_hazard_test(fitted, table, time_transform="rank").p_value)[0])
+        residual = fitted.compute_residuals(table, "scaled_schoenfeld").iloc[:, 0]
+    days = table.loc[residual.index, "time"].rank()
+    return p, float(np.corrcoef(days, residual)[0, 1])
+
+
+def _effect(risk: np.ndarray, time: np.ndarray, event: np.ndarray, start: float, end: float) -> float:
+    """Return the log hazard ratio per SD of the risk within a window of time."""
+    at_risk = time > start
+    inside = event[at_risk] & (time[at_risk] <= end)
+    fitted, _ = _fit(risk[at_risk] / risk.std(), np.minimum(time[at_risk], end) - start, inside, None)
+    return float(fitted.params_.iloc[0])
+
+
+PROPORTIONAL_HAZARDS = Check(
+    code="HX010",
+    title="Proportional hazards violated",
+    severities=("warning",),
+    trigger=(
+        "In a Cox model of the primary model's out-of-fold risk alone, the scaled Schoenfeld residuals go "
+        "with the rank of "
+        "time: Grambsch-Therneau test p < 0.01. Asked from 20 events on, of a model that is shown to rank patients."
+    ),
+    cure=(
+        "A single hazard ratio is then an average over follow-up, and a Cox curve is too steep early or "
+        "late. Look at "
+        "`result.figure_over_time()`, report AUC(t) at the times that matter, try a model without that assumption "
+        "(`hybridx.models.SurvivalForest`, `XGBoostAFT`), or a landmark for long-term survivors."
+    ),
+    limits=(
+        "With few events a strong change stays unseen; with thousands a trivial one is found: read the two "
+        "hazard ratios. "
+        "Effects of single features that cancel in the risk."
+    ),
+    look=_look,
+    source="Grambsch PM, Therneau TM. Biometrika 1994. doi:10.1093/biomet/81.3.515 (as in lifelines).",
+)
