@@ -11,7 +11,7 @@ import polars as pl
 from sklearn.base import BaseEstimator
 
 from hybridx.cohort.cohort import Cohort
-from hybridx.cohort.columns import feature_columns, measured_mask, to_frame, to_matrix
+from hybridx.cohort.columns import feature_columns, measured_mask, only_modalities, to_frame, to_matrix
 from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray
@@ -37,13 +37,15 @@ class Model:
     name : str
     estimator : estimator
         Unfitted; cloned for every fold.
-    role : {"model", "baseline", "reference"}
-        A reference knows the outcome's frequency only.
+    role : {"model", "baseline", "reference", "coalition"}
+        A reference knows the outcome's frequency only; a coalition is the primary model on some modalities.
     columns : tuple of str
         Columns it uses; empty: all.
     modality : str or None
         Only patients with it train the model and get a prediction from it: a baseline of PET says nothing about
         patients without PET.
+    modalities : tuple of str
+        It is shown these only, and patients who have at least one of them; empty: everything and everyone.
     """
 
     name: str
@@ -51,9 +53,16 @@ class Model:
     role: str = "model"
     columns: tuple[str, ...] = ()
     modality: str | None = None
+    modalities: tuple[str, ...] = ()
+
+    def sees(self, X: pl.DataFrame) -> pl.DataFrame:
+        """Return the part of the table that the model is shown."""
+        return only_modalities(X, self.modalities) if self.modalities else X
 
     def applies_to(self, X: pl.DataFrame) -> npt.NDArray[np.bool_]:
         """Return which rows the model may be trained on and predict, shape (n,)."""
+        if self.modalities:
+            return np.logical_or.reduce([measured_mask(X, name) for name in self.modalities])
         if self.modality is None:
             return np.ones(X.height, dtype=bool)
         measured = measured_mask(X, self.modality)

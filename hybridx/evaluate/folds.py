@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from sklearn.base import clone
 
+from hybridx.cohort.columns import modalities_in, without_modality
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import HybridxError, InputError
 from hybridx.evaluate.baselines import Model
 from hybridx.evaluate.kinds import KINDS, predict_levels, predict_values
 from hybridx.evaluate.panel import FloatArray
+from hybridx.fusion.support import support_detectors
 from hybridx.models.base import frozen
 
 __all__ = ["FoldResult", "FoldTask", "Prediction", "predict_rows", "run_fold", "seeded"]
@@ -45,6 +47,10 @@ class FoldTask:
         How many of the test rows, from the first, are explained.
     keep_frozen : bool
         Hand back the primary model with its tuned settings fixed.
+    without : tuple of str
+        Modalities that are taken away, one at a time, from all test patients before the primary model predicts again.
+    support : bool
+        Say how far out each test patient lies among the training patients, modality by modality.
     """
 
     repeat: int
@@ -59,6 +65,8 @@ class FoldTask:
     explain: Explain | None = None
     explained: int = 0
     keep_frozen: bool = False
+    without: tuple[str, ...] = ()
+    support: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +81,11 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """What comes back from a fold."""
+    """What comes back from a fold.
+
+    `without` has the primary model's predictions with a modality taken away, `support` the percentile of each test
+    row among the training patients, by modality.
+    """
 
     repeat: int
     fold: int
@@ -81,6 +93,8 @@ class FoldResult:
     explanation: Any = None
     explanation_failure: str = ""
     frozen: Any = None
+    without: dict[str, Prediction] = field(default_factory=dict)
+    support: dict[str, FloatArray] = field(default_factory=dict)
 
 
 def run_fold(task: FoldTask) -> FoldResult:
@@ -99,7 +113,28 @@ def run_fold(task: FoldTask) -> FoldResult:
             failure = f"{type(error).__name__}: {error}"
     if fitted is not None and task.keep_frozen:
         unfitted = frozen(fitted)
-    return FoldResult(task.repeat, task.fold, predictions, explanation, failure, unfitted)
+    without = {} if fitted is None else {m: _predict_without(fitted, task, m) for m in task.without}
+    support = _support_of(task) if task.support else {}
+    return FoldResult(
+        task.repeat, task.fold, predictions, explanation, failure, unfitted, without=without, support=support
+    )
+
+
+def _predict_without(fitted: Any, task: FoldTask, modality: str) -> Prediction:
+    """Predict the test patients as if none of them had a modality."""
+    try:
+        score, survival = predict_rows(fitted, without_modality(task.X_test, modality), task.kind, task.times)
+    except Exception as error:  # noqa: BLE001 - as for a fit: a reason, not a stop
+        return Prediction(
+            np.full(task.X_test.height, np.nan), None, failure=f"{type(error).__name__}: {error}"
+        )
+    return Prediction(score, survival)
+
+
+def _support_of(task: FoldTask) -> dict[str, FloatArray]:
+    """Return each test row's percentile among the training patients, by modality with enough of them."""
+    detectors, _ = support_detectors(task.X_train, modalities_in(task.X_train))
+    return {name: detector.percentile(task.X_test) for name, detector in detectors.items()}
 
 
 def _fit_predict(model: Model, task: FoldTask) -> tuple[Any, Prediction]:
@@ -110,8 +145,9 @@ def _fit_predict(model: Model, task: FoldTask) -> tuple[Any, Prediction]:
         warnings.simplefilter("always")
         try:
             estimator = seeded(clone(model.estimator), (task.repeat, task.fold))
-            estimator.fit(task.X_train.filter(train), task.y_train[train])
-            score, survival = predict_rows(estimator, task.X_test.filter(test), task.kind, task.times)
+            estimator.fit(model.sees(task.X_train).filter(train), task.y_train[train])
+            X_test = model.sees(task.X_test).filter(test)
+            score, survival = predict_rows(estimator, X_test, task.kind, task.times)
         except Exception as error:  # noqa: BLE001 - any model's error becomes that fold's reason
             return None, Prediction(nothing.score, None, failure=f"{type(error).__name__}: {error}")
     nothing.score[test] = score
