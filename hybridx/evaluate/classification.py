@@ -16,9 +16,10 @@ from hybridx.errors import InputError
 from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
 from hybridx.terms.text import check_name
 
-__all__ = ["RULES", "classification_values", "learnt_thresholds", "shifted_to_half", "trials_of"]
+__all__ = ["MEASURES", "RULES", "classification_values", "learnt_thresholds", "shifted_to_half", "trials_of"]
 
 RULES = ("prevalence", "youden")
+MEASURES = ("sensitivity", "specificity", "ppv", "npv", "balanced_accuracy", "mcc")
 LEVEL = 1e-12  # 1 - 0.8 is no less than 0.2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ class Drawing:
         from hybridx.evaluate import figures  # noqa: PLC0415 - plotly is loaded when something is drawn
 
         return figures.groups_figure(self, self.primary if model is None else model, groups)
+
+    def figure_decision_curve(
+        self: Any, models: Sequence[str] | None = None, thresholds: Sequence[float] | None = None
+    ) -> go.Figure:
+        """Draw the net benefit of deciding by each model, beside treating all and treating none."""
+        from hybridx.evaluate import figures_decisions  # noqa: PLC0415 - plotly is loaded when something is drawn
+
+        return figures_decisions.decision_curve_figure(self, models, thresholds)
+
+    def figure_predicted(self: Any, model: str | None = None) -> go.Figure:
+        """Draw found against predicted (ordinal and continuous endpoints)."""
+        from hybridx.evaluate import figures_decisions  # noqa: PLC0415 - plotly is loaded when something is drawn
+
+        return figures_decisions.predicted_figure(self, self.primary if model is None else model)
 
     def figure_over_time(
         self: Any, metric: str = "auc_t", models: tuple[str, ...] | None = None

@@ -18,6 +18,7 @@ from hybridx.errors import InputError
 from hybridx.evaluate import notes as sentences
 from hybridx.evaluate.calibration_table import calibration_of
 from hybridx.evaluate.compare import Difference, paired_difference
+from hybridx.evaluate.deciding import Deciding
 from hybridx.evaluate.designs import Design
 from hybridx.evaluate.drawing import Drawing
 from hybridx.evaluate.frames import panel_from_frame
@@ -35,7 +36,7 @@ __all__ = ["Result"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(Drawing):
+class Result(Drawing, Deciding):
     """What an evaluation found. Build it with `hybridx.evaluate`, or read it with `Result.load`.
 
     Parameters
