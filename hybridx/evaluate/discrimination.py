@@ -27,7 +27,15 @@ from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
 from hybridx.evaluate.weighted_km import inverse_observed
 from hybridx.models.concordance import weighted_pairs
 
-__all__ = ["auc_t_values", "harrell_values", "roc_auc_values", "share", "tolerance", "uno_values"]
+__all__ = [
+    "auc_t_values",
+    "case_control",
+    "harrell_values",
+    "roc_auc_values",
+    "share",
+    "tolerance",
+    "uno_values",
+]
 
 # Risks closer than this count as level, as in scikit-survival; of the largest risk where all are small, so that no unit
 # in which a risk comes makes all patients level. Level is not transitive (a with b and b with c, but a above c), and is
@@ -53,13 +61,13 @@ def auc_t_values(panel: Panel, weights: FloatArray, time_days: float) -> FloatAr
     case, control = y.event & (y.time_days <= time_days), y.time_days > time_days
     if y.entry_days is not None:
         control &= ~(y.entry_days > time_days)  # NaN: from the start
-    return _case_control(panel, weights * inverse_observed(y, weights, case), weights, case, control)
+    return case_control(panel, weights * inverse_observed(y, weights, case), weights, case, control)
 
 
 def roc_auc_values(panel: Panel, weights: FloatArray) -> FloatArray:
     """Return the area under the ROC curve: responders against non-responders."""
     responder = panel.outcome.value == 1.0
-    return _case_control(panel, weights, weights, responder, ~responder)
+    return case_control(panel, weights, weights, responder, ~responder)
 
 
 def tolerance(score: FloatArray) -> float:
@@ -88,7 +96,7 @@ def _time_ordered(
     return share(sums[0], sums[1])
 
 
-def _case_control(
+def case_control(
     panel: Panel,
     first: FloatArray,
     second: FloatArray,

@@ -1,8 +1,10 @@
 """The metrics as functions: arrays in, an `Estimate` with its interval out.
 
 Survival metrics of **risks** (any scale, higher is worse): `harrell_c`, `uno_c`, `auc_t`. Of **probabilities** of
-survival: `brier_t`, `ibs`, `observed_expected`, `calibration_slope`, `ici`. Of the probability of **response**:
-`roc_auc`, `brier`, and the three calibration metrics without a time.
+survival: `brier_t`, `ibs`, `ibs_skill`, `antolini_c`, `observed_expected`, `calibration_slope`, `ici`. Of the
+probability of **response**: `roc_auc`, `pr_auc`, `brier`, and the three calibration metrics without a time. For one of
+several **competing events**: `wolbers_c`, `cause_auc_t`, `cause_brier_t`; everywhere else `Outcome.event` is what
+counts, whatever its cause. Late entry (`Outcome.entry_days`) is used by rankings and by `brier_t`, `ibs`, `ibs_skill`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from hybridx.evaluate.metrics_calibration import calibration_slope, ici, observed_expected
+from hybridx.evaluate.metrics_causes import cause_auc_t, cause_brier_t, wolbers_c
+from hybridx.evaluate.metrics_curves import antolini_c, ibs_skill, pr_auc
 from hybridx.evaluate.metrics_inputs import (
     followed,
     one,
@@ -25,16 +29,22 @@ from hybridx.evaluate.registry import Moment
 from hybridx.terms.estimate import Estimate
 
 __all__ = [
+    "antolini_c",
     "auc_t",
     "brier",
     "brier_t",
     "calibration_slope",
+    "cause_auc_t",
+    "cause_brier_t",
     "harrell_c",
     "ibs",
+    "ibs_skill",
     "ici",
     "observed_expected",
+    "pr_auc",
     "roc_auc",
     "uno_c",
+    "wolbers_c",
 ]
 
 

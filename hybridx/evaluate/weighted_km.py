@@ -33,6 +33,7 @@ from hybridx.cohort.outcome import Outcome
 __all__ = [
     "StepCurves",
     "censoring_curves",
+    "cumulative_incidence",
     "inverse_observed",
     "inverse_observed_at",
     "kaplan_meier",
@@ -132,25 +133,20 @@ def _counts(
     time: FloatArray, event: BoolArray, weights: FloatArray, entry: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return distinct times, and per weighting: events, censorings, patients at risk at each."""
-    order = np.argsort(time, kind="stable")
-    times, starts = np.unique(time[order], return_index=True)
-    sorted_weights = weights[:, order]
-    events = np.add.reduceat(sorted_weights * event[order], starts, axis=1)
-    all_ends = np.add.reduceat(sorted_weights, starts, axis=1)
-    at_risk = np.cumsum(all_ends[:, ::-1], axis=1)[:, ::-1]
-    if entry is not None:  # who enters on a day or later is not yet at risk on that day
-        by_entry = np.argsort(entry, kind="stable")
-        to_come = np.cumsum(weights[:, by_entry[::-1]], axis=1)[:, ::-1]
-        first = np.searchsorted(entry[by_entry], times, side="left")
-        at_risk = at_risk - np.concatenate([to_come, np.zeros((len(weights), 1))], axis=1)[:, first]
-        # sums that came and went leave rounding dust, which must not keep anyone alive when all at risk have the event
-        at_risk = np.where(np.abs(at_risk - events) <= DUST * all_ends.sum(axis=1)[:, None], events, at_risk)
-    return times, events, all_ends - events, at_risk
+    from hybridx.evaluate.km_kernels import count_days  # noqa: PLC0415 - numba takes its time to load
+
+    times, day = np.unique(time, return_inverse=True)
+    # who enters on a day is not yet at risk on that day
+    arrival = np.full(len(time), -1) if entry is None else np.searchsorted(times, entry, side="right") - 1
+    drawn = np.array(weights, dtype=np.float64, order="C")
+    counts = count_days(day, arrival, np.array(event), drawn, len(times), DUST)
+    return times, *counts
 
 
 def _product(ends: FloatArray, at_risk: FloatArray) -> FloatArray:
-    hazard = np.divide(ends, at_risk, out=np.zeros_like(ends), where=at_risk > 0)
-    return np.asarray(np.cumprod(1.0 - hazard, axis=1))
+    from hybridx.evaluate.km_kernels import product_limit  # noqa: PLC0415 - numba takes its time to load
+
+    return np.asarray(product_limit(ends, at_risk))
 
 
 def survival_curves(
@@ -177,6 +173,24 @@ def censoring_curves(time: FloatArray, event: BoolArray, weights: FloatArray) ->
     """
     times, events, censored, at_risk = _counts(time, event, weights)
     return StepCurves(times, _product(censored, at_risk - events))
+
+
+def cumulative_incidence(
+    time: FloatArray,
+    event: BoolArray,
+    own: BoolArray,
+    weights: FloatArray,
+    entry: FloatArray | None = None,
+) -> StepCurves:
+    """Return one minus the Aalen-Johansen incidence of the events `own` among all events, under each row of weights.
+
+    One minus, since `StepCurves` start at 1.
+    """
+    times, events, _, at_risk = _counts(time, event, weights, entry)
+    hits = _counts(time, own, weights, entry)[1]
+    alive = StepCurves(times, _product(events, at_risk)).before(times)
+    steps = np.divide(alive * hits, at_risk, out=np.zeros_like(hits), where=at_risk > 0)
+    return StepCurves(times, 1.0 - np.cumsum(steps, axis=1))
 
 
 def kaplan_meier(

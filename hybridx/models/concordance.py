@@ -74,17 +74,22 @@ def weighted_pairs(
     """
     from hybridx.models.ranking_kernels import rank_bounds, sum_pairs  # noqa: PLC0415 - numba loads for 0.5 s
 
-    rankings = [rank_bounds(each, np.argsort(each), tied) for each in np.atleast_2d(score)]
-    asked = np.atleast_2d(np.broadcast_to(event, np.shape(score)) if asks is None else asks)
-    by_time = np.argsort(time, kind="stable")
-    start, leaving = _late(time, entry)
+    order = np.argsort(time, kind="stable")
+    # indexing copies: one layout and nothing read-only, so that each kernel is compiled once
+    time, event, scores = time[order], event[order], np.atleast_2d(score)[:, order]
+    asked = np.broadcast_to(event, scores.shape) if asks is None else np.atleast_2d(asks)[:, order]
+    start, leaving = _late(time, None if entry is None else entry[order])
+    rankings = [
+        (np.array(askers), rank_bounds(np.array(each), np.argsort(each), float(tied)))
+        for askers, each in zip(asked, scores, strict=True)
+    ]
     above, total = np.zeros(len(second)), np.zeros(len(second))
     for k in range(0, len(second), ABREAST):
         rows = slice(k, k + ABREAST)
-        w = np.ascontiguousarray(second[rows].T)
-        v = w if first is second else np.ascontiguousarray(first[rows].T)
-        for bounds, askers in zip(rankings, asked, strict=True):
-            found = sum_pairs(by_time, time, event, askers, bounds, leaving, start, v, w)
+        w = second[rows].T[order]
+        v = w if first is second else first[rows].T[order]
+        for askers, bounds in rankings:
+            found = sum_pairs(time, event, askers, bounds, leaving, start, v, w)
             above[rows] += found[0]
             total[rows] += found[1]
     return above, total

@@ -93,12 +93,12 @@ def _count(above, total, found, followed, heads, first):  # noqa: ANN001, ANN202
 
 
 @compiled
-def sum_pairs(by_time, time, event, asks, bounds, leaving, entry, first, second):  # noqa: ANN001, ANN201, PLR0917
+def sum_pairs(time, event, asks, bounds, leaving, entry, first, second):  # noqa: ANN001, ANN201, PLR0917
     """Return the weight of pairs ranked rightly (half of level ones) and of all pairs, each of shape (width,).
 
-    `by_time` are the rows by rising time; `asks` says which are the earlier one of pairs (events, or some of them);
-    `bounds` comes from `rank_bounds`; `leaving` are the rows with late entry, by falling entry; `first` and `second`,
-    both (n, width), are the weights of a patient as the earlier and as the later one.
+    Rows stand by rising `time`, so that the walk reads memory in a row. `asks` says which are the earlier one of pairs
+    (events, or some of them); `bounds` comes from `rank_bounds`; `leaving` are the rows with late entry, by falling
+    entry; `first` and `second`, both (n, width), are the weights of a patient as the earlier and as the later one.
     """
     rank, below, level = bounds
     n, width = second.shape
@@ -107,26 +107,23 @@ def sum_pairs(by_time, time, event, asks, bounds, leaving, entry, first, second)
     heads = np.zeros(width if len(leaving) else 0, np.int64)
     to_ask, gone, stop = np.sum(asks), 0, n
     while stop > 0 and to_ask > 0:
-        day = time[by_time[stop - 1]]
+        day = time[stop - 1]
         start = stop
-        while start > 0 and time[by_time[start - 1]] == day:
+        while start > 0 and time[start - 1] == day:
             start -= 1
-        for k in range(start, stop):  # the censored of a day outlive its events
-            j = by_time[k]
+        for j in range(start, stop):  # the censored of a day outlive its events
             if not event[j]:
                 _move(tree, followed, heads, rank[j], second[j], 1.0)
         while gone < len(leaving) and entry[leaving[gone]] >= day:
             j = leaving[gone]
             _move(tree, followed, heads, rank[j], second[j], -1.0)
             gone += 1
-        for k in range(start, stop):
-            i = by_time[k]
+        for i in range(start, stop):
             if asks[i]:
                 _ask(tree, below[i], level[i], found)
                 _count(above, total, found, followed, heads, first[i])
                 to_ask -= 1
-        for k in range(start, stop):  # after the questions: events of one day do not pair up
-            j = by_time[k]
+        for j in range(start, stop):  # after the questions: events of one day do not pair up
             if event[j]:
                 _move(tree, followed, heads, rank[j], second[j], 1.0)
         stop = start
