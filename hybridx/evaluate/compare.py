@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.registry import Metric, Moment, describe
+from hybridx.evaluate.training_noise import training_of, widened
 from hybridx.terms.estimate import Estimate
 
-__all__ = ["Difference", "paired_difference"]
+__all__ = ["Difference", "holm", "paired_difference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Difference(Estimate):
         Which way the metric is better: ``high``, ``low``, ``one`` or ``zero``.
     value_a, value_b : float
         The metric of each on the `n` patients that both predict (not on all patients of either).
+    p_value : float
+        Two-sided, of no difference: below 1 - `level` exactly where the interval excludes 0. Not adjusted for the
+        number of comparisons.
     """
 
     a: str = ""
@@ -35,6 +40,7 @@ class Difference(Estimate):
     best: str = "high"
     value_a: float = np.nan
     value_b: float = np.nan
+    p_value: float = np.nan
 
     @property
     def verdict(self) -> str:
@@ -76,6 +82,7 @@ def paired_difference(
         return metric.values(a, weights, moment) - metric.values(b, weights, moment)
 
     found = resamples.interval(difference, mask)
+    found = widened(found, training_of(metric, [a, b], moment), metric, difference=True)
     once = np.ones((1, a.n))
     values = [float(metric.values(panel, once, moment)[0]) if a.n else np.nan for panel in (a, b)]
     method = f"paired difference on {a.n} patients; {describe(found, a)}"
@@ -93,4 +100,31 @@ def paired_difference(
         best=metric.best,
         value_a=values[0],
         value_b=values[1],
+        p_value=np.nan if found.p_at is None else found.p_at(0.0),
     )
+
+
+def holm(p_values: Sequence[float]) -> FloatArray:
+    """Return p-values adjusted so that the chance of any false finding in the family stays below the level.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        The family; NaN (a comparison that could not be made) counts for nothing and stays NaN.
+
+    Source
+    ------
+    Holm S. Scand J Stat 1979;6:65-70. Checked against R 4.2 `p.adjust` to 1e-15.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)  # NaN last
+    tests = int(np.isfinite(p).sum())
+    raised = p[order[:tests]] * np.arange(tests, 0, -1)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order[:tests]] = np.minimum(np.maximum.accumulate(raised), 1.0)
+    return adjusted

@@ -1,18 +1,16 @@
 """Intervals by resampling patients: the same resamples for every model, so that differences are paired.
 
-A resample draws n patients with replacement; each metric is computed from how often each was drawn. Models are not
-refitted: the interval says how much the score of *these* predictions would move with other patients, not how much the
-models would move with another training cohort.
-
-Coverage, measured: with fixed models the nominal 95 % hold (`tests/evaluate/test_intervals.py`). For cross-validated
-scores the interval is too narrow by about a fifth: 0.86 instead of 0.95 for Harrell C of a ridge Cox model of 30
-features with 100 patients (`tests/reference/cv_interval_coverage.py`). Results say so in their notes.
+A resample draws n patients with replacement; each metric is computed from how often each was drawn. Predictions are
+held fixed: the interval made here says how much the score of *these* predictions would move with other patients. For
+fixed models that is all there is, and the nominal 95 % hold (`tests/evaluate/test_intervals.py`). For cross-validated
+scores, another cohort would also have trained other models: `hybridx.evaluate.training_noise` widens for that, and
+``benchmarks/interval_coverage.py`` measures the coverage of both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,12 +30,16 @@ DEFINED = 0.95  # share of resamples in which a metric must exist for its interv
 
 @dataclass(frozen=True)
 class Interval:
-    """A point estimate, its interval and how that was made; NaN ends where there is none, with the reason."""
+    """A point estimate, its interval and how that was made; NaN ends where there is none, with the reason.
+
+    `p_at` gives the two-sided p-value of a supposed true value: 1 minus the level at which it becomes an end.
+    """
 
     value: float
     low: float
     high: float
     note: str
+    p_at: Callable[[float], float] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,30 @@ def _bca(value: float, values: FloatArray, left_out: FloatArray, level: float) -
     jack = left_out[np.isfinite(left_out)]
     pull = jack.mean() - jack if len(jack) else np.zeros(1)
     spread = float(np.sum(pull**2)) ** 1.5
+    bias, acceleration, name = 0.0, 0.0, "percentile"
     if 0 < below < 1 and spread > 0 and len(jack) == len(left_out):
-        bias, acceleration = ndtri(below), float(np.sum(pull**3)) / (6.0 * spread)
-        shifted = bias + ndtri(tails)
-        denominator = 1.0 - acceleration * shifted
-        if np.all(denominator > 0.1):  # beyond, the correction folds back on itself
-            tails = ndtr(bias + shifted / denominator)
-            low, high = np.quantile(defined, tails)
-            return Interval(value, float(low), float(high), f"BCa, {len(values)} resamples of patients")
+        shifted = ndtri(below) + ndtri(tails)
+        pulled = float(np.sum(pull**3)) / (6.0 * spread)
+        if np.all(1.0 - pulled * shifted > 0.1):  # beyond, the correction folds back on itself
+            bias, acceleration, name = float(ndtri(below)), pulled, "BCa"
+            tails = ndtr(bias + shifted / (1.0 - pulled * shifted))
     low, high = np.quantile(defined, tails)
-    return Interval(value, float(low), float(high), f"percentile, {len(values)} resamples of patients")
+    note = f"{name}, {len(values)} resamples of patients"
+    return Interval(value, float(low), float(high), note, _inverse(defined, bias, acceleration))
+
+
+def _inverse(values: FloatArray, bias: float, acceleration: float) -> Callable[[float], float]:
+    """Return the p-value of a supposed true value: the interval, solved for its level."""
+    ordered = np.sort(values)
+    least = 2.0 / (len(ordered) + 1)  # what so many resamples can show
+
+    def p_at(truth: float) -> float:
+        share = np.interp(truth, ordered, np.linspace(0.0, 1.0, len(ordered)))
+        if share in (0.0, 1.0):
+            return least
+        away = float(ndtri(share)) - bias
+        below = 1.0 + acceleration * away
+        tail = float(ndtr(away / below - bias)) if below > 0 else 0.0
+        return float(np.clip(2.0 * min(tail, 1.0 - tail), least, 1.0))
+
+    return p_at

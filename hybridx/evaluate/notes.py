@@ -13,6 +13,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.kinds import KINDS, counted
 from hybridx.evaluate.registry import metrics_of
+from hybridx.evaluate.training_noise import refitted
 from hybridx.terms.text import listing
 
 if TYPE_CHECKING:
@@ -116,10 +117,7 @@ def score_notes(result: Result) -> list[str]:
     notes += _beaten_or_not(result, headline.name, headline.title)
     notes += _coverage(result)
     notes += _worth_of_probabilities(result)
-    notes.append(
-        "Intervals say how the scores of these predictions would move with other patients. Models were not refitted: "
-        "what another training cohort would change comes on top, about a quarter more width in our simulations."
-    )
+    notes.append(_interval_meaning(result))
     if result.kind == "ordinal":
         return notes
     told = "Predicted values" if result.kind == "continuous" else "Predicted probabilities"
@@ -135,6 +133,15 @@ def score_notes(result: Result) -> list[str]:
             f"{slope.low:.2f} to {slope.high:.2f})."
         )
     return notes
+
+
+def _interval_meaning(result: Result) -> str:
+    if not refitted(result.panel(result.primary)):
+        return "The model is fixed: intervals say how its scores would move with other patients."
+    return (
+        "Intervals are about what such models reach on average, trained on cohorts of this size: they allow for other "
+        "patients to test on and, as far as repeats of the cross-validation show it, for other patients to train on."
+    )
 
 
 def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:

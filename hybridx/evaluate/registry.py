@@ -17,6 +17,7 @@ from hybridx.evaluate.metric_tables import CONTINUOUS, ORDINAL, RESPONSE, SURVIV
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.precision_recall import pr_auc_values
 from hybridx.evaluate.time_dependent import antolini_values
+from hybridx.evaluate.training_noise import training_of, widened
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name
 
@@ -148,6 +149,7 @@ def measure(
         value, low, high, method = _distance(metric, part, moment, resamples)
         return Estimate(value, low, high, resamples.level, n, n_events, method)
     found = resamples.interval(lambda weights: metric.values(part, weights, moment), mask)
+    found = widened(found, training_of(metric, [part], moment), metric)
     if metric.trials is not None:
         found = all_one_way(found, metric.trials(part, moment), resamples.level)
     elif metric.useless == 0.5:  # a ranking: C or AUC
@@ -180,4 +182,4 @@ def describe(found: Interval, panel: Panel) -> str:
     if folds <= 1 and repeats == 1:
         return found.note
     several = f", mean of {repeats} repeats" if repeats > 1 else ""
-    return f"{found.note}; out-of-fold predictions of {folds} folds{several}; models not refitted"
+    return f"{found.note}; out-of-fold predictions of {folds} folds{several}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from hybridx.errors import InputError
+from hybridx.evaluate.compare import holm
 from hybridx.evaluate.groups import EVENTS_FOR_THIRDS, GROUP_NAMES, group_of, percentile_of, ranking
 from hybridx.evaluate.registry import Metric
 
@@ -40,6 +41,8 @@ _COMPARISONS: dict[str, Any] = {
     "difference": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
+    "p_value": pl.Float64,
+    "p_adjusted": pl.Float64,
     "n": pl.Int64,
     "n_events": pl.Int64,
     "verdict": pl.String,
@@ -65,13 +68,15 @@ def score_table(result: Result, models: tuple[str, ...], metrics: list[Metric]) 
 
 def comparison_table(result: Result, model: str, metric: str) -> pl.DataFrame:
     """Return one row per other model; see `Result.comparisons`."""
+    found = [
+        result.compare(model, other, metric)
+        for other in result.models
+        if other != model and (result.roles[other] != "reference" or metric in OF_REFERENCES)
+    ]
     rows = []
-    for other in result.models:
-        if other == model or (result.roles[other] == "reference" and metric not in OF_REFERENCES):
-            continue
-        d = result.compare(model, other, metric)
-        values = (d.value_a, d.value_b, d.value, d.low, d.high)
-        rows.append((model, other, metric, *values, d.n, d.n_events, d.verdict, d.method))
+    for d, adjusted in zip(found, holm([d.p_value for d in found]), strict=True):
+        values = (d.value_a, d.value_b, d.value, d.low, d.high, d.p_value, adjusted)
+        rows.append((model, d.b, metric, *values, d.n, d.n_events, d.verdict, d.method))
     frame = pl.DataFrame(rows, schema=_COMPARISONS, orient="row")
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
 
