@@ -45,7 +45,8 @@ def bands_checkpoint(folder: str | os.PathLike[str] | None) -> Checkpoint | None
 
 
 def _is_final(result: FoldResult) -> bool:
-    if result.explanation_failure or any(p.failure for p in result.predictions.values()):
+    every = [*result.predictions.values(), *result.without.values()]
+    if result.explanation_failure or any(p.failure for p in every):
         return False
     explained = result.explanation is None or type(result.explanation).__module__.startswith("hybridx.")
     if result.frozen is None:
@@ -57,12 +58,15 @@ def _is_final(result: FoldResult) -> bool:
 def _save_fold(result: FoldResult, path: Path) -> None:
     arrays: dict[str, npt.NDArray[Any]] = {}
     told: list[dict[str, Any]] = []
-    for i, (name, found) in enumerate(result.predictions.items()):
+    every = [*result.predictions.items(), *result.without.items()]
+    for i, (name, found) in enumerate(every):
         arrays[f"score.{i}"] = found.score
         if found.survival is not None:
             arrays[f"survival.{i}"] = found.survival
         told.append({"name": name, "warnings": list(found.warnings)})
     facts: dict[str, Any] = {"repeat": result.repeat, "fold": result.fold, "predictions": told}
+    facts |= {"models": len(result.predictions), "support": list(result.support)}
+    arrays |= {f"support.{i}": values for i, values in enumerate(result.support.values())}
     if result.explanation is not None:
         kind = type(result.explanation)
         facts["explanation"] = [kind.__module__, kind.__qualname__]
@@ -82,17 +86,28 @@ def _load_fold(path: Path) -> FoldResult:
     with np.load(_npz(path), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     facts = json.loads(arrays["facts"].tobytes())
-    predictions = {
-        told["name"]: Prediction(
-            arrays[f"score.{i}"], arrays.get(f"survival.{i}"), warnings=tuple(told["warnings"])
+    every = [
+        (
+            told["name"],
+            Prediction(arrays[f"score.{i}"], arrays.get(f"survival.{i}"), warnings=tuple(told["warnings"])),
         )
         for i, told in enumerate(facts["predictions"])
-    }
+    ]
+    predictions, without = dict(every[: facts["models"]]), dict(every[facts["models"] :])
+    support = {name: arrays[f"support.{i}"] for i, name in enumerate(facts["support"])}
     frozen = None
     if "frozen" in arrays:
         frozen = skops.io.loads(arrays["frozen"].tobytes(), trusted=list(TRUSTED))
     explanation = _explanation(facts, arrays) if "explanation" in facts else None
-    return FoldResult(facts["repeat"], facts["fold"], predictions, explanation, frozen=frozen)
+    return FoldResult(
+        facts["repeat"],
+        facts["fold"],
+        predictions,
+        explanation,
+        frozen=frozen,
+        without=without,
+        support=support,
+    )
 
 
 def _explanation(facts: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Any:

@@ -81,8 +81,8 @@ def used_modalities(estimator: Any, cohort: Cohort) -> list[str]:
     return [name for name in there if wanted is None or name in wanted]
 
 
-def coalition_models(primary: Model, cohort: Cohort) -> tuple[list[Model], str]:
-    """Return the models to fit besides the primary one, which is the coalition of all, and a sentence on the cost.
+def coalition_models(primary: Model, cohort: Cohort) -> tuple[list[Model], list[str]]:
+    """Return the models to fit besides the primary one, which is the coalition of all, and sentences on the cost.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def coalition_models(primary: Model, cohort: Cohort) -> tuple[list[Model], str]:
         f"{primary.name} was also fitted on {len(models)} coalitions of its {len(modalities)} modalities ({which}), in "
         "the same folds: `added_value` says what each modality adds."
     )
-    return models, sentence
+    return models, [sentence]
 
 
 def _restricted(estimator: Any, coalition: Sequence[str], modalities: Sequence[str]) -> Any:

@@ -63,5 +63,7 @@ def cut_of(plan: Plan, split: Split) -> Cut:
         # a patient without an outcome is explained once, by the first fold's model
         explained=len(split.test) + (len(plan.open_rows) if split.fold == 0 else 0),
         keep_frozen=plan.bands > 0 and split.repeat == plan.first_repeat,
+        without=plan.without if len(split.test) else (),
+        support=split.repeat == plan.first_repeat and len(split.test) > 0,
     )
     return Cut(plan.frame, split.train, np.concatenate([split.test, plan.open_rows, split.seen]), task)

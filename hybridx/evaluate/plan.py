@@ -47,6 +47,8 @@ class Plan:
         Days at which survival is predicted, or ranks of levels; empty where one number is predicted.
     explain, bands, workers, progress, checkpoint
         See `evaluate`.
+    without : tuple of str
+        Modalities that are taken away from the test patients, one at a time.
     """
 
     cohort: Cohort
@@ -62,6 +64,7 @@ class Plan:
     workers: int | None
     progress: bool
     checkpoint: str | os.PathLike[str] | None = None
+    without: tuple[str, ...] = ()
 
     @cached_property
     def frame(self) -> pl.DataFrame:

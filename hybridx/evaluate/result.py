@@ -16,6 +16,7 @@ from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
 from hybridx.evaluate import notes as sentences
+from hybridx.evaluate.by_modality import ByModality
 from hybridx.evaluate.calibration_table import calibration_of
 from hybridx.evaluate.compare import Difference, paired_difference
 from hybridx.evaluate.deciding import Deciding
@@ -36,7 +37,7 @@ __all__ = ["Result"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(Drawing, Deciding):
+class Result(Drawing, Deciding, ByModality):
     """What an evaluation found. Build it with `hybridx.evaluate`, or read it with `Result.load`.
 
     Parameters
@@ -48,7 +49,8 @@ class Result(Drawing, Deciding):
     models : tuple of str
         All models, the primary ones first, then baselines and the reference.
     roles : mapping of str to str
-        ``model``, ``baseline`` or ``reference``.
+        ``model``, ``baseline``, ``reference``, or ``coalition``: the primary model on some modalities only. Coalitions
+        are not among `models`; by name they can be asked for like any other.
     design : Design
     cohort : Cohort
     predictions : polars.DataFrame
@@ -77,6 +79,11 @@ class Result(Drawing, Deciding):
         that no score of `table` ever sees them. See `optimism`.
     doubts : polars.DataFrame
         `patient_id`, `doubt`: what to hold against single predictions of a locked model.
+    predictions_without : polars.DataFrame
+        As `predictions`, of the primary model, with `without` (a modality that was taken away) in place of `model`.
+    support : polars.DataFrame
+        `patient_id`, `modality`, `percentile`: how far out a patient's values lie, as share of the patients like those
+        in the training part who lie less far out; first repeat. See `hybridx.fusion.SupportDetector`.
     """
 
     endpoint: str
@@ -102,6 +109,8 @@ class Result(Drawing, Deciding):
     explanation: Any = None
     apparent: pl.DataFrame = field(default_factory=pl.DataFrame)
     doubts: pl.DataFrame = field(default_factory=pl.DataFrame)
+    predictions_without: pl.DataFrame = field(default_factory=pl.DataFrame)
+    support: pl.DataFrame = field(default_factory=pl.DataFrame)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)  # estimates computed so far
 
     # -- scores ------------------------------------------------------------------------------------------------
@@ -129,7 +138,7 @@ class Result(Drawing, Deciding):
         SettingsError
             Unknown model or metric; the nearest name is given.
         """
-        check_name(model, self.models, "model")
+        check_name(model, self.roles, "model")
         asked = metric_named(metric, self.kind)
         key = (model, metric)
         if key not in self._known:
@@ -173,7 +182,7 @@ class Result(Drawing, Deciding):
             Unknown model or metric; the nearest name is given.
         """
         for name in (a, b):
-            check_name(name, self.models, "model")
+            check_name(name, self.roles, "model")
         asked = metric_named(self.metrics[0] if metric is None else metric, self.kind)
         key = ("compare", a, b, asked.name)
         if key not in self._known:
@@ -189,7 +198,9 @@ class Result(Drawing, Deciding):
         -------
         polars.DataFrame
             `model`, `other`, `metric`, `value_model`, `value_other` (both on the common patients), `difference`,
-            `low`, `high`, `n`, `n_events`, `verdict`, `method`.
+            `low`, `high`, `p_value` (two-sided, below 1 - level exactly where the interval excludes 0), `p_adjusted`
+            (Holm; the family is the rows of this table: one model against each other, in one metric), `n`, `n_events`,
+            `verdict` (of the interval, not adjusted), `method`.
         """
         name = self.primary if model is None else check_name(model, self.models, "model")
         return comparison_table(self, name, self.metrics[0] if metric is None else metric)
@@ -263,7 +274,7 @@ class Result(Drawing, Deciding):
 
     def panel(self, model: str) -> Panel:
         """Return a model's out-of-fold predictions as arrays, patients with a known outcome, by identifier."""
-        key = ("panel", check_name(model, self.models, "model"))
+        key = ("panel", check_name(model, self.roles, "model"))
         if key not in self._known:
             times = np.asarray(self.times_days, dtype=np.float64)
             self._known[key] = panel_from_frame(

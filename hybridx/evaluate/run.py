@@ -12,11 +12,13 @@ from hybridx.cohort.cohort import Cohort
 from hybridx.compute.tasks import map_tasks
 from hybridx.errors import HybridxError, InputError, NotEnoughDataError
 from hybridx.evaluate.checkpoints import folds_checkpoint
+from hybridx.evaluate.coalitions import coalition_models, used_modalities
 from hybridx.evaluate.curves import curves_frame
 from hybridx.evaluate.cuts import cut_of, run_cut
 from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
 from hybridx.evaluate.folds import Explain, FoldResult
 from hybridx.evaluate.frames import apparent_frame, predictions_frame
+from hybridx.evaluate.frames_modalities import support_frame, without_frame
 from hybridx.evaluate.horizon import moment_of, time_grid
 from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.intervals import Resamples
@@ -45,6 +47,8 @@ def evaluate(
     level: float = 0.95,
     workers: int | None = None,
     progress: bool = True,
+    coalitions: bool = False,
+    stress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Say how good models are on patients they have not seen, next to what they must beat, and how sure that is.
@@ -80,6 +84,12 @@ def evaluate(
         Processes; the result does not depend on it.
     progress : bool
         Show a bar for what takes longer than two seconds.
+    coalitions : bool
+        Fit the primary model on every coalition of its modalities, too (up to 2^m - 2 more fits in each fold, m <= 5),
+        for `Result.added_value`.
+    stress : bool
+        Let the primary model of each fold predict its test patients without each modality, for `Result.stress_test`; no
+        further fit.
     checkpoint : path, optional
         Folder that keeps each finished fold, so that a killed run goes on from there; the result is the same to the
         last bit. A kept fold is used only where data, models, settings and code are what they were.
@@ -117,6 +127,9 @@ def evaluate(
         moment, sentence = moment_of(y[tested], horizon_days)
         times = time_grid(moment)
         notes = [sentence, *notes]
+    main = next(entry for entry in entries if entry.name == primary)
+    added, coalition_notes = coalition_models(main, checked) if coalitions else ((), [])
+    entries = (*entries, *added)
     plan = Plan(
         checked,
         y,
@@ -131,6 +144,7 @@ def evaluate(
         workers,
         progress,
         checkpoint,
+        without=tuple(used_modalities(main.estimator, checked)) if stress else (),
     )
     results = _run_folds(plan)
     names = [entry.name for entry in entries]
@@ -161,7 +175,7 @@ def evaluate(
         criterion=y.criterion,
         responder=y.responder,
         primary=primary,
-        models=tuple(names),
+        models=tuple(entry.name for entry in entries if entry.role != "coalition"),
         roles={entry.name: entry.role for entry in entries},
         design=design,
         cohort=checked,
@@ -178,6 +192,7 @@ def evaluate(
             *later,
             *design.notes(checked, y),
             *notes,
+            *coalition_notes,
             *failure_notes(results),
             *warning_notes(results),
             *refit_notes,
@@ -186,6 +201,8 @@ def evaluate(
         provenance=provenance_of(checked, design_to_dict(design)),
         explanation=explanation,
         apparent=apparent,
+        predictions_without=without_frame(plan, results),
+        support=support_frame(plan, results),
     )
 
 

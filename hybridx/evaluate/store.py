@@ -23,7 +23,7 @@ __all__ = ["SCHEMA_VERSION", "load_result", "save_result"]
 
 SCHEMA_VERSION = 1
 MARK = "result.json"
-EXTRA = ("apparent", "doubts")  # tables that only some designs have
+EXTRA = ("apparent", "doubts", "predictions_without", "support")  # tables that only some designs have
 
 
 def save_result(result: Result, folder: str | os.PathLike[str]) -> None:
