@@ -111,7 +111,7 @@ class _Weighing:
     @staticmethod
     def _mean(total: FloatArray, w: FloatArray) -> FloatArray:
         size = w.sum(axis=1, keepdims=True)
-        return np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
+        return np.asarray(np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0))
 
 
 def _integral(scores: FloatArray, times: FloatArray) -> FloatArray:
@@ -126,7 +126,8 @@ def _curves_of_others(panel: Panel, repeat: int, times: FloatArray) -> FloatArra
         return None
     others = np.stack([valid & (fold != f) for f in folds]).astype(np.float64)
     curves = survival_curves(y.time_days, y.event, others, late_entry(y)).at(times)
-    return np.where(valid[:, None], curves[np.minimum(np.searchsorted(folds, fold), len(folds) - 1)], 0.0)
+    own = np.minimum(np.searchsorted(folds, fold), len(folds) - 1)
+    return np.asarray(np.where(valid[:, None], curves[own], 0.0))
 
 
 def brier_values(panel: Panel, weights: FloatArray) -> FloatArray:

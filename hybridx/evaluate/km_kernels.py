@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from hybridx.models.compiled import compiled
@@ -10,7 +12,7 @@ __all__ = ["count_days", "product_limit"]
 
 
 @compiled
-def count_days(day, arrival, event, weights, n_days, dust):  # noqa: ANN001, ANN201, PLR0917
+def count_days(day: Any, arrival: Any, event: Any, weights: Any, n_days: int, dust: float) -> Any:  # noqa: PLR0917
     """Return events, censorings and patients at risk on each day, each of shape (B, n_days).
 
     `day` is the index of a patient's last day, `arrival` that of the last day on which the patient was not yet at risk
@@ -47,7 +49,7 @@ def count_days(day, arrival, event, weights, n_days, dust):  # noqa: ANN001, ANN
 
 
 @compiled
-def product_limit(ends, at_risk):  # noqa: ANN001, ANN201
+def product_limit(ends: Any, at_risk: Any) -> Any:
     """Return the running product of 1 - ends / at_risk, shape (B, n_days); days with nobody at risk change nothing."""
     curves = np.empty(ends.shape)
     for b in range(ends.shape[0]):
