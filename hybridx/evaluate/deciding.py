@@ -7,7 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from hybridx.errors import InputError
+from hybridx.evaluate.d_calibration import DCalibration, d_calibration_of
 from hybridx.evaluate.decision_table import decision_table
+from hybridx.evaluate.reclassification import Reclassification, reclassification_table
 from hybridx.evaluate.threshold_table import confusion_table, threshold_table
 from hybridx.terms.text import check_name
 
@@ -57,6 +60,30 @@ class Deciding:
             `model`, `metric`, `value`, `low`, `high`, `level`, `n`, `n_events`, `threshold`, `method`.
         """
         return threshold_table(self, threshold)
+
+    def d_calibration(self: Any, model: str | None = None, bins: int = 10) -> DCalibration:
+        """Return whether the whole survival curves of a model (default the primary) are right: counts and a test."""
+        name = self.primary if model is None else check_name(model, self.models, "model")
+        if self.kind != "survival":
+            msg = f"{self.endpoint!r} is a {self.kind} endpoint: D-calibration belongs to survival curves."
+            raise InputError(msg)
+        return d_calibration_of(self.panel(name), bins)
+
+    def reclassification(self: Any, a: str, b: str, thresholds: Sequence[float]) -> Reclassification:
+        """Return who changes category from model `a` to model `b` (probabilities, mean over repeats).
+
+        A table to read, with its warning; see `hybridx.evaluate.reclassification_table` for why it is no metric.
+        """
+        at = self.horizon_days
+        if self.kind not in ("survival", "response"):
+            msg = f"{self.endpoint!r} is a {self.kind} endpoint: categories need one probability per patient."
+            raise InputError(msg)
+        panels = [self.panel(name) for name in (a, b)]
+        told = [
+            panel.mean_probability() if at is None else 1.0 - panel.mean_event_probability(at)
+            for panel in panels
+        ]
+        return reclassification_table(self.outcome, told[0], told[1], thresholds, at)
 
     def confusion(self: Any, model: str | None = None) -> pl.DataFrame:
         """Return patients by level found (rows) and most probable level (columns), mean over repeats (ordinal)."""

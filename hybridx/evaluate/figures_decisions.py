@@ -34,12 +34,13 @@ def decision_curve_figure(
         rows = table.filter(pl.col("model") == name)
         x = (100 * rows["threshold"]).to_numpy()
         plain = name in (TREAT_ALL, TREAT_NONE)
+        label = name if name == TREAT_NONE else f"{name} (n = {rows['n'][0]})"
         if name == result.primary:
             banded = rows.drop_nulls(["low", "high"])
             at = (100 * banded["threshold"]).to_numpy()
             _add_band(figure, at, banded["low"].to_list(), banded["high"].to_list(), colour[name])
         figure.add_scatter(
-            x=x, y=rows["net_benefit"].to_list(), mode="lines", name=escape(name),
+            x=x, y=rows["net_benefit"].to_list(), mode="lines", name=escape(label),
             line={
                 "color": GREY if plain else colour[name],
                 "dash": ("dash" if name == TREAT_ALL else "dot") if plain else DASHES[i % len(DASHES)],

@@ -2,9 +2,12 @@
 
 Survival metrics of **risks** (any scale, higher is worse): `harrell_c`, `uno_c`, `auc_t`. Of **probabilities** of
 survival: `brier_t`, `ibs`, `ibs_skill`, `antolini_c`, `observed_expected`, `calibration_slope`, `ici`. Of the
-probability of **response**: `roc_auc`, `pr_auc`, `brier`, and the three calibration metrics without a time. For one of
+probability of **response**: `roc_auc`, `pr_auc`, `brier`, and the calibration metrics without a time. For one of
 several **competing events**: `wolbers_c`, `cause_auc_t`, `cause_brier_t`; everywhere else `Outcome.event` is what
 counts, whatever its cause. Late entry (`Outcome.entry_days`) is used by rankings and by `brier_t`, `ibs`, `ibs_skill`.
+
+Others live in files of their own and are to be had from here too: more of calibration (`metrics_calibration`), decisions
+(`metrics_decisions`), Royston D, ordered and continuous outcomes (`metrics_kinds`), `reclassification_table`.
 """
 
 from __future__ import annotations
@@ -13,9 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from hybridx.evaluate.metrics_calibration import calibration_slope, ici, observed_expected
+from hybridx.evaluate.metrics_calibration import (
+    calibration_intercept,
+    calibration_slope,
+    d_calibration,
+    e50,
+    e90,
+    ici,
+    observed_expected,
+)
 from hybridx.evaluate.metrics_causes import cause_auc_t, cause_brier_t, wolbers_c
 from hybridx.evaluate.metrics_curves import antolini_c, ibs_skill, pr_auc
+from hybridx.evaluate.metrics_decisions import (
+    balanced_accuracy,
+    mcc,
+    net_benefit,
+    npv,
+    ppv,
+    sensitivity,
+    specificity,
+)
 from hybridx.evaluate.metrics_inputs import (
     followed,
     one,
@@ -24,26 +44,61 @@ from hybridx.evaluate.metrics_inputs import (
     survival_outcome,
     survival_probabilities,
 )
+from hybridx.evaluate.metrics_kinds import (
+    explained_variation,
+    mae,
+    ordinal_c,
+    quadratic_kappa,
+    r2,
+    rmse,
+    royston_d,
+    rps,
+    spearman,
+    within_one,
+)
 from hybridx.evaluate.panel import Panel
+from hybridx.evaluate.reclassification import reclassification_table
 from hybridx.evaluate.registry import Moment
 from hybridx.terms.estimate import Estimate
 
 __all__ = [
     "antolini_c",
     "auc_t",
+    "balanced_accuracy",
     "brier",
     "brier_t",
+    "calibration_intercept",
     "calibration_slope",
     "cause_auc_t",
     "cause_brier_t",
+    "d_calibration",
+    "e50",
+    "e90",
+    "explained_variation",
     "harrell_c",
     "ibs",
     "ibs_skill",
     "ici",
+    "mae",
+    "mcc",
+    "net_benefit",
+    "npv",
     "observed_expected",
+    "ordinal_c",
+    "ppv",
     "pr_auc",
+    "quadratic_kappa",
+    "r2",
+    "reclassification_table",
+    "rmse",
     "roc_auc",
+    "royston_d",
+    "rps",
+    "sensitivity",
+    "spearman",
+    "specificity",
     "uno_c",
+    "within_one",
     "wolbers_c",
 ]
 

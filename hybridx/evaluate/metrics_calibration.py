@@ -8,11 +8,20 @@ import numpy as np
 
 from hybridx.cohort.outcome import as_outcome
 from hybridx.errors import InputError
+from hybridx.evaluate.d_calibration import DCalibration, d_calibration_of
 from hybridx.evaluate.metrics_inputs import one, response_probabilities, survival_probabilities
 from hybridx.evaluate.registry import Moment
 from hybridx.terms.estimate import Estimate
 
-__all__ = ["calibration_slope", "ici", "observed_expected"]
+__all__ = [
+    "calibration_intercept",
+    "calibration_slope",
+    "d_calibration",
+    "e50",
+    "e90",
+    "ici",
+    "observed_expected",
+]
 
 
 def observed_expected(
@@ -46,6 +55,43 @@ def calibration_slope(
     against lifelines 0.30.3 (Cox) and scikit-learn 1.9.1 (logistic) to 1e-5.
     """
     return _calibration("calibration_slope", outcome, probability, time_days, **settings)
+
+
+def calibration_intercept(
+    outcome: Any, probability: Any, time_days: float | None = None, **settings: Any
+) -> Estimate:
+    """Return the calibration intercept: 0 is right, above 0 the model promises too few events (or responses).
+
+    Parameters as `observed_expected`. The shift of all predictions, in log odds (response) or log hazard (survival),
+    after which their mean is what was observed.
+
+    Source
+    ------
+    Van Calster B et al. BMC Med 2019. doi:10.1186/s12916-019-1466-7. Checked against R 4.2 `glm` with an offset
+    (response) and by solving its definition with `survfit` and `uniroot` (survival) to 1e-7
+    (`tests/reference/survival_scores.R`).
+    """
+    return _calibration("calibration_intercept", outcome, probability, time_days, **settings)
+
+
+def e50(outcome: Any, probability: Any, time_days: float | None = None, **settings: Any) -> Estimate:
+    """Return E50: half of the patients are told a probability closer than this to what is found; see `ici`."""
+    return _calibration("e50", outcome, probability, time_days, **settings)
+
+
+def e90(outcome: Any, probability: Any, time_days: float | None = None, **settings: Any) -> Estimate:
+    """Return E90: nine tenths of the patients are told a probability closer than this to what is found; see `ici`."""
+    return _calibration("e90", outcome, probability, time_days, **settings)
+
+
+def d_calibration(outcome: Any, survival: Any, times: Any, *, bins: int = 10) -> DCalibration:
+    """Return the test of whole **survival curves** (n, T) at `times` (T,); see `hybridx.evaluate.d_calibration`.
+
+    Source
+    ------
+    Haider H et al. J Mach Learn Res 2020; 21(85). Checked against SurvivalEVAL 0.9.0 to 1e-10.
+    """
+    return d_calibration_of(survival_probabilities(outcome, survival, times), bins)
 
 
 def ici(outcome: Any, probability: Any, time_days: float | None = None, **settings: Any) -> Estimate:

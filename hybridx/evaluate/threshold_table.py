@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from hybridx.errors import InputError
-from hybridx.evaluate.classification import MEASURES, learnt_thresholds, shifted_to_half
+from hybridx.evaluate.classification import MEASURES, RULES, learnt_thresholds, shifted_to_half
 from hybridx.evaluate.ordinal_scores import predicted_level
 from hybridx.evaluate.registry import measure, metric_named
 
@@ -32,16 +32,19 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
-def check_threshold(threshold: Any) -> None:
-    """Refuse a number that is no probability.
+def check_threshold(threshold: Any, rules: tuple[str, ...] = RULES) -> None:
+    """Refuse what is neither a probability nor one of the rules to learn one.
 
     Raises
     ------
     InputError
     """
-    if isinstance(threshold, bool) or (not isinstance(threshold, str) and not 0 < float(threshold) < 1):
-        msg = f"threshold={threshold!r}: wanted a probability between 0 and 1, 'prevalence' or 'youden'."
-        raise InputError(msg)
+    number = isinstance(threshold, (int, float, np.number)) and not isinstance(threshold, bool)
+    if threshold in rules or (number and 0 < threshold < 1):
+        return
+    others = "".join(f", or {rule!r}" for rule in rules)
+    msg = f"threshold={threshold!r}: wanted a probability between 0 and 1{others}."
+    raise InputError(msg)
 
 
 def threshold_words(threshold: float | str) -> str:
