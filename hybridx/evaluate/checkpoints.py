@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from hybridx.fusion.locked import TRUSTED
 
 __all__ = ["bands_checkpoint", "folds_checkpoint"]
 
+Arrays = dict[str, npt.NDArray[Any]]
 Bytes = npt.NDArray[np.uint8]
 Refits = tuple[FloatArray, int]
 
@@ -45,8 +47,8 @@ def bands_checkpoint(folder: str | os.PathLike[str] | None) -> Checkpoint | None
 
 
 def _is_final(result: FoldResult) -> bool:
-    every = [*result.predictions.values(), *result.without.values()]
-    if result.explanation_failure or any(p.failure for p in every):
+    found = [*result.predictions.values(), *result.without.values()]
+    if result.explanation_failure or any(p.failure for p in found):
         return False
     explained = result.explanation is None or type(result.explanation).__module__.startswith("hybridx.")
     if result.frozen is None:
@@ -56,16 +58,14 @@ def _is_final(result: FoldResult) -> bool:
 
 
 def _save_fold(result: FoldResult, path: Path) -> None:
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    told: list[dict[str, Any]] = []
-    every = [*result.predictions.items(), *result.without.items()]
-    for i, (name, found) in enumerate(every):
-        arrays[f"score.{i}"] = found.score
-        if found.survival is not None:
-            arrays[f"survival.{i}"] = found.survival
-        told.append({"name": name, "warnings": list(found.warnings)})
-    facts: dict[str, Any] = {"repeat": result.repeat, "fold": result.fold, "predictions": told}
-    facts |= {"models": len(result.predictions), "support": list(result.support)}
+    arrays: Arrays = {}
+    facts: dict[str, Any] = {
+        "repeat": result.repeat,
+        "fold": result.fold,
+        "predictions": _put(result.predictions, "predictions", arrays),
+        "without": _put(result.without, "without", arrays),
+        "support": list(result.support),
+    }
     arrays |= {f"support.{i}": values for i, values in enumerate(result.support.values())}
     if result.explanation is not None:
         kind = type(result.explanation)
@@ -84,33 +84,43 @@ def _save_fold(result: FoldResult, path: Path) -> None:
 
 def _load_fold(path: Path) -> FoldResult:
     with np.load(_npz(path), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+        arrays: Arrays = {name: stored[name] for name in stored.files}
     facts = json.loads(arrays["facts"].tobytes())
-    every = [
-        (
-            told["name"],
-            Prediction(arrays[f"score.{i}"], arrays.get(f"survival.{i}"), warnings=tuple(told["warnings"])),
-        )
-        for i, told in enumerate(facts["predictions"])
-    ]
-    predictions, without = dict(every[: facts["models"]]), dict(every[facts["models"] :])
-    support = {name: arrays[f"support.{i}"] for i, name in enumerate(facts["support"])}
     frozen = None
     if "frozen" in arrays:
         frozen = skops.io.loads(arrays["frozen"].tobytes(), trusted=list(TRUSTED))
-    explanation = _explanation(facts, arrays) if "explanation" in facts else None
     return FoldResult(
         facts["repeat"],
         facts["fold"],
-        predictions,
-        explanation,
+        _take(facts["predictions"], "predictions", arrays),
+        _explanation(facts, arrays) if "explanation" in facts else None,
         frozen=frozen,
-        without=without,
-        support=support,
+        without=_take(facts["without"], "without", arrays),
+        support={name: arrays[f"support.{i}"] for i, name in enumerate(facts["support"])},
     )
 
 
-def _explanation(facts: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Any:
+def _put(predictions: Mapping[str, Prediction], what: str, arrays: Arrays) -> list[dict[str, Any]]:
+    """Put predictions among the arrays of a file; return their names and what was said."""
+    for i, found in enumerate(predictions.values()):
+        arrays[f"{what}.{i}.score"] = found.score
+        if found.survival is not None:
+            arrays[f"{what}.{i}.survival"] = found.survival
+    return [{"name": name, "warnings": list(found.warnings)} for name, found in predictions.items()]
+
+
+def _take(told: list[dict[str, Any]], what: str, arrays: Arrays) -> dict[str, Prediction]:
+    return {
+        one["name"]: Prediction(
+            arrays[f"{what}.{i}.score"],
+            arrays.get(f"{what}.{i}.survival"),
+            warnings=tuple(one["warnings"]),
+        )
+        for i, one in enumerate(told)
+    }
+
+
+def _explanation(facts: dict[str, Any], arrays: Arrays) -> Any:
     module, name = facts["explanation"]
     if not module.startswith("hybridx.") or not name.isidentifier():
         msg = f"the explanation names {module}:{name}, which is no class of hybridx"

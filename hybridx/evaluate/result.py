@@ -21,6 +21,7 @@ from hybridx.evaluate.calibration_table import calibration_of
 from hybridx.evaluate.compare import Difference, paired_difference
 from hybridx.evaluate.deciding import Deciding
 from hybridx.evaluate.designs import Design
+from hybridx.evaluate.dividing import Dividing
 from hybridx.evaluate.drawing import Drawing
 from hybridx.evaluate.frames import panel_from_frame
 from hybridx.evaluate.intervals import Resamples
@@ -37,7 +38,7 @@ __all__ = ["Result"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Result(Drawing, Deciding, ByModality):
+class Result(Drawing, Deciding, ByModality, Dividing):
     """What an evaluation found. Build it with `hybridx.evaluate`, or read it with `Result.load`.
 
     Parameters
