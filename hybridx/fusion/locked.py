@@ -26,14 +26,16 @@ from hybridx.compute import atomic_folder
 from hybridx.compute.manifest import read_manifest
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
-from hybridx.fusion.newcomers import check_units, extraction, frame_for
+from hybridx.fusion.newcomers import check_units, extraction, far_values, frame_for
+from hybridx.prepare.limits import range_limits
 from hybridx.terms.text import listing
 
 __all__ = ["LockedModel", "lock"]
 
+FloatArray = npt.NDArray[np.float64]
+
 SCHEMA_VERSION = 1
 RARE_PATTERN = 10  # training patients below which a pattern of modalities deserves a warning
-FAR_SHARE = 0.1  # share of a modality's features outside the training range that deserves a warning
 
 # Whatever a saved model may be made of, beyond numpy, scipy and scikit-learn types that skops knows itself.
 TRUSTED = (
@@ -79,6 +81,7 @@ TRUSTED = (
     "hybridx.prepare.correlation.CorrelationFilter",
     "hybridx.prepare.delta.DeltaFeatures",
     "hybridx.prepare.impute.MedianImputer",
+    "hybridx.prepare.limits.RangeLimit",
     "hybridx.prepare.preparation.Preparation",
     "hybridx.prepare.scale.Standardizer",
     "hybridx.prepare.screen.UnivariateScreen",
@@ -204,24 +207,9 @@ class LockedModel:
             for row in np.flatnonzero(rows.to_numpy()):
                 found[row].append(text)
         for name, flags in zip(names, measured.T, strict=True):
-            for row, share in self._outside(frame, name, np.flatnonzero(flags)):
-                found[row].append(
-                    f"{100 * share:.0f} % of the {name} features lie outside the training range"
-                )
+            for row, text in far_values(self.manifest, frame, name, np.flatnonzero(flags)):
+                found[row].append(text)
         return ["; ".join(texts) for texts in found]
-
-    def _outside(
-        self, frame: pl.DataFrame, modality: str, rows: npt.NDArray[np.intp]
-    ) -> list[tuple[int, float]]:
-        """Return the rows for which too many of a modality's features lie outside what training saw."""
-        ranges = self.manifest["ranges"][modality]
-        if not len(rows) or not ranges:
-            return []
-        values = to_matrix(frame[rows], list(ranges))
-        low, high = np.array(list(ranges.values())).T
-        there = ~np.isnan(values)
-        outside = (there & ((values < low) | (values > high))).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-        return [(int(r), float(s)) for r, s in zip(rows, outside, strict=True) if s > FAR_SHARE]
 
     def save(self, folder: str | Path) -> Path:
         """Write the two files; whole or not at all."""
@@ -277,6 +265,10 @@ def _foreign_types(content: bytes) -> list[str]:
     return sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
 
 
+def _by_column(columns: list[str], low: FloatArray, high: FloatArray) -> dict[str, tuple[float, float]]:
+    return dict(zip(columns, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+
 def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None) -> LockedModel:
     """Bind a fitted model to a description of its training patients (counts and ranges, no single patient).
 
@@ -293,14 +285,14 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
     measured, names = model.measured(frame), model.modalities_
     patterns, counts = np.unique(measured, axis=0, return_counts=True)
     ranges: dict[str, dict[str, tuple[float, float]]] = {}
+    limits: dict[str, dict[str, tuple[float, float]]] = {}
     for name in names:
         rows = np.flatnonzero(measured_mask(frame, name))
         values = to_matrix(frame[rows], model.columns_[name])
-        ranges[name] = {
-            column: (float(np.nanmin(v)), float(np.nanmax(v)))
-            for column, v in zip(model.columns_[name], values.T, strict=True)
-            if not np.isnan(v).all()
-        }
+        some = np.flatnonzero(~np.isnan(values).all(axis=0))
+        columns, values = [model.columns_[name][i] for i in some], values[:, some]
+        ranges[name] = _by_column(columns, *range_limits(values, 0.0))
+        limits[name] = _by_column(columns, *range_limits(values))
     units: dict[str, str] = {}
     made = {} if cohort is None else extraction(cohort)
     if cohort is not None:
@@ -325,6 +317,7 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
             for row, count in zip(patterns, counts, strict=True)
         ],
         "ranges": ranges,
+        "limits": limits,
         "notes": list(model.notes_),
         "training": dict(cohort.provenance) if cohort is not None else {},
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},

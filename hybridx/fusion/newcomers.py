@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from hybridx.cohort import Cohort
+from hybridx.cohort.columns import to_matrix
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
 from hybridx.fusion.image_need import wants_images
 from hybridx.terms.text import listing
 
-__all__ = ["check_units", "extraction", "frame_for"]
+__all__ = ["FAR_SHARE", "check_units", "extraction", "far_values", "frame_for"]
+
+FAR_SHARE = 0.1  # share of a modality's features outside the training range that deserves a warning
 
 
 def check_units(manifest: Mapping[str, Any], cohort: Cohort) -> None:
@@ -71,3 +76,38 @@ def extraction(cohort: Cohort) -> dict[str, str]:
         for row in cohort.features.fill_null("").iter_rows(named=True)
         if row["extractor"] != "hybridx"
     }
+
+
+def far_values(
+    manifest: Mapping[str, Any], frame: pl.DataFrame, modality: str, rows: npt.NDArray[np.intp]
+) -> list[tuple[int, str]]:
+    """Return what to say of patients whose features lie outside what training saw: row of the table, sentence.
+
+    Parameters
+    ----------
+    rows : array of int
+        Patients who have the modality.
+    """
+    ranges = manifest["ranges"][modality]
+    if not len(rows) or not ranges:
+        return []
+    columns = list(ranges)
+    values = to_matrix(frame[rows], columns)
+    low, high = np.array(list(ranges.values())).T
+    there = ~np.isnan(values)
+    share = (there & ((values < low) | (values > high))).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    found = [
+        (int(row), f"{100 * part:.0f} % of the {modality} features lie outside the training range")
+        for row, part in zip(rows, share, strict=True)
+        if part > FAR_SHARE
+    ]
+    # a model that was locked before values were limited has no limits
+    limits = manifest.get("limits", {}).get(modality, {})
+    least, most = np.array([limits.get(c, (-np.inf, np.inf)) for c in columns]).T
+    absurd = there & ((values < least) | (values > most))
+    for i in np.flatnonzero(absurd.any(axis=1)):
+        names = [columns[j] for j in np.flatnonzero(absurd[i])]
+        what = "lies" if len(names) == 1 else "lie"
+        text = f"{listing(names)} {what} far outside what training saw: the farthest value that the model knows is used"
+        found.append((int(rows[i]), text))
+    return found

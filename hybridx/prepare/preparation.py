@@ -1,4 +1,4 @@
-"""The chain that every model carries inside: filter, impute, thin out, scale, all learnt where the model is fitted."""
+"""The chain inside every model: filter, limit, impute, thin out, scale, all learnt where the model is fitted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hybridx.prepare.base import FloatArray, TableTransformer
 from hybridx.prepare.block_scale import BlockScaler
 from hybridx.prepare.correlation import CorrelationFilter
 from hybridx.prepare.impute import MedianImputer
+from hybridx.prepare.limits import RangeLimit
 from hybridx.prepare.scale import Standardizer
 from hybridx.prepare.variance import VarianceFilter
 
@@ -17,7 +18,10 @@ __all__ = ["Preparation"]
 
 
 class Preparation(TableTransformer):
-    """Drop empty and constant columns, impute medians, keep one of each bundle of copies, standardise.
+    """Drop empty and constant columns, limit, impute medians, keep one of each bundle of copies, standardise.
+
+    A value of a new patient more than one training standard deviation beyond the training range counts as that limit
+    (see `RangeLimit`); training values are never changed by it.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ class Preparation(TableTransformer):
         self.scale_blocks = scale_blocks
 
     def _learn(self, matrix: FloatArray, names: list[str]) -> dict[str, str]:
-        self.steps_ = [VarianceFilter(max_missing=self.max_missing)]
+        self.steps_ = [VarianceFilter(max_missing=self.max_missing), RangeLimit()]
         self.steps_ += [MedianImputer()] if self.impute else []
         self.steps_ += [] if self.correlation is None else [CorrelationFilter(self.correlation)]
         self.steps_ += [Standardizer()] if self.scale else []

@@ -85,6 +85,13 @@ def test_warnings(training):
     assert usual["measured"][0] == "clinical" and usual["measured"][1] == "clinical, pet"
     far = locked.predict(cohort_of(8, seed=4, shift=25.0))
     assert all("outside the training range" in text for text in far["warnings"])
+    one = cohort_of(8, seed=4)
+    block = one.blocks["clinical"].with_columns(pl.lit(1e9).alias("clinical.x1"))
+    one = dataclasses.replace(one, blocks={**one.blocks, "clinical": block})
+    text = "clinical.x1 lies far outside what training saw: the farthest value that the model knows is used"
+    table = locked.predict(one)
+    assert all(text in found for found in table["warnings"])
+    assert table["risk"].abs().max() < 10
     rare = dict(locked.manifest) | {"patterns": [{"measured": ["clinical", "pet"], "patients": 3}]}
     assert (
         "only 3 training patients" in LockedModel(locked.model, rare).predict(cohort_of(4, 5))["warnings"][1]

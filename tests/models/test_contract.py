@@ -283,3 +283,27 @@ def test_shuffled_outcomes_teach_nothing(name, data):
         shuffled = y[np.random.default_rng(seed).permutation(160)]
         scores.append(clone(ALL_MODELS[name]).fit(X[:80], shuffled[:80]).score(X[80:], y[80:]))
     assert abs(np.mean(scores) - 0.5) < 0.1
+
+
+@every_model
+def test_absurd_values_count_as_the_farthest_known(name, data, fitted):
+    """A thousandfold value, up or down, is the training limit to every model, so no risk runs away."""
+    X, model = data["X"][data["test"]], fitted[name]
+    seen = data["X"][data["train"]]
+    measured = seen.filter("pet.measured") if "pet" in getattr(model, "modalities_", ["pet"]) else seen
+    columns = [c for c in X.columns if c.startswith(("clinical.x", "pet.x"))]
+
+    def beyond(share):
+        changed = {}
+        for i, column in enumerate(columns):
+            rows = measured if column.startswith("pet.") else seen
+            values = rows[column].drop_nulls()
+            low, high, sd = values.min(), values.max(), values.std(ddof=0)
+            # above one SD beyond the range nothing changes any more
+            far = high + share * sd if i % 2 else low - share * sd
+            changed[column] = pl.when(pl.col(column).is_not_null()).then(pl.lit(far)).alias(column)
+        return model.linear_predictor(X.with_columns(**changed))
+
+    at_limit, far = beyond(1.0), beyond(1e9)
+    assert np.isfinite(far).all()
+    np.testing.assert_allclose(far, at_limit, rtol=1e-9, atol=1e-9)
