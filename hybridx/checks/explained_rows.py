@@ -21,6 +21,9 @@ def _look(facts: Facts) -> list[Finding]:
     if why is None:
         msg = "the result holds no explanation"
         raise NotApplicable(msg)
+    if not (hasattr(why, "patients") and hasattr(why, "prediction")):
+        msg = f"an explanation of type {type(why).__name__} does not say whom it is about"
+        raise NotApplicable(msg)
     counts = Counter(str(p) for p in why.patients)
     panel = facts.analysis.panel(facts.analysis.primary)
     first = int(np.argmax((panel.fold >= 0).any(axis=1)))

@@ -64,6 +64,11 @@ class Findings(Sequence[Finding]):
         """Return the open findings of one severity."""
         return tuple(finding for finding in self.open if finding.severity == severity)
 
+    @property
+    def silenced(self) -> dict[str, str]:
+        """The reason of each check that was silenced, by code."""
+        return {finding.code: finding.silenced for finding in self.found if finding.silenced}
+
     def silence(self, reasons: Mapping[str, str]) -> Findings:
         """Return the findings with those of some codes silenced; they stay visible, with the reason."""
         found = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,7 +66,10 @@ def run(
     clean: list[str] = []
     for check in CHECKS:
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore", RuntimeWarning
+                )  # columns without a value have NaN for a mean: meant
                 new = list(check.look(facts))
         except NotApplicable as why:
             not_applicable[check.code] = why.reason
