@@ -30,7 +30,9 @@ def result_html(result: Result) -> str:
         role = escape(result.roles[name])
         body += f"<tr><td>{mark.format(escape(name))}</td><td>{role}</td><td>{n}</td>{values}</tr>"
     title = f"{result.endpoint}: {counted(result.outcome)} in {len(result.outcome)} patients; {result.design}"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
+    checks = result.checks()
+    found = [checks.brief, *(str(finding) for finding in checks.at("error"))]
+    notes = "".join(f"<li>{escape(note)}</li>" for note in [*found, *result.notes])
     return (
         f"<div><p><b>{escape(title)}</b></p><table><thead><tr><th>model</th><th></th><th>n</th>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table><ul>{notes}</ul></div>"

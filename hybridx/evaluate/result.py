@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from hybridx.checks.findings import Findings
 from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
@@ -305,6 +306,34 @@ class Result(Drawing, Deciding, ByModality, Dividing):
     def _resamples(self) -> Resamples:
         return Resamples(len(self._rows), self.resamples, self.seed, self.level)
 
+    # -- checks ------------------------------------------------------------------------------------------------
+
+    def checks(
+        self, *, silence: Mapping[str, str] | None = None, other: Cohort | None = None
+    ) -> Findings:
+        """Return what the methodology checks HX0xx found; they ran at the end of `evaluate`, and are remembered.
+
+        Parameters
+        ----------
+        silence : mapping of code to str, optional
+            Checks whose findings you have judged, with the reason; it is kept with the result and shown beside them.
+        other : Cohort, optional
+            A second cohort, in which no patient of this one may appear.
+
+        Raises
+        ------
+        SettingsError
+            Unknown code, or no reason.
+        """
+        from hybridx.checks.running import check_silence, run  # noqa: PLC0415 - brings scipy and scikit-learn along
+
+        reasons = {**self._known.get(("silenced",), {}), **check_silence(silence)}
+        self._known[("silenced",)] = reasons
+        if other is not None or ("checks",) not in self._known:
+            self._known[("checks",)] = run(self, other=other)
+        known: Findings = self._known[("checks",)]
+        return known.silence(reasons)
+
     # -- store and show ----------------------------------------------------------------------------------------
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -335,6 +364,8 @@ class Result(Drawing, Deciding, ByModality, Dividing):
         for row in self.table(headline.name).iter_rows(named=True):
             mark = "*" if row["model"] == self.primary else " "
             lines.append(f"  {mark} {row['model']:<16} {_interval_text(row)}  n = {row['n']}")
+        checks = self.checks()
+        lines += [f"  {checks.brief}", *(f"    {finding}" for finding in checks.at("error"))]
         return "\n".join([*lines, *(f"  - {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:

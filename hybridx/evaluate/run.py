@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hybridx.checks.given import observe_given
 from hybridx.cohort.cohort import Cohort
 from hybridx.compute.tasks import map_tasks
 from hybridx.errors import HybridxError, InputError, NotEnoughDataError
@@ -113,13 +114,14 @@ def evaluate(
     >>> result = hx.evaluate(cohort=cohort, endpoint="DFS")  # doctest: +SKIP
     >>> result.compare("late", "clinical")  # doctest: +SKIP
     """
-    checked, endpoint = _arguments(cohort, endpoint, bands)
-    checked, later = _known_then(checked)
+    asked, endpoint = _arguments(cohort, endpoint, bands)
+    checked, later = _known_then(asked)
     y = checked.outcomes(endpoint)
     Resamples(len(y), resamples, 0, level)  # refuses impossible settings before an hour of fitting, not after
     design = NestedCV() if design is None else design
     splits = design.splits(checked, y)
     entries, notes = models_to_run(models, checked, y.kind, baselines=baselines)
+    given = observe_given({e.name: e.estimator for e in entries if e.role == "model"}, asked)
     primary = entries[0].name if primary is None else check_name(primary, [e.name for e in entries], "model")
     moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)  # ordinal: the ranks of its levels
     if y.kind == "survival":
@@ -168,7 +170,7 @@ def evaluate(
     )
     curves, refit_notes = curves_frame(plan, results, predictions)
     explanation, explanation_notes = _explanation(results)
-    return Result(
+    result = Result(
         endpoint=endpoint,
         kind=y.kind,
         origin=y.origin,
@@ -198,12 +200,14 @@ def evaluate(
             *refit_notes,
             *explanation_notes,
         ),
-        provenance=provenance_of(checked, design_to_dict(design)),
+        provenance={**provenance_of(checked, design_to_dict(design)), "given": given},
         explanation=explanation,
         apparent=apparent,
         predictions_without=without_frame(plan, results),
         support=support_frame(plan, results),
     )
+    result.checks()  # remembered: whoever looks at the result sees what they found
+    return result
 
 
 def _arguments(cohort: Any, endpoint: str | None, bands: Any) -> tuple[Cohort, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from hybridx.checks.findings import Findings
 from hybridx.cohort.cohort import Cohort
 from hybridx.compute.atomic import atomic_folder
 from hybridx.errors import InputError
@@ -59,7 +60,7 @@ def load_result(folder: str | os.PathLike[str]) -> Result:
         found = stored.get("schema_version") if isinstance(stored, dict) else None
         msg = f"{str(path)!r} is a result of format {found!r}; this version reads {SCHEMA_VERSION}. Evaluate again."
         raise InputError(msg)
-    explanation = stored.pop("explanation")
+    explanation, checks = stored.pop("explanation"), stored.pop("checks", None)
     plain: dict[str, Any] = {name: value for name, value in stored.items() if name != "schema_version"}
     moment = plain.pop("moment")
     design = design_from_dict(plain.pop("design"))
@@ -81,6 +82,9 @@ def load_result(folder: str | os.PathLike[str]) -> Result:
         explanation=_load_explanation(path / "explanation", explanation),
     )
     _remember(result, pl.read_parquet(path / "table.parquet"))
+    if checks is not None:  # a result of an earlier version has none: they run when asked for
+        findings = Findings.from_json(checks)
+        result._known.update({("checks",): findings, ("silenced",): findings.silenced})  # noqa: SLF001 - as below
     return result
 
 
@@ -111,6 +115,7 @@ def _to_json(result: Result) -> dict[str, Any]:
         "run_notes": list(result.run_notes),
         "provenance": json.loads(json.dumps(dict(result.provenance), default=str)),
         "explanation": kind,
+        "checks": result.checks().to_json(),
     }
 
 
