@@ -15,6 +15,7 @@ from hybridx.cohort.outcome import OutcomeKind
 from hybridx.errors import InputError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
 from hybridx.fusion.patterns import pattern_table
+from hybridx.fusion.usable import unused_modalities
 from hybridx.models import (
     ContinuousModel,
     CoxRidge,
@@ -117,6 +118,9 @@ class EarlyFusion(FusionModel):
         rows = np.flatnonzero(some)
         self.model_.fit(self.wide(frame)[rows], outcome[rows])
         self.notes_ += self.model_.notes_
+        preparation = getattr(self.model_, "preparation_", None)  # an estimator from elsewhere may have none
+        if preparation is not None:
+            self.notes_ += unused_modalities(self.columns_, preparation.dropped_)
         self.tuned_ = {"model": frozen(self.model_)}
         return self
 

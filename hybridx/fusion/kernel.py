@@ -18,6 +18,7 @@ from hybridx.fusion.feature_maps import FeatureMap, KernelName
 from hybridx.fusion.patterns import pattern_table
 from hybridx.fusion.protocols import LinearForm
 from hybridx.fusion.recalibration import Recalibration, held_out_scores
+from hybridx.fusion.usable import no_usable_column
 from hybridx.models import frozen
 from hybridx.models.data import MIN_EVENTS, Endpoint, check_enough, known_rows
 from hybridx.models.losses import make_loss
@@ -98,6 +99,7 @@ class KernelFusion(FusionModel):
 
     _min_events: ClassVar[int] = MIN_EVENTS + 2  # held-out scores leave out a fifth of them
     _min_patients: ClassVar[int] = 10  # of a modality: below it, standardising its features is guessing
+    _needs_columns: ClassVar[bool] = True
     sizes_: dict[str, float]
     maps_: list[FeatureMap]
     evidence_: EvidenceFit
@@ -151,11 +153,12 @@ class KernelFusion(FusionModel):
                 check_name(modality, modalities_in(frame), "modality in `kernels`")
         self.notes_, self.columns_, self.names_, self.maps_ = [], {}, [], []
         measured = np.column_stack([measured_mask(frame, m) for m in asked])
-        self.modalities_ = [m for m, flags in zip(asked, measured.T, strict=True) if self._usable(m, flags)]
+        usable = [self._usable(m, frame, flags) for m, flags in zip(asked, measured.T, strict=True)]
+        self.modalities_ = [m for m, flag in zip(asked, usable, strict=True) if flag]
         if not self.modalities_:
             msg = "KernelFusion has no modality with enough patients:"
             raise NotEnoughDataError("\n  ".join([msg, *self.notes_]))
-        measured = measured[:, [m in self.modalities_ for m in asked]]
+        measured = measured[:, usable]
         some = measured.any(axis=1)
         if not some.all():
             self.notes_.append(f"{int((~some).sum())} patients with nothing measured were left out.")
@@ -181,11 +184,13 @@ class KernelFusion(FusionModel):
         score = held_out_scores(raw, frame, y, n_folds=self.n_folds, random_state=self.random_state)
         return Recalibration.fit(score, y)
 
-    def _usable(self, modality: str, flags: BoolArray) -> bool:
-        enough = bool(flags.sum() >= self._min_patients)
-        if not enough:
-            self.notes_.append(f"{modality} was left out: {int(flags.sum())} patients have it.")
-        return enough
+    def _usable(self, modality: str, frame: pl.DataFrame, flags: BoolArray) -> bool:
+        problem = f"{int(flags.sum())} patients have it." if flags.sum() < self._min_patients else None
+        if problem is None and self._needs_columns:
+            problem = no_usable_column(frame, modality, flags, self.max_missing)
+        if problem is not None:
+            self.notes_.append(f"{modality} was left out: {problem}")
+        return problem is None
 
     def _kernels_of(self, modality: str) -> list[KernelName]:
         given = self.kernels.get(modality, "linear") if isinstance(self.kernels, Mapping) else self.kernels
@@ -298,3 +303,4 @@ class _InFold(KernelFusion):
 
     _min_events: ClassVar[int] = 1
     _min_patients: ClassVar[int] = 2
+    _needs_columns: ClassVar[bool] = False  # who has nothing else still gets a score there
