@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from hybridx.evaluate.delong import delong_estimate
+from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.metrics_calibration import (
     calibration_intercept,
     calibration_slope,
@@ -60,6 +62,7 @@ from hybridx.evaluate.panel import Panel
 from hybridx.evaluate.reclassification import reclassification_table
 from hybridx.evaluate.registry import Moment
 from hybridx.terms.estimate import Estimate
+from hybridx.terms.text import check_name
 
 __all__ = [
     "antolini_c",
@@ -226,17 +229,27 @@ def roc_auc(
     probability: Any,
     *,
     fold: Any = None,
+    interval: str = "bootstrap",
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Estimate:
     """Return the ROC AUC: how often a responder has a higher **probability of response** than a non-responder.
 
+    Parameters
+    ----------
+    outcome, probability, fold, resamples, level, seed
+        As in `harrell_c`.
+    interval : {"bootstrap", "delong"}
+        Resamples of patients, or DeLong's formula; `hybridx.evaluate.delong_test` compares two models by the latter.
+
     Source
     ------
     Checked against scikit-learn 1.9.1 to 1e-12.
     """
     panel = Panel.single(response_outcome(outcome), probability, fold=fold)
+    if check_name(interval, ("bootstrap", "delong"), "interval") == "delong":
+        return delong_estimate(panel, Resamples(panel.n, level=level).level)
     return one("roc_auc", panel, Moment(), resamples=resamples, level=level, seed=seed)
 
 
