@@ -56,7 +56,10 @@ def evaluate(
             workers=workers,
         )
         result.save(out)
-    typer.echo(repr(result))
+    typer.echo(repr(result))  # with what the checks call an error; here the rest
+    for finding in result.checks():
+        if finding.severity != "error" or finding.silenced:
+            say(str(finding))
     say(f"Results written to {out}")
 
 

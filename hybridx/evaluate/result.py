@@ -308,9 +308,7 @@ class Result(Drawing, Deciding, ByModality, Dividing):
 
     # -- checks ------------------------------------------------------------------------------------------------
 
-    def checks(
-        self, *, silence: Mapping[str, str] | None = None, other: Cohort | None = None
-    ) -> Findings:
+    def checks(self, *, silence: Mapping[str, str] | None = None, other: Cohort | None = None) -> Findings:
         """Return what the methodology checks HX0xx found; they ran at the end of `evaluate`, and are remembered.
 
         Parameters

@@ -12,6 +12,7 @@ from hybridx.cohort import Cohort, Outcome
 from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
+from hybridx.report.check_lines import checks_table
 from hybridx.report.curves import survival_figure
 from hybridx.report.forest import ForestRow, forest_figure, importance_figure, measured_map
 from hybridx.report.page import Page
@@ -67,6 +68,7 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         ],
         synthetic=bool(cohort.provenance.get("synthetic")),
         trust=trust(background, every_metric=True),
+        checks=checks_table(background),
         forest=_forest(background),
         differences=_differences(background),
         curves=_curves(background),

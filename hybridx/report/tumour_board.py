@@ -8,6 +8,7 @@ from hybridx.cohort import Cohort
 from hybridx.errors import InputError
 from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
+from hybridx.report.check_lines import alarm
 from hybridx.report.findings import labs, lesions, timeline, variants
 from hybridx.report.outlook import outlook
 from hybridx.report.page import Page
@@ -91,6 +92,7 @@ def build_patient_page(background: Background, patient: str, inputs_hash: str = 
         course=timeline(background, patient),
         failures=failures,
         trust=trust(background),
+        alarm=alarm(background),
         calibration=background.once("calibration", lambda: calibration_drawing(background)),
         provenance=provenance(background),
         notice=INTENDED_USE,
