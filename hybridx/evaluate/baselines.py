@@ -16,7 +16,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.references import LevelSharesReference, MeanReference
-from hybridx.evaluate.weighted_km import StepCurves, survival_curves
+from hybridx.evaluate.weighted_km import StepCurves, late_entry, survival_curves
 from hybridx.models.continuous import ContinuousModel
 from hybridx.models.ordinal import OrdinalModel
 from hybridx.models.ridge_models import CoxRidge, LogisticModel
@@ -117,7 +117,8 @@ class KaplanMeierReference(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Outcome) -> KaplanMeierReference:  # noqa: ARG002 - scikit-learn's signature
         """Estimate the curve from the outcomes alone."""
-        self.curve_: StepCurves = survival_curves(y.time_days, y.event, np.ones((1, len(y))))
+        once = np.ones((1, len(y)))
+        self.curve_: StepCurves = survival_curves(y.time_days, y.event, once, late_entry(y))
         return self
 
     def predict(self, X: Any) -> FloatArray:

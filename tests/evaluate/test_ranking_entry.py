@@ -143,6 +143,14 @@ def test_skill_is_measured_against_the_curve_of_the_other_folds(kind):
     np.testing.assert_allclose(ibs_skill_values(itself, weights, TIMES), 0.0, atol=1e-12)
 
 
+def test_the_reference_curve_counts_patients_from_their_entry():
+    y, _, _ = cohort("tied late", n=120)
+    found = KaplanMeierReference().fit(None, y).curve_.at(TIMES)[0]
+    entry = np.where(np.isinf(late_entry(y)), 0.0, late_entry(y))
+    fitted = KaplanMeierFitter().fit(y.time_days, y.event, entry=entry)
+    np.testing.assert_allclose(found, fitted.survival_function_at_times(TIMES).to_numpy(), atol=1e-10)
+
+
 def test_skill_in_a_single_set_is_measured_against_its_own_curve():
     y, risk, _ = cohort("tied", n=120)
     reference = KaplanMeierReference().fit(None, y).curve_.at(TIMES)
