@@ -46,6 +46,7 @@ __getattr__, __dir__, __all__ = attach(
         "reclassification_table": "reclassification",
         "rmse": "metrics_kinds",
         "roc_auc": "metrics",
+        "score_locked": "external",
         "royston_d": "metrics_kinds",
         "rps": "metrics_kinds",
         "sensitivity": "metrics_decisions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Locked:
 
     model: str = ""
     trained_on: int = 0
-    fingerprint: str = ""
+    fingerprint: str = field(default="", repr=False)
 
     @property
     def words(self) -> str:

@@ -6,7 +6,6 @@ Loading never unpickles: skops rebuilds only the types of a fixed list, and refu
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib.metadata
 import json
@@ -26,7 +25,10 @@ from hybridx.compute import atomic_folder
 from hybridx.compute.manifest import read_manifest
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
+from hybridx.fusion.drift import fingerprint, moments_of
+from hybridx.fusion.lockable import check_lockable, input_measured, input_modalities, without_patients
 from hybridx.fusion.newcomers import check_units, extraction, far_values, frame_for
+from hybridx.prepare import PreparedModel
 from hybridx.prepare.limits import range_limits
 from hybridx.terms.text import listing
 
@@ -82,6 +84,7 @@ TRUSTED = (
     "hybridx.prepare.delta.DeltaFeatures",
     "hybridx.prepare.impute.MedianImputer",
     "hybridx.prepare.limits.RangeLimit",
+    "hybridx.prepare.pipeline.PreparedModel",
     "hybridx.prepare.preparation.Preparation",
     "hybridx.prepare.scale.Standardizer",
     "hybridx.prepare.screen.UnivariateScreen",
@@ -105,7 +108,7 @@ class LockedModel:
 
     Parameters
     ----------
-    model : FusionModel
+    model : FusionModel, or PreparedModel that ends in one
         Fitted.
     manifest : mapping
         Endpoint, modalities and columns with units, training counts and ranges, provenance, versions.
@@ -116,7 +119,7 @@ class LockedModel:
     >>> locked.predict(cohort, times=[365, 730])      # doctest: +SKIP
     """
 
-    model: FusionModel
+    model: FusionModel | PreparedModel
     manifest: Mapping[str, Any]
 
     def __repr__(self) -> str:
@@ -170,8 +173,8 @@ class LockedModel:
             columns["predicted"] = self.model.predict(frame)
         else:
             columns["probability"] = self.model.predict_proba(frame)[:, 1]
-        measured = self.model.measured(frame)
-        modalities = np.array(self.model.modalities_)
+        measured = input_measured(self.model, frame)
+        modalities = np.array(input_modalities(self.model))
         columns["measured"] = [", ".join(modalities[row]) for row in measured]
         columns["warnings"] = self._warnings(frame, measured, doubts, times)
         return pl.DataFrame(columns, strict=False).with_columns(pl.selectors.float().fill_nan(None))
@@ -189,7 +192,7 @@ class LockedModel:
     ) -> list[str]:
         support = {tuple(p["measured"]): p["patients"] for p in self.manifest["patterns"]}
         found: list[list[str]] = [[] for _ in range(frame.height)]
-        names = self.model.modalities_
+        names = input_modalities(self.model)
         for row, flags in enumerate(measured):
             seen = [name for name, flag in zip(names, flags, strict=True) if flag]
             n = support.get(tuple(seen), 0)
@@ -214,9 +217,7 @@ class LockedModel:
     def save(self, folder: str | Path) -> Path:
         """Write the two files; whole or not at all."""
         folder = Path(folder)
-        slim = copy.copy(self.model)
-        if hasattr(slim, "held_out_"):  # individual training patients stay at home
-            del slim.held_out_
+        slim = without_patients(self.model)
         with atomic_folder(folder, replace_if="model.json") as new:
             content = skops.io.dumps(slim)
             foreign = _foreign_types(content)
@@ -254,9 +255,7 @@ class LockedModel:
             msg = f"{str(folder / 'model.skops')!r} asks for types that no model of ours has: {listing(foreign)}."
             raise InputError(msg)
         model = skops.io.loads(content, trusted=list(TRUSTED))
-        if not isinstance(model, FusionModel):
-            msg = f"{str(folder)!r} holds a {type(model).__name__}, no fusion model."
-            raise InputError(msg)
+        check_lockable(model)
         return cls(model, manifest)
 
 
@@ -269,20 +268,21 @@ def _by_column(columns: list[str], low: FloatArray, high: FloatArray) -> dict[st
     return dict(zip(columns, zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
 
-def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None) -> LockedModel:
+def lock(model: FusionModel | PreparedModel, X: Any, y: Outcome, *, cohort: Cohort | None = None) -> LockedModel:
     """Bind a fitted model to a description of its training patients (counts and ranges, no single patient).
 
     Parameters
     ----------
-    model : FusionModel
+    model : FusionModel, or PreparedModel that ends in one
         Fitted on `X` and `y`.
     X, y : table and Outcome
         What it was fitted on.
     cohort : Cohort, optional
         Gives units and provenance.
     """
+    check_lockable(model)
     frame = to_frame(X)[np.flatnonzero(y.known)]
-    measured, names = model.measured(frame), model.modalities_
+    measured, names = input_measured(model, frame), input_modalities(model)
     patterns, counts = np.unique(measured, axis=0, return_counts=True)
     ranges: dict[str, dict[str, tuple[float, float]]] = {}
     limits: dict[str, dict[str, tuple[float, float]]] = {}
@@ -318,6 +318,8 @@ def lock(model: FusionModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
         ],
         "ranges": ranges,
         "limits": limits,
+        "moments": moments_of(frame, model.columns_),
+        "fingerprint": fingerprint(frame, model.columns_),
         "notes": list(model.notes_),
         "training": dict(cohort.provenance) if cohort is not None else {},
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
