@@ -82,7 +82,7 @@ def _shift(told: FloatArray, share: FloatArray, target: FloatArray, *, survival:
         low, high = np.where(excess > 0, low, shift), np.where(excess > 0, shift, high)
         step = shift - excess / np.maximum(slope, 1e-300)
         # the mean rises with the shift, so halving cannot fail where a Newton step leaves what is still possible
-        new = np.where((step > low) & (step < high), step, (low + high) / 2)
+        new = np.where((step >= low) & (step <= high), step, (low + high) / 2)
         if np.all((np.abs(new - shift) < 1e-12) | (np.abs(excess) < 1e-15)):
             return np.asarray(new)
         shift = new

@@ -129,7 +129,7 @@ def _share(part: FloatArray, rest: FloatArray) -> FloatArray:
 
 
 def _mcc(tp: FloatArray, fp: FloatArray, fn: FloatArray, tn: FloatArray) -> FloatArray:
-    product = np.sqrt(tp + fp) * np.sqrt(tn + fn) * np.sqrt(tp + fn) * np.sqrt(tn + fp)
+    product = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
     value = np.divide(tp * tn - fp * fn, product, out=np.zeros_like(product), where=product > 0)
     return np.where((tp + fn > 0) & (tn + fp > 0), value, np.nan)
 

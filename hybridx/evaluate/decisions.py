@@ -36,7 +36,7 @@ def net_benefit_values(
     Returns
     -------
     array
-        NaN where the follow-up of the patients flagged ends before `time_days`.
+        NaN where the follow-up of the patients flagged ends before `time_days`, unless all had the event by then.
 
     Source
     ------

@@ -6,8 +6,8 @@ probability of **response**: `roc_auc`, `pr_auc`, `brier`, and the calibration m
 several **competing events**: `wolbers_c`, `cause_auc_t`, `cause_brier_t`; everywhere else `Outcome.event` is what
 counts, whatever its cause. Late entry (`Outcome.entry_days`) is used by rankings and by `brier_t`, `ibs`, `ibs_skill`.
 
-Others live in files of their own and are to be had from here too: more of calibration (`metrics_calibration`), decisions
-(`metrics_decisions`), Royston D, ordered and continuous outcomes (`metrics_kinds`), `reclassification_table`.
+Others live in files of their own and are to be had from here too: more of calibration (`metrics_calibration`),
+decisions (`metrics_decisions`), Royston D, ordered and continuous outcomes (`metrics_kinds`), `reclassification_table`.
 """
 
 from __future__ import annotations
