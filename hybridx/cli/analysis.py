@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import hybridx as hx
+from hybridx.cli.designs import DesignName, design_of
 from hybridx.cli.say import FAILED, failures, refusing, say
 from hybridx.compute import atomic_write, ensure_writable
 from hybridx.errors import InputError
@@ -23,10 +25,32 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the results are written.")] = Path(
         "results"
     ),
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the outer cross-validation.")] = 5,
-    repeats: Annotated[
-        int, typer.Option(min=1, help="Repeats of the cross-validation with other folds.")
-    ] = 5,
+    design: Annotated[
+        DesignName,
+        typer.Option(
+            help="`nested`: everyone is tested, repeatedly. `centres`: each centre by models of all others. "
+            "`temporal`: later patients by models of earlier ones. `train-test`: one split. `bootstrap`: .632+, for small cohorts."
+        ),
+    ] = DesignName.NESTED,
+    folds: Annotated[int | None, typer.Option(min=2, help="Of `nested`: folds; default 5.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Of `nested`: repeats; default 5.")] = None,
+    min_patients: Annotated[
+        int | None, typer.Option(min=2, help="Of `centres`: patients that a tested centre needs; default 20.")
+    ] = None,
+    cut: Annotated[
+        str | None, typer.Option(help="Of `temporal`: first year or date that is tested, 2019 or 2019-07-01.")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Of `temporal`: column of the patients table with a year or date.")
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(help="Of `temporal` and `train-test`: share of patients tested; default 0.3."),
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Of `train-test`: text file with one test patient per line.")
+    ] = None,
+    draws: Annotated[int | None, typer.Option(min=10, help="Of `bootstrap`: samples; default 100.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same folds, same numbers.")] = 0,
     horizon_months: Annotated[
         float | None,
@@ -38,28 +62,57 @@ def evaluate(
     workers: Annotated[
         int | None, typer.Option("--workers", "-j", min=1, help="Processes; default: all cores.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--anew", help="Go on from the finished folds of a run that was stopped.")
+    ] = True,
 ) -> None:
-    """Nested cross-validation of the fusion models beside their baselines, with intervals and explanations.
+    """Validate the fusion models beside their baselines, with intervals and explanations.
+
+    Finished folds are kept beside the results until these are written: after a crash the same command goes on there.
 
     Example: `hybridx evaluate cohort/ --endpoint OS --out results/`
+
+    Example: `hybridx evaluate cohort/ -e OS --design centres`
+
+    Example: `hybridx evaluate cohort/ -e OS --design temporal --cut 2019`
+
+    Example: `hybridx evaluate cohort/ -e response --design train-test --test test_patients.txt`
+
+    Example: `hybridx evaluate cohort/ -e OS --design bootstrap --draws 200 --bands 0`
     """
     with refusing():
+        chosen = design_of(
+            design,
+            seed,
+            {
+                "folds": folds, "repeats": repeats, "min_patients": min_patients, "cut": cut, "by": by,
+                "share": share, "test": test, "draws": draws,
+            },
+        )  # fmt: skip
         ensure_writable(out, replace_if="result.json")  # before an hour of fitting, not after
+        kept = out.absolute().with_name(f".{out.absolute().name}.folds")
+        if not resume:
+            shutil.rmtree(kept, ignore_errors=True)
+        elif kept.is_dir():
+            say(f"Going on from the finished folds in {kept}")
         result = hx.evaluate(
             models=None,
             cohort=hx.Cohort.load(cohort),
             endpoint=endpoint,
-            design=hx.designs.NestedCV(folds=folds, repeats=repeats, seed=seed),
+            design=chosen,
             horizon_days=None if horizon_months is None else horizon_months * DAYS_PER_MONTH,
             explain=hx.explain,
             bands=bands,
             workers=workers,
+            checkpoint=kept,
         )
         result.save(out)
-    typer.echo(repr(result))  # with what the checks call an error; here the rest
-    for finding in result.checks():
-        if finding.severity != "error" or finding.silenced:
-            say(str(finding))
+        shutil.rmtree(kept, ignore_errors=True)
+    typer.echo(repr(result))
+    if result.apparent.height:
+        say("Corrected for optimism:")
+        for row in result.optimism(model=result.primary).iter_rows(named=True):
+            say(f"  {row['estimate']:<12} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})")
     say(f"Results written to {out}")
 
 
@@ -106,24 +159,44 @@ def predict(
     months: Annotated[
         list[float] | None, typer.Option(help="Horizons of the survival probability (repeatable).")
     ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint", "-e", help="Where outcomes are known: score the predictions on them, too."
+        ),
+    ] = None,
+    scores: Annotated[
+        Path, typer.Option("--scores", help="Where the scores are written, with --endpoint.")
+    ] = Path("external"),
 ) -> None:
     """Apply a locked model to new patients, each with the warnings that the prediction deserves.
 
-    A patient with none of the model's modalities gets no number.
+    A patient with none of the model's modalities gets no number. With --endpoint the model is scored on the outcomes of
+    these patients as it is (external validation); nothing is refitted.
 
     Example: `hybridx predict model/ new_cohort/ --out predictions.csv --months 12 --months 24`
+
+    Example: `hybridx predict model/ new_cohort/ --endpoint OS --scores external/`
     """
     with refusing():
         if out.suffix not in {".csv", ".parquet"}:
             msg = f"--out must end in .csv or .parquet, got {out.name!r}."
             raise InputError(msg)
         ensure_writable(out.absolute().parent)
-        locked = hx.fusion.LockedModel.load(model)
+        if endpoint is not None:
+            ensure_writable(scores, replace_if="result.json")
+        locked, newcomers = hx.fusion.LockedModel.load(model), hx.Cohort.load(cohort)
         times = [m * DAYS_PER_MONTH for m in months or (12, 24)]
-        table = locked.predict(hx.Cohort.load(cohort), times=times)
+        table = locked.predict(newcomers, times=times)
+        result = None if endpoint is None else hx.evaluate.score_locked(model, newcomers, endpoint)
+        if result is not None:
+            result.save(scores)
         with atomic_write(out) as temporary:
             table.write_csv(temporary) if out.suffix == ".csv" else table.write_parquet(temporary)
     typer.echo(repr(locked))
+    if result is not None:
+        typer.echo(repr(result))
+        say(f"Scores written to {scores}; pages: `hybridx report {scores}`")
     warned = table.filter(table["warnings"] != "").height
     say(f"{table.height} patients, {warned} with a warning; written to {out}")
 
