@@ -14,6 +14,8 @@ from hybridx.cohort.columns import to_matrix
 from hybridx.errors import InputError
 from hybridx.fusion.base import FusionModel
 from hybridx.fusion.image_need import wants_images
+from hybridx.fusion.lockable import input_modalities
+from hybridx.prepare import PreparedModel
 from hybridx.terms.text import listing
 
 __all__ = ["FAR_SHARE", "check_units", "extraction", "far_values", "frame_for"]
@@ -41,13 +43,13 @@ def check_units(manifest: Mapping[str, Any], cohort: Cohort) -> None:
 
 
 def frame_for(
-    model: FusionModel, manifest: Mapping[str, Any], cohort: Cohort
+    model: FusionModel | PreparedModel, manifest: Mapping[str, Any], cohort: Cohort
 ) -> tuple[pl.DataFrame, list[tuple[str, pl.Series]]]:
     """Return the table as the model may see it, and sentences with the rows that each is about."""
     day = float(manifest["training"].get("landmark_day", cohort.landmark_day))
     trained, now = manifest.get("extraction", {}), extraction(cohort)
     frame, doubts = cohort.frame(images=wants_images(model)), []
-    for name in (m for m in model.modalities_ if m in cohort.modalities):
+    for name in (m for m in input_modalities(model) if m in cohort.modalities):
         late = (cohort.days[name].fill_null(0.0) > day) & cohort.measured[name]
         used = (cohort.measured[name] & ~late).alias(f"{name}.measured")
         frame = frame.with_columns(used)

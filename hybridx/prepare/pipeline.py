@@ -9,6 +9,8 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
+from hybridx.cohort.columns import modality_of
+
 __all__ = ["PreparedModel"]
 
 
@@ -52,6 +54,17 @@ class PreparedModel(Pipeline):
         """Settings that the model chose inside `fit`, as parameters of the whole."""
         name, model = self.steps[-1]
         return {f"{name}__{key}": value for key, value in model.tuned_.items()}
+
+    @property
+    def columns_(self) -> dict[str, list[str]]:
+        """Feature columns that the whole wants to see, by modality, before any step has changed them."""
+        for _, step in self.steps[:-1]:
+            if hasattr(step, "feature_names_in_"):
+                result: dict[str, list[str]] = {}
+                for column in map(str, step.feature_names_in_):
+                    result.setdefault(modality_of(column), []).append(column)
+                return result
+        return dict(self.model_.columns_)
 
     @property
     def notes_(self) -> list[str]:
