@@ -113,7 +113,7 @@ def metric_named(name: str, kind: str) -> Metric:
         Unknown for this kind of outcome; the nearest name is given.
     """
     table = {metric.name: metric for metric in metrics_of(kind, shown=False)}
-    return table[check_name(name, table, f"metric for a {kind} endpoint")]
+    return table[check_name(name, table, f"metric for {'an' if kind == 'ordinal' else 'a'} {kind} endpoint")]
 
 
 def measure(

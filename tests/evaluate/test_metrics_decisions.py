@@ -327,7 +327,7 @@ def test_every_metric_says_what_it_takes_and_gives_one_value_per_weighting():
             InputError,
             "below 1",
         ),
-        (lambda: metric_named("kapa", "ordinal"), SettingsError, "metric for a ordinal"),
+        (lambda: metric_named("kapa", "ordinal"), SettingsError, "metric for an ordinal"),
     ],
 )
 def test_wrong_input_is_named(call, error, words):
