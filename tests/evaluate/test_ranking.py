@@ -8,9 +8,11 @@ from lifelines.utils import concordance_index
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sksurv import metrics as peer
 
+import hybridx as hx
 from hybridx.cohort import Outcome
 from hybridx.errors import InputError
-from hybridx.evaluate import metrics
+from hybridx.evaluate import NestedCV, metrics
+from hybridx.evaluate.accuracy import brier_t_values, ibs_values
 from hybridx.evaluate.discrimination import (
     TIED,
     auc_t_values,
@@ -23,7 +25,9 @@ from hybridx.evaluate.panel import Panel
 from hybridx.evaluate.precision_recall import pr_auc_values
 from hybridx.evaluate.time_dependent import antolini_values
 from hybridx.models.concordance import harrell_c, weighted_pairs
+from tests.evaluate.doubles import ByColumn
 from tests.evaluate.ranking_world import cohort, curves, pair_share
+from tests.evaluate.world import make_cohort
 
 KINDS = [
     "continuous",
@@ -287,3 +291,44 @@ def test_functions_and_their_errors():
         metrics.antolini_c(y, survival + 2, times)
     with pytest.raises(InputError, match="takes responses"):
         metrics.pr_auc(y, risk)
+
+
+@pytest.mark.parametrize("kind", ["one event", "tied tail", "constant"])
+def test_brier_and_its_integral_at_the_edges(kind):
+    y, risk, weights = cohort(kind)
+    times = np.arange(60.0, 660.0, 60.0)
+    survival = curves(risk, times)
+    records = y.to_array()
+    panel = Panel.single(y, survival=survival, times=times)
+    expected = peer.brier_score(records, records, survival, times)[1]
+    np.testing.assert_allclose(brier_t_values(panel, weights[:1], times)[0], expected, atol=1e-12)
+    integral = peer.integrated_brier_score(records, records, survival, times)
+    assert ibs_values(panel, weights[:1], times)[0] == pytest.approx(integral, abs=1e-12)
+
+
+def test_brier_when_nobody_had_the_event():
+    """scikit-survival refuses such a cohort; those still followed speak for everybody."""
+    y, _, weights = cohort("all censored")
+    times = np.array([60.0, 300.0])
+    for told, score in ((1.0, 0.0), (0.0, 1.0), (0.5, 0.25)):
+        panel = Panel.single(y, survival=np.full((len(y), 2), told), times=times)
+        np.testing.assert_allclose(brier_t_values(panel, weights, times), score, atol=1e-12)
+
+
+def test_a_result_has_them_by_name():
+    result = hx.evaluate(
+        {"x": ByColumn()},
+        make_cohort(),
+        "OS",
+        NestedCV(folds=3, repeats=1),
+        baselines=False,
+        resamples=100,
+        workers=1,
+        progress=False,
+    )
+    c_td, harrell = result.estimate("x", "antolini_c"), result.estimate("x", "harrell_c")
+    assert c_td.low < c_td.value < c_td.high
+    # one log-hazard times one baseline: no curves cross, so only where the grid ends do the two differ
+    assert c_td.value == pytest.approx(harrell.value, abs=0.02)
+    assert c_td.n == harrell.n
+    assert result.estimate("x", "ibs_skill").value < 1

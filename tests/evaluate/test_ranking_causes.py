@@ -57,7 +57,8 @@ def test_auc_and_brier_of_a_cause_are_their_definitions(kind):
     briers = cause_brier_t_values(panel, weights, "relapse", np.array([at]))[:, 0]
     for w, auc, brier in zip(weights, aucs, briers, strict=True):
         own, other, censoring = parts(y, w)
-        inverse = np.where(t > at, 1 / censoring.at([at])[0], y.event / censoring.at(t)[0])
+        at_event = np.divide(1.0, censoring.at(t)[0], out=np.zeros(len(t)), where=y.event)
+        inverse = np.where(t > at, 1 / censoring.at([at])[0], at_event)
         case = own & (t <= at)
         control = (t > at) | (other & (t <= at))
         pairs = case[:, None] & control
