@@ -9,6 +9,7 @@ from hybridx._lazy import attach, make_callable
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "AddedValue": "added_value",
         "Difference": "compare",
         "NestedCV": "designs",
         "Result": "result",
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = attach(
         "cause_auc_t": "metrics_causes",
         "cause_brier_t": "metrics_causes",
         "cause_specific": "causes",
+        "delong_test": "delong",
         "designs": "designs",
         "e50": "metrics_calibration",
         "e90": "metrics_calibration",
@@ -55,6 +57,12 @@ __getattr__, __dir__, __all__ = attach(
         "uno_c": "metrics",
         "within_one": "metrics_kinds",
         "wolbers_c": "metrics_causes",
+        "EnoughData": "enough",
+        "LearningCurve": "learning",
+        "StressTest": "stress",
+        "enough_data": "enough",
+        "learning_curve": "learning",
+        "coalitions_of": "coalitions",
     },
 )
 

@@ -14,7 +14,7 @@ from hybridx.evaluate.metric import Metric
 
 if TYPE_CHECKING:
     from hybridx.evaluate.added_value import AddedValue
-    from hybridx.evaluate.learning_curve import LearningCurve
+    from hybridx.evaluate.learning import LearningCurve
     from hybridx.evaluate.stress import StressTest
 
 __all__ = ["added_value_figure", "learning_curve_figure", "stress_figure"]

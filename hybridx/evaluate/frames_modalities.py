@@ -11,8 +11,11 @@ import polars as pl
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.frames import predictions_frame
 from hybridx.evaluate.plan import Plan
+from hybridx.fusion.support import FAR_OUT
 
-__all__ = ["support_frame", "without_frame"]
+__all__ = ["support_frame", "support_notes", "without_frame"]
+
+MANY = 0.03  # three times what is expected beyond the 99th percentile
 
 _SUPPORT = {"patient_id": pl.String, "modality": pl.String, "percentile": pl.Float64}
 
@@ -56,3 +59,16 @@ def support_frame(plan: Plan, results: Sequence[FoldResult]) -> pl.DataFrame:
                 if i in own and not np.isnan(value)
             ]
     return pl.DataFrame(rows, schema=_SUPPORT, orient="row").sort("patient_id", "modality")
+
+
+def support_notes(support: pl.DataFrame) -> list[str]:
+    """Say of which modalities more patients lie far out among the others than chance puts there."""
+    found = []
+    for (modality,), rows in support.group_by("modality", maintain_order=True):
+        far, n = int((rows["percentile"] > FAR_OUT).sum()), rows.height
+        if far > max(3, MANY * n):
+            found.append(
+                f"{far} of {n} patients have {modality} values further out than {100 * FAR_OUT:g} % of the training "
+                "patients: `support` names them; look for another scanner, unit or protocol."
+            )
+    return found

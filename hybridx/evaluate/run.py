@@ -17,9 +17,10 @@ from hybridx.evaluate.coalitions import coalition_models, used_modalities
 from hybridx.evaluate.curves import curves_frame
 from hybridx.evaluate.cuts import cut_of, run_cut
 from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
+from hybridx.evaluate.enough import enough_notes
 from hybridx.evaluate.folds import Explain, FoldResult
 from hybridx.evaluate.frames import apparent_frame, predictions_frame
-from hybridx.evaluate.frames_modalities import support_frame, without_frame
+from hybridx.evaluate.frames_modalities import support_frame, support_notes, without_frame
 from hybridx.evaluate.horizon import moment_of, time_grid
 from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.intervals import Resamples
@@ -168,6 +169,7 @@ def evaluate(
         names=names,
         times=times,
     )
+    support = support_frame(plan, results)
     curves, refit_notes = curves_frame(plan, results, predictions)
     explanation, explanation_notes = _explanation(results)
     result = Result(
@@ -194,9 +196,11 @@ def evaluate(
             *later,
             *design.notes(checked, y),
             *notes,
+            *enough_notes(checked, endpoint),
             *coalition_notes,
             *failure_notes(results),
             *warning_notes(results),
+            *support_notes(support),
             *refit_notes,
             *explanation_notes,
         ),
@@ -204,7 +208,7 @@ def evaluate(
         explanation=explanation,
         apparent=apparent,
         predictions_without=without_frame(plan, results),
-        support=support_frame(plan, results),
+        support=support,
     )
     result.checks()  # remembered: whoever looks at the result sees what they found
     return result

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "LinearForm": "protocols",
         "LockedModel": "locked",
         "Recommendation": "advice",
+        "SupportDetector": "support",
         "WeightedMembers": "protocols",
         "frozen": "base",
         "lock": "locked",
