@@ -99,7 +99,7 @@ class BlockPenalizedFusion(FusionModel):
     Source
     ------
     One ridge penalty per block: van de Wiel et al. 2016, doi:10.1002/sim.6732, van Nee et al. 2021,
-    doi:10.1002/bimj.202000201. Lasso: Boulesteix et al. 2017, doi:10.1155/2017/7691937; penalties in the ratio of the
+    doi:10.1002/sim.9162. Lasso: Boulesteix et al. 2017, doi:10.1155/2017/7691937; penalties in the ratio of the
     ridge prior: van Nee et al. 2021, arXiv:2101.03875. Priority: Klau et al. 2018, doi:10.1186/s12859-018-2344-6.
 
     Examples

@@ -13,7 +13,7 @@ winner.
 Where features outnumber patients all is done in the n coordinates of the patients, else in those of the features.
 
 Source: evidence MacKay 1992, doi:10.1162/neco.1992.4.3.415; Cox models of many penalties in kernel coordinates van de
-Wiel et al. 2021, doi:10.1111/sjos.12532.
+Wiel et al. 2021, doi:10.1080/10618600.2021.1904962.
 """
 
 from __future__ import annotations

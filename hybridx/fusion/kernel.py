@@ -88,8 +88,7 @@ class KernelFusion(FusionModel):
     Source
     ------
     Evidence: MacKay 1992, doi:10.1162/neco.1992.4.3.415. One penalty per block in kernel coordinates: van de Wiel et
-    al. 2021, doi:10.1111/sjos.12532. Multiple kernels for omics and imaging survival: Rappoport & Shamir 2018,
-    doi:10.1093/nar/gky889, review other choices.
+    al. 2021, doi:10.1080/10618600.2021.1904962. Random cosines: Rahimi & Recht 2007.
 
     Examples
     --------
