@@ -46,7 +46,7 @@ def patient_page(result: Any, why: Any = None, *, patient: str, cohort: Cohort |
     Raises
     ------
     InputError
-        The patient is not in the cohort (the nearest name is offered).
+        The patient is not in the cohort (the nearest name is offered), or the endpoint is ordered or continuous.
     """
     return build_patient_page(Background(result, why, cohort), patient)
 
@@ -63,6 +63,12 @@ def _images(background: Background, patient: str) -> dict[str, Any]:
 def build_patient_page(background: Background, patient: str, inputs_hash: str = "") -> Page:
     """Return the page of `patient_page` from a background that many pages share."""
     cohort, result = background.cohort, background.result
+    if result.kind not in ("survival", "response"):
+        msg = (
+            f"{result.endpoint!r} is a {result.kind} endpoint: patients' pages are for survival and response. "
+            "`result.patient(...)` says what is predicted, `cohort_report` shows the scores."
+        )
+        raise InputError(msg)
     if patient not in set(cohort.patients):
         guess = nearest(str(patient), cohort.patients)
         hint = f" Did you mean {guess!r}?" if guess else ""

@@ -14,6 +14,7 @@ from hybridx.evaluate.plan import default_models
 from hybridx.fusion import EarlyFusion, LateFusion
 from hybridx.fusion.locked import LockedModel, lock
 from hybridx.models import OrdinalModel
+from hybridx.report import cohort_report, patient_page
 from tests.evaluate.doubles import ByColumn
 from tests.evaluate.world import make_cohort
 
@@ -138,6 +139,12 @@ def test_a_result_of_each_kind_shows_itself_and_comes_back(ordinal, continuous, 
         for ask in (result.calibration, result.decision_curve, result.d_calibration, result.at_threshold):
             with pytest.raises(InputError, match="endpoint"):
                 ask()
+
+
+def test_a_patient_page_of_another_kind_is_refused_and_the_cohort_report_is_there(ordinal):
+    with pytest.raises(InputError, match="pages are for survival and response"):
+        patient_page(ordinal, patient=ordinal.scored_patients[0])
+    assert "Ordinal C" in cohort_report(ordinal).html
 
 
 def test_levels_found_against_levels_told(ordinal, continuous):
