@@ -1,6 +1,7 @@
 """A locked model: a fitted model on disk, ready for new patients, with the warnings it deserves.
 
-A folder of two files: ``model.json`` (what it is, what it needs, what it was trained on, hashes) and ``model.skops``.
+A folder: ``model.json`` (what it is, what it needs, what it was trained on, hashes), ``model.skops``, and
+``support.skops``, which knows how far out among the training patients a new one lies, modality by modality.
 Loading never unpickles: skops rebuilds only the types of a fixed list, and refuses a file that asks for others.
 """
 
@@ -10,7 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from hybridx.fusion.base import FusionModel
 from hybridx.fusion.drift import fingerprint, moments_of
 from hybridx.fusion.lockable import check_lockable, input_measured, input_modalities, without_patients
 from hybridx.fusion.newcomers import check_units, extraction, far_values, frame_for
+from hybridx.fusion.support import SupportDetector, far_out, support_detectors
 from hybridx.prepare import PreparedModel
 from hybridx.prepare.limits import range_limits
 from hybridx.terms.text import listing
@@ -55,6 +57,7 @@ TRUSTED = (
     "hybridx.fusion.kernel.KernelFusion",
     "hybridx.fusion.late.LateFusion",
     "hybridx.fusion.recalibration.Recalibration",
+    "hybridx.fusion.support.SupportDetector",
     "hybridx.models.aalen_johansen.AalenJohansen",
     "hybridx.models.aft_baseline.AFTBaseline",
     "hybridx.models.baseline.BreslowBaseline",
@@ -112,6 +115,8 @@ class LockedModel:
         Fitted.
     manifest : mapping
         Endpoint, modalities and columns with units, training counts and ranges, provenance, versions.
+    support : mapping of modality to SupportDetector
+        Of the modalities that 20 training patients or more have.
 
     Examples
     --------
@@ -121,6 +126,7 @@ class LockedModel:
 
     model: FusionModel | PreparedModel
     manifest: Mapping[str, Any]
+    support: Mapping[str, SupportDetector] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         m = self.manifest
@@ -212,20 +218,28 @@ class LockedModel:
         for name, flags in zip(names, measured.T, strict=True):
             for row, text in far_values(self.manifest, frame, name, np.flatnonzero(flags)):
                 found[row].append(text)
+            if name in self.support:
+                for row, text in far_out(self.support[name], frame, np.flatnonzero(flags)):
+                    found[row].append(text)
         return ["; ".join(texts) for texts in found]
 
     def save(self, folder: str | Path) -> Path:
-        """Write the two files; whole or not at all."""
+        """Write the files; whole or not at all."""
         folder = Path(folder)
         slim = without_patients(self.model)
         with atomic_folder(folder, replace_if="model.json") as new:
-            content = skops.io.dumps(slim)
+            content, support = skops.io.dumps(slim), skops.io.dumps(dict(self.support))
             foreign = _foreign_types(content)
             if foreign:
                 msg = f"The model holds types that could not be loaded again safely: {listing(foreign)}."
                 raise InputError(msg)
             (new / "model.skops").write_bytes(content)
-            manifest = {**self.manifest, "sha256": hashlib.sha256(content).hexdigest()}
+            (new / "support.skops").write_bytes(support)
+            manifest = {
+                **self.manifest,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "support_sha256": hashlib.sha256(support).hexdigest(),
+            }
             (new / "model.json").write_text(
                 json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
             )
@@ -246,17 +260,25 @@ class LockedModel:
             msg = f"{str(folder)!r} holds no locked model (model.json and model.skops). Make one with `hybridx fit`."
             raise InputError(msg)
         manifest = read_manifest(path, SCHEMA_VERSION, "model")
-        content = (folder / "model.skops").read_bytes()
-        if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
-            msg = f"{str(folder / 'model.skops')!r} was changed since it was written: it is not loaded."
-            raise InputError(msg)
-        foreign = _foreign_types(content)
-        if foreign:
-            msg = f"{str(folder / 'model.skops')!r} asks for types that no model of ours has: {listing(foreign)}."
-            raise InputError(msg)
-        model = skops.io.loads(content, trusted=list(TRUSTED))
+        model = _read(folder / "model.skops", manifest.get("sha256"))
         check_lockable(model)
-        return cls(model, manifest)
+        if "support_sha256" not in manifest:  # locked before detectors travelled along
+            return cls(model, manifest)
+        support = _read(folder / "support.skops", manifest["support_sha256"])
+        return cls(model, manifest, support)
+
+
+def _read(path: Path, sha256: str | None) -> Any:
+    """Rebuild what a skops file holds, if it is the file that was written and asks for nothing that is not ours."""
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        msg = f"{str(path)!r} was changed since it was written: it is not loaded."
+        raise InputError(msg)
+    foreign = _foreign_types(content)
+    if foreign:
+        msg = f"{str(path)!r} asks for types that no model of ours has: {listing(foreign)}."
+        raise InputError(msg)
+    return skops.io.loads(content, trusted=list(TRUSTED))
 
 
 def _foreign_types(content: bytes) -> list[str]:
@@ -268,7 +290,9 @@ def _by_column(columns: list[str], low: FloatArray, high: FloatArray) -> dict[st
     return dict(zip(columns, zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
 
-def lock(model: FusionModel | PreparedModel, X: Any, y: Outcome, *, cohort: Cohort | None = None) -> LockedModel:
+def lock(
+    model: FusionModel | PreparedModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
+) -> LockedModel:
     """Bind a fitted model to a description of its training patients (counts and ranges, no single patient).
 
     Parameters
@@ -325,4 +349,7 @@ def lock(model: FusionModel | PreparedModel, X: Any, y: Outcome, *, cohort: Coho
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
         "notice": "Research software, not a medical device.",
     }
-    return LockedModel(model, manifest)
+    used = [c for name in names for c in (f"{name}.measured", *model.columns_[name])]
+    seen = frame.select(c for c in frame.columns if "." not in c or c in set(used))
+    support, _ = support_detectors(seen, [name for name in names if model.columns_[name]])
+    return LockedModel(model, manifest, support)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,7 +24,7 @@ from hybridx.errors import InputError, NotEnoughDataError
 from hybridx.models.folds import patient_keys
 from hybridx.terms.text import listing
 
-__all__ = ["FAR_OUT", "SupportDetector", "support_detectors"]
+__all__ = ["FAR_OUT", "SupportDetector", "far_out", "support_detectors"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -175,6 +176,21 @@ def support_detectors(X: Any, modalities: Sequence[str]) -> tuple[dict[str, Supp
         except NotEnoughDataError as error:
             notes.append(str(error))
     return found, notes
+
+
+def far_out(detector: SupportDetector, X: pl.DataFrame, rows: npt.NDArray[np.intp]) -> list[tuple[int, str]]:
+    """Return the rows that lie beyond the 99th percentile of a modality, each with a sentence."""
+    if not len(rows):
+        return []
+    part = X[rows]
+    percentile = detector.percentile(part)
+    far = np.flatnonzero(percentile > FAR_OUT)
+    found = []
+    for i, name in zip(far, detector.farthest(part[far]), strict=True):
+        share = f"{100 * min(percentile[i], 0.9999):.4g} %"
+        text = f"{detector.modality} lies further out than {share} of patients like those in training (farthest: {name})"
+        found.append((int(rows[i]), text))
+    return found
 
 
 def _space_of(matrix: FloatArray) -> dict[str, Any]:
