@@ -16,24 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import lstsq
 
 from hybridx.errors import ConvergenceError, InputError, SettingsError
+from hybridx.models.cox_descent_search import emptying_penalty, fit_from, null_point
 from hybridx.models.losses import Loss
 from hybridx.models.ridge import ridge_path
 
 __all__ = ["PenaltyPath", "cox_path", "largest_penalty", "path_note", "penalty_grid"]
 
 FloatArray = npt.NDArray[np.float64]
-
-_MAX_STEPS, _MAX_HALVINGS, _MAX_SWEEPS = 100, 40, 20_000
-# Predicted decrease, relative to the objective, below which the last Newton step is taken and the search ends; that
-# step squares the error once more.
-_TOLERANCE = 1e-9
-# The same for one coordinate of the descent inside: where columns are almost copies, many small moves add up.
-_INNER = 1e-15
-# Change of a linear predictor in the last step, without a penalty to stop it: the likelihood is flat out there.
-_RUNAWAY = 0.01
 
 
 @dataclass(frozen=True)
@@ -53,15 +44,6 @@ class PenaltyPath:
     penalties: FloatArray
     coefs: FloatArray
     intercepts: FloatArray
-
-
-@dataclass
-class _Point:
-    """Where the search stands: coefficients of all columns, linear predictor, gradient by the coefficients."""
-
-    theta: FloatArray
-    eta: FloatArray
-    slope: FloatArray
 
 
 def cox_path(
@@ -129,14 +111,14 @@ def cox_path(
     free = int(loss.has_intercept)
     design = np.asfortranarray(np.column_stack([np.ones(len(X)), X]) if free else X)
     factors = np.append(np.zeros(free), factors)
-    point = _null(design, loss, factors)
+    point = null_point(design, loss, factors)
     coefs, last = np.zeros((len(grid), design.shape[1])), np.inf
     for i, penalty in enumerate(grid):
         # at the empty model the rule's "last" penalty is the one that just empties it
-        before = last if np.isfinite(last) else max(_emptying(point, factors, l1_ratio), penalty)
+        before = last if np.isfinite(last) else max(emptying_penalty(point, factors, l1_ratio), penalty)
         now = l1_ratio * penalty * factors, (1.0 - l1_ratio) * penalty * factors
         try:
-            point = _fit(design, loss, point, now, l1_ratio * before * factors)
+            point = fit_from(design, loss, point, now, l1_ratio * before * factors)
         except ConvergenceError:
             if not (partial and i):
                 raise
@@ -161,7 +143,7 @@ def largest_penalty(
     free = int(loss.has_intercept)
     design = np.asfortranarray(np.column_stack([np.ones(len(X)), X]) if free else X)
     factors = np.append(np.zeros(free), factors)
-    return _emptying(_null(design, loss, factors), factors, max(l1_ratio, 1e-3))
+    return emptying_penalty(null_point(design, loss, factors), factors, max(l1_ratio, 1e-3))
 
 
 def penalty_grid(
@@ -213,111 +195,3 @@ def _checked(
         msg = f"{len(columns)} columns of X hold values that are missing or infinite, the first is number {columns[0]}."
         raise InputError(msg)
     return X, grid, factors
-
-
-def _emptying(point: _Point, factors: FloatArray, l1_ratio: float) -> float:
-    held = factors > 0
-    if not held.any() or l1_ratio == 0:
-        return 0.0
-    return float(np.max(np.abs(point.slope[held]) / factors[held]) / l1_ratio)
-
-
-def _null(design: FloatArray, loss: Loss, factors: FloatArray) -> _Point:
-    """Return the fit of the unpenalised columns alone."""
-    theta, eta = np.zeros(design.shape[1]), np.zeros(len(design))
-    point = _Point(theta, eta, design.T @ loss.gradient(eta))
-    free = np.flatnonzero(factors == 0)
-    return _Elastic(loss, design[:, free]).from_(point, free, design) if len(free) else point
-
-
-def _fit(
-    design: FloatArray, loss: Loss, point: _Point, now: tuple[FloatArray, FloatArray], before: FloatArray
-) -> _Point:
-    """Return the fit at one penalty: `now` holds each column's lasso and ridge, `before` the lasso of the last fit."""
-    l1, l2 = now
-    work = (l1 == 0) | (point.theta != 0) | (np.abs(point.slope) >= 2 * l1 - before)
-    while True:
-        columns = np.flatnonzero(work)
-        if len(columns):
-            point = _Elastic(loss, design[:, columns], l1[columns], l2[columns]).from_(point, columns, design)
-        missed = ~work & (np.abs(point.slope) > l1 * (1 + 1e-7) + 1e-10)
-        if not missed.any():
-            return point
-        work |= missed
-
-
-class _Elastic:
-    """The penalised loss of a few columns `Z`, (n, q), with lasso and ridge of each; no penalty by default."""
-
-    def __init__(
-        self, loss: Loss, Z: FloatArray, l1: FloatArray | None = None, l2: FloatArray | None = None
-    ) -> None:
-        nothing = np.zeros(Z.shape[1])
-        self.loss, self.Z = loss, np.ascontiguousarray(Z)
-        self.l1, self.l2 = (nothing if l1 is None else l1), (nothing if l2 is None else l2)
-        self.lasso, self.unbound = bool(self.l1.any()), bool((self.l1 + self.l2 == 0).any())
-
-    def penalty(self, b: FloatArray) -> float:
-        return float(self.l1 @ np.abs(b) + 0.5 * (self.l2 @ b**2))
-
-    def from_(self, point: _Point, columns: npt.NDArray[np.intp], design: FloatArray) -> _Point:
-        """Return the minimum over these `columns` of the design, found from `point`."""
-        theta = point.theta.copy()
-        theta[columns], eta = self.minimum(theta[columns], point.eta)
-        return _Point(theta, eta, design.T @ self.loss.gradient(eta))
-
-    def minimum(self, b: FloatArray, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return coefficients and linear predictor of the minimum, searched from `b` and `eta`."""
-        objective, decrease = self.loss.value(eta) + self.penalty(b), np.inf
-        for _ in range(_MAX_STEPS):
-            gradient = self.Z.T @ self.loss.gradient(eta)
-            new, curved = self.model_minimum(b, eta, gradient, _INNER * (1.0 + abs(objective)))
-            step = new - b
-            decrease = self.penalty(b) - self.penalty(new) - float(gradient @ step) - 0.5 * curved
-            step_eta, length = self.Z @ step, 1.0
-            if decrease <= _TOLERANCE * (1.0 + abs(objective)):
-                if self.unbound and np.max(np.abs(step_eta)) > _RUNAWAY:
-                    break
-                return new, eta + step_eta
-            for _ in range(_MAX_HALVINGS):
-                trial = b + length * step
-                value = self.loss.value(eta + length * step_eta) + self.penalty(trial)
-                if value <= objective - 1e-4 * length * decrease:
-                    break
-                length *= 0.5
-            else:
-                break
-            b, eta, objective = trial, eta + length * step_eta, value
-        msg = (
-            f"The penalised fit of {len(b)} columns found no minimum (expected decrease {decrease:.3g} of "
-            f"{objective:.3g}). An unpenalised column may separate the events, or a column is of absurd size."
-        )
-        raise ConvergenceError(msg)
-
-    def model_minimum(
-        self, b: FloatArray, eta: FloatArray, gradient: FloatArray, tolerance: float
-    ) -> tuple[FloatArray, float]:
-        """Return the minimum of the penalised second-order expansion at `b`, and its bend along the step there."""
-        # numba: a third of a second
-        from hybridx.models.cox_descent_kernels import descend_gram, descend_rows  # noqa: PLC0415
-
-        Z, new, sweeps = self.Z, b.copy(), 1
-        n, q = Z.shape
-        # measured: where most coefficients stay put, the matrix of curvatures pays up to a few times as many columns
-        if q > 3 * n and self.lasso:
-            HZ = self.loss.curvature(eta, Z)
-            sweeps = descend_rows(
-                new, gradient, Z.T.copy(), HZ.T.copy(), self.l1, self.l2, tolerance, _MAX_SWEEPS
-            )
-            curved = float((Z @ (new - b)) @ (HZ @ (new - b)))
-        else:
-            H = np.ascontiguousarray(self.loss.information(eta, Z))
-            if self.lasso:
-                sweeps = descend_gram(new, gradient.copy(), H, self.l1, self.l2, tolerance, _MAX_SWEEPS)
-            else:
-                new = b - lstsq(H + np.diag(self.l2), gradient + self.l2 * b, check_finite=False)[0]
-            curved = float((new - b) @ (H @ (new - b)))
-        if sweeps < 0:
-            msg = f"Coordinate descent over {q} columns did not settle in {_MAX_SWEEPS} sweeps: some are almost copies."
-            raise ConvergenceError(msg)
-        return new, curved

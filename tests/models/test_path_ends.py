@@ -9,7 +9,7 @@ import pytest
 from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError
 from hybridx.fusion import EarlyFusion, LateFusion
-from hybridx.models import CoxElasticNet, CoxRegression, cox_descent, sksurv_elastic_net
+from hybridx.models import CoxElasticNet, CoxRegression, cox_descent_search, sksurv_elastic_net
 from hybridx.models.cox_descent import cox_path, penalty_grid
 from hybridx.models.losses import CoxLoss
 
@@ -32,7 +32,7 @@ def copies():
 @pytest.fixture
 def impatient(monkeypatch):
     """Give the descents few sweeps, so that a small table shows what large ones show after seconds."""
-    monkeypatch.setattr(cox_descent, "_MAX_SWEEPS", 2_000)
+    monkeypatch.setattr(cox_descent_search, "_MAX_SWEEPS", 2_000)
     monkeypatch.setattr(sksurv_elastic_net, "_MAX_ITERATIONS", 800)
 
 
@@ -61,7 +61,7 @@ def test_patience_changes_nothing_where_it_suffices(model, copies, monkeypatch):
     X, y = copies
     whole = type(model)(**model.get_params()).fit(X, y)
     assert whole.notes_ == []
-    monkeypatch.setattr(cox_descent, "_MAX_SWEEPS", 2_000)
+    monkeypatch.setattr(cox_descent_search, "_MAX_SWEEPS", 2_000)
     monkeypatch.setattr(sksurv_elastic_net, "_MAX_ITERATIONS", 800)
     short = type(model)(**model.get_params()).fit(X, y)
     assert 1 < short.cv_.height < whole.cv_.height
@@ -84,7 +84,7 @@ def test_partial_path_is_the_start_of_the_whole(copies, monkeypatch):
     loss, matrix = CoxLoss(y.time_days, y.event), X.to_numpy()
     grid = penalty_grid(matrix, loss, 0.9, n_penalties=20, end=0.02)
     whole = cox_path(matrix, loss, grid, 0.9)
-    monkeypatch.setattr(cox_descent, "_MAX_SWEEPS", 2_000)
+    monkeypatch.setattr(cox_descent_search, "_MAX_SWEEPS", 2_000)
     with pytest.raises(ConvergenceError, match="did not settle"):
         cox_path(matrix, loss, grid, 0.9)
     part = cox_path(matrix, loss, grid, 0.9, partial=True)
@@ -97,7 +97,7 @@ def test_partial_path_is_the_start_of_the_whole(copies, monkeypatch):
 def test_chosen_penalty_without_a_minimum_on_all_patients(copies, monkeypatch):
     """All patients may have no minimum where the folds had one: the next stronger penalty is taken, and said."""
     X, y = copies
-    real = cox_descent.cox_path
+    real = cox_path
 
     def stubborn(matrix, loss, penalties, *rest, **named):
         if len(matrix) == len(y):
