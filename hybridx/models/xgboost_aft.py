@@ -10,19 +10,17 @@ import polars as pl
 import xgboost as xgb
 
 from hybridx.cohort import Outcome
-from hybridx.errors import SettingsError
 from hybridx.models.aft_baseline import DISTRIBUTIONS, AFTBaseline, Distribution, aft_loss
 from hybridx.models.base import SurvivalModel
 from hybridx.models.data import TrainingData, check_columns
-from hybridx.prepare import Preparation
+from hybridx.models.xgboost_trees import DEPTHS, BoostedTrees
 from hybridx.terms.text import check_name
 
 __all__ = ["XGBoostAFT"]
 
 FloatArray = npt.NDArray[np.float64]
 
-# As XGBoostCox: stumps and shallow trees, lengths a factor 2 apart.
-_DEPTHS = (1, 3)
+# As XGBoostCox: lengths a factor 2 apart.
 _ROUNDS = (5, 10, 20, 40, 80, 160)
 _NAMES = {
     "weibull": "extreme",
@@ -31,7 +29,7 @@ _NAMES = {
 }  # xgboost's, of the log-time
 
 
-class XGBoostAFT(SurvivalModel):
+class XGBoostAFT(BoostedTrees, SurvivalModel):
     r"""Boosted trees that predict the log of the time itself; survival curves come from its distribution.
 
     .. math:: \log T_i = m + s(\epsilon_i - \eta_i), \qquad S(t \mid \eta) = S_\epsilon((\log t - m)/s + \eta)
@@ -102,19 +100,7 @@ class XGBoostAFT(SurvivalModel):
     def _check(self) -> None:
         if self.distribution is not None:
             check_name(self.distribution, DISTRIBUTIONS, "distribution")
-        if (
-            any(v is not None and v < 1 for v in (self.max_depth, self.n_rounds))
-            or not 0 < self.learning_rate <= 1
-        ):
-            msg = (
-                "max_depth and n_rounds must be >= 1 and learning_rate lie in (0, 1], got "
-                f"{self.max_depth!r}, {self.n_rounds!r} and {self.learning_rate!r}."
-            )
-            raise SettingsError(msg)
-
-    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
-        # trees send missing values down a learnt side and do not care about scale
-        return Preparation(self.max_missing, impute=False, scale=False).fit_matrix(matrix, names)
+        self._check_trees()
 
     def _boost(self, X: FloatArray, y: Outcome, null: AFTBaseline, depth: int, rounds: int) -> xgb.Booster:
         settings = {
@@ -122,15 +108,7 @@ class XGBoostAFT(SurvivalModel):
             "aft_loss_distribution": _NAMES[null.distribution],
             "aft_loss_distribution_scale": null.scale,
             "base_score": 1.0,  # a time: its log, 0, is where the trees start
-            "max_depth": depth,
-            "learning_rate": self.learning_rate,
-            "subsample": 0.8,
-            "colsample_bytree": 0.5,
-            "lambda": 5.0,
-            "min_child_weight": 3.0,
-            "nthread": 1,
-            "seed": self.random_state,
-            "verbosity": 0,
+            **self._tree_settings(depth),
         }
         # relative to the typical time: trees start from the model without features
         time = y.time_days / np.exp(null.location)
@@ -159,7 +137,7 @@ class XGBoostAFT(SurvivalModel):
     def _search(self, data: TrainingData) -> tuple[pl.DataFrame, FloatArray]:
         """Return the held-out loss of each setting and the held-out risks, shape (n, n_settings)."""
         distributions = DISTRIBUTIONS if self.distribution is None else (self.distribution,)
-        depths = _DEPTHS if self.max_depth is None else (self.max_depth,)
+        depths = DEPTHS if self.max_depth is None else (self.max_depth,)
         rounds = _ROUNDS if self.n_rounds is None else (self.n_rounds,)
         settings = [(law, depth, n) for law in distributions for depth in depths for n in rounds]
         folds = data.folds(self.n_folds, self.random_state)

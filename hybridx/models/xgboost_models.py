@@ -10,24 +10,22 @@ import polars as pl
 import xgboost as xgb
 
 from hybridx.cohort import Outcome
-from hybridx.errors import SettingsError
 from hybridx.models.base import ResponseModel, SurvivalModel, TableModel
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.continuous import ValueModel
 from hybridx.models.data import TrainingData, check_columns
 from hybridx.models.losses import CoxLoss, make_loss
+from hybridx.models.xgboost_trees import DEPTHS, BoostedTrees
 from hybridx.prepare import Preparation
 
 __all__ = ["XGBoostContinuous", "XGBoostCox", "XGBoostResponse"]
 
 FloatArray = npt.NDArray[np.float64]
 
-# Stumps (additive) and shallow trees (pairwise and three-way interactions): a few hundred patients carry no more.
-_DEPTHS = (1, 3)
 _ROUNDS = (5, 10, 20, 40, 80, 160, 320)
 
 
-class _Boosted(TableModel):
+class _Boosted(BoostedTrees, TableModel):
     """The part that both endpoints share."""
 
     preparation_: Preparation
@@ -53,23 +51,8 @@ class _Boosted(TableModel):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
-        # trees send missing values down a learnt side and do not care about scale
-        return Preparation(self.max_missing, impute=False, scale=False).fit_matrix(matrix, names)
-
     def _boost(self, X: FloatArray, y: Outcome, depth: int, rounds: int) -> xgb.Booster:
-        settings = {
-            "objective": self._objective,
-            "max_depth": depth,
-            "learning_rate": self.learning_rate,
-            "subsample": 0.8,
-            "colsample_bytree": 0.5,
-            "lambda": 5.0,
-            "min_child_weight": 3.0,
-            "nthread": 1,
-            "seed": self.random_state,
-            "verbosity": 0,
-        }
+        settings = {"objective": self._objective, **self._tree_settings(depth)}
         return xgb.train(settings, xgb.DMatrix(X, label=self._label(y), nthread=1), num_boost_round=rounds)
 
     def _label(self, y: Outcome) -> FloatArray:
@@ -77,10 +60,7 @@ class _Boosted(TableModel):
         return np.where(y.event, y.time_days, -y.time_days) if y.kind == "survival" else y.value
 
     def _fit(self, data: TrainingData) -> None:
-        bad = [v for v in (self.max_depth, self.n_rounds, self.learning_rate) if v is not None and v <= 0]
-        if bad:
-            msg = f"max_depth, n_rounds and learning_rate must be > 0, got {bad[0]!r}."
-            raise SettingsError(msg)
+        self._check_trees()
         self.preparation_ = self._prepare(data.matrix, data.columns)
         prepared = self.preparation_.transform_matrix(data.matrix)
         check_columns(self.preparation_, type(self).__name__)
@@ -96,7 +76,7 @@ class _Boosted(TableModel):
 
     def _search(self, data: TrainingData) -> tuple[pl.DataFrame, FloatArray]:
         """Return the held-out loss of each setting and the held-out margins, shape (n, n_settings)."""
-        depths = _DEPTHS if self.max_depth is None else (self.max_depth,)
+        depths = DEPTHS if self.max_depth is None else (self.max_depth,)
         rounds = _ROUNDS if self.n_rounds is None else (self.n_rounds,)
         settings = [(depth, n) for depth in depths for n in rounds]
         folds = data.folds(self.n_folds, self.random_state)

@@ -16,7 +16,7 @@ from tests.models.world import draw
         (CoxElasticNet(l1_ratio=1.5), r"l1_ratio must lie in \(0, 1\]"),
         (CoxElasticNet(penalty=-2), "penalty be > 0"),
         (SurvivalForest(n_trees=0), "n_trees and min_leaf must be >= 1"),
-        (XGBoostCox(learning_rate=0.0), "must be > 0, got 0.0"),
+        (XGBoostCox(learning_rate=0.0), r"learning_rate lie in \(0, 1\], got None, None and 0.0"),
     ],
 )
 def test_impossible_settings_are_refused(model, message):
