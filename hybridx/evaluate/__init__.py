@@ -10,6 +10,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "AddedValue": "added_value",
+        "ConformalResponse": "conformal_response",
+        "ConformalSurvival": "conformal_survival",
         "Difference": "compare",
         "NestedCV": "designs",
         "Result": "result",
