@@ -29,7 +29,9 @@ class DCalibration:
     ----------
     statistic, p_value : float
         Chi-square and its p-value; a small one speaks against the curves, a large one is no proof of them. Censored
-        patients are spread evenly by assumption, which makes the test conservative where many are censored.
+        patients are spread evenly by assumption, which makes the test very conservative: of right curves it rejects
+        at 0.05 3.8 % without censoring, 0.4 % with 70 % events, 0.1 % with 35 %
+        (`tests/reference/decision_interval_coverage.py`).
     bins : polars.DataFrame
         `low`, `high` (survival at the patient's own time), `count`, `expected`.
     n, n_events : int
