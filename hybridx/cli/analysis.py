@@ -29,7 +29,8 @@ def evaluate(
         DesignName,
         typer.Option(
             help="`nested`: everyone is tested, repeatedly. `centres`: each centre by models of all others. "
-            "`temporal`: later patients by models of earlier ones. `train-test`: one split. `bootstrap`: .632+, for small cohorts."
+            "`temporal`: later patients by models of earlier ones. `train-test`: one split. "
+            "`bootstrap`: .632+, for small cohorts."
         ),
     ] = DesignName.NESTED,
     folds: Annotated[int | None, typer.Option(min=2, help="Of `nested`: folds; default 5.")] = None,

@@ -12,6 +12,8 @@ import importlib
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -83,8 +85,7 @@ def _save_fold(result: FoldResult, path: Path) -> None:
 
 
 def _load_fold(path: Path) -> FoldResult:
-    with np.load(_npz(path), allow_pickle=False) as stored:
-        arrays: Arrays = {name: stored[name] for name in stored.files}
+    arrays = _read(path)
     facts = json.loads(arrays["facts"].tobytes())
     frozen = None
     if "frozen" in arrays:
@@ -139,17 +140,19 @@ def _save_refits(value: Refits, path: Path) -> None:
 
 
 def _load_refits(path: Path) -> Refits:
-    with np.load(_npz(path), allow_pickle=False) as stored:
-        return stored["drawn"], int(stored["failed"])
+    arrays = _read(path)
+    return arrays["drawn"], int(arrays["failed"])
 
 
-def _npz(path: Path) -> Path:
-    """Refuse what is no zip archive in a way that `Checkpoint` takes for damage: it is made anew."""
+def _read(path: Path) -> Arrays:
+    """Read a file; damage is a ValueError, which `Checkpoint` takes for a file that is not there."""
     with path.open("rb") as handle:
-        if handle.read(2) != b"PK":
-            msg = f"{path.name} is no archive"
-            raise ValueError(msg)
-    return path
+        try:
+            with np.load(handle, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (zipfile.BadZipFile, zlib.error) as error:
+            msg = f"{path.name} is damaged"
+            raise ValueError(msg) from error
 
 
 def _bytes(content: bytes) -> Bytes:

@@ -22,7 +22,7 @@ __all__ = ["Bootstrap632"]
 
 @dataclass(frozen=True)
 class Bootstrap632:
-    """Bootstrap validation, for small cohorts: each draw refits the whole procedure on n patients drawn with replacement.
+    """Bootstrap validation, for small cohorts: each draw refits the procedure on n patients drawn with replacement.
 
     The result's ordinary scores are those of the patients whom a draw left out (out of bag), about 37 % of them; such
     models learn from fewer distinct patients, so these scores lean to the low side. `Result.optimism` sets against them
@@ -87,8 +87,8 @@ class Bootstrap632:
         """Say what kind of score the table holds."""
         return [
             (
-                f"Scores are those of patients left out of each of {self.draws} bootstrap samples: they lean to the low "
-                "side. The .632+ and optimism-corrected estimates are in `optimism()`."
+                f"Scores are those of patients left out of each of {self.draws} bootstrap samples: they lean low. "
+                "The .632+ and optimism-corrected estimates are in `optimism()`."
             ),
             (
                 "Calibration and risk groups are of each patient's mean out-of-bag prediction, which is steadier than "

@@ -115,7 +115,8 @@ class TrainTest:
         if unknown:
             guess = nearest(unknown[0], cohort.patients)
             hint = f" Did you mean {guess!r}?" if guess else ""
-            msg = f"TrainTest: {len(unknown)} test patients are not in the cohort: {listing(unknown)}.{hint}"
+            who = "1 test patient is" if len(unknown) == 1 else f"{len(unknown)} test patients are"
+            msg = f"TrainTest: {who} not in the cohort: {listing(unknown)}.{hint}"
             raise InputError(msg)
         return np.array([cohort.patients[i] in wanted for i in order], dtype=bool)
 

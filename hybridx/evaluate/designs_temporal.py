@@ -112,12 +112,12 @@ class Temporal:
         first = _plain(float(when[split.test].min()), is_date=_is_date(cohort, name))
         notes = [
             (
-                f"Models of {len(split.train)} patients with {name} before {first} predict {len(split.test)} patients from "
-                "then on. Later patients are followed for a shorter time: scores at a horizon rest on fewer of them."
+                f"Models of {len(split.train)} patients with {name} before {first} predict {len(split.test)} from then "
+                "on. Later patients are followed for a shorter time: scores at a horizon rest on fewer of them."
             )
         ]
         return (
-            [*notes, f"{undated} patients without {name} took no part: neither trained nor tested."]
+            [*notes, f"{_patients(undated)} without {name} took no part: neither trained nor tested."]
             if undated
             else notes
         )
@@ -204,6 +204,10 @@ def _day(text: str) -> float:
 
 def _plain(value: float, *, is_date: bool) -> str:
     return dt.date.fromordinal(int(value)).isoformat() if is_date else f"{value:g}"
+
+
+def _patients(n: int) -> str:
+    return "1 patient" if n == 1 else f"{n} patients"
 
 
 def _is_date(cohort: Cohort, name: str) -> bool:
