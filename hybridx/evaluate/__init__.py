@@ -49,6 +49,7 @@ __getattr__, __dir__, __all__ = attach(
         "r2": "metrics_kinds",
         "reclassification_table": "reclassification",
         "rmse": "metrics_kinds",
+        "permutation_test": "permutation",
         "roc_auc": "metrics",
         "score_locked": "external",
         "royston_d": "metrics_kinds",
