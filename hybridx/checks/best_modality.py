@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from scipy.special import ndtr, ndtri
+
 from hybridx.checks.facts import Facts
 from hybridx.checks.finding import Check, Finding, NotApplicable
 
@@ -30,7 +32,10 @@ def _look(facts: Facts) -> list[Finding]:
     if d.verdict == "better":
         return []
     words = f"{metric} {d.value_a:.3f} against {d.value_b:.3f}, {d.low:+.3f} to {d.high:+.3f}, {d.n} patients"
-    if d.verdict == "worse":
+    spread = (d.high - d.low) / (2.0 * float(ndtri(0.5 + d.level / 2)))
+    # the best of k baselines is best by luck, too: its advantage is judged as the largest of k
+    p = 2.0 * float(ndtr(-abs(d.value) / spread)) * len(values) if spread > 0 else 1.0
+    if d.verdict == "worse" and p < 1.0 - d.level:
         sentence = f"{analysis.primary} is worse than {best} alone ({words})."
         return [BEST_MODALITY.finding("warning", sentence, [analysis.primary, best])]
     sentence = f"{analysis.primary} is not shown to be better than {best} alone ({words})."
@@ -43,9 +48,8 @@ BEST_MODALITY = Check(
     severities=("warning", "info"),
     trigger=(
         "The paired difference of the headline metric between the primary model and the best single-modality "
-        "baseline, on "
-        "the patients that both predict: **warning** when its interval lies on the wrong side of 0, **info** when it "
-        "includes 0."
+        "baseline, on the patients that both predict. **Warning**: the fusion is worse, by an interval widened for "
+        "the number of baselines of which this is the best (Bonferroni). **Info**: it is not shown to be better."
     ),
     cure=(
         "Say so: the simpler model is the one to report. Look at `result.added_value()` for what each "

@@ -20,6 +20,9 @@ LEAST = 10  # patients of a centre
 FOLDS = 5
 TELLS = 0.80
 SURELY = 0.65
+WIDER = (
+    4 / 3
+)  # over 200 draws of noise (2 x 60 patients, 300 columns) the SD was 0.070 where the formula says 0.053
 
 
 def _look(facts: Facts) -> list[Finding]:
@@ -64,8 +67,8 @@ def separability(matrix: FloatArray, centre: npt.NDArray[np.str_]) -> tuple[floa
     Notes
     -----
     One centre against the rest, five folds, columns standardised in the training part, ridge penalty equal to the mean
-    of the kernel's diagonal. The standard error is that of Hanley and McNeil (1982), of the centre with the fewest
-    patients, which is the largest.
+    of the kernel's diagonal. The standard error is that of Hanley and McNeil (1982) for the centre with the fewest
+    patients, which is the largest, widened by a third for the fits of the folds.
     """
     names, which = np.unique(centre, return_inverse=True)
     fold = np.empty(len(centre), dtype=np.intp)
@@ -89,7 +92,7 @@ def separability(matrix: FloatArray, centre: npt.NDArray[np.str_]) -> tuple[floa
     found = [_auc(scores[:, k], which == k, fold) for k in range(len(names))]
     auc = float(np.mean(found))
     fewest = int(np.bincount(which).min())
-    se = _hanley(auc, fewest, len(centre) - fewest)
+    se = WIDER * _hanley(auc, fewest, len(centre) - fewest)
     return auc, max(auc - 1.96 * se, 0.0), min(auc + 1.96 * se, 1.0)
 
 

@@ -133,8 +133,8 @@ def _harmonised(modality: str, values: FloatArray, centre: npt.NDArray[np.str_])
         return
     z = columns[:, whole]
     z = (z - z.mean(axis=0)) / z.std(axis=0)
-    u, s, _ = np.linalg.svd(z, full_matrices=False)
-    scores = u[:, s > 1e-8 * s[0]][:, :COMPONENTS]
+    size, u = np.linalg.eigh(z @ z.T)  # of patients by patients: blocks have more columns than rows
+    scores = u[:, size > 1e-12 * size[-1]][:, ::-1][:, :COMPONENTS]
     between = sum(np.sum(who == c) * scores[who == c].mean(axis=0) ** 2 for c in kept)
     within = sum(((scores[who == c] - scores[who == c].mean(axis=0)) ** 2).sum(axis=0) for c in kept)
     f_sum = float(np.sum(between / (within / (len(who) - len(kept)))))
@@ -174,7 +174,7 @@ PREPARED_BEFORE = Check(
     limits=(
         "A preparation on all patients and others besides (a larger table, of which this is a part), "
         "rank-based scaling, "
-        "imputation by a model."
+        "imputation by a model, and ComBat between centres that hardly differed, whose shrinkage changes little."
     ),
     look=_look,
     source="Kapoor S, Narayanan A. Patterns 2023. doi:10.1016/j.patter.2023.100804",

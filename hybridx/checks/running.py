@@ -14,6 +14,7 @@ from hybridx.checks.finding import Finding, NotApplicable
 from hybridx.checks.findings import Findings, in_order
 from hybridx.checks.registry import CHECKS
 from hybridx.cohort.cohort import Cohort
+from hybridx.compute import one_thread
 from hybridx.errors import HybridxError, InputError, SettingsError
 from hybridx.terms.text import check_name
 
@@ -66,10 +67,9 @@ def run(
     clean: list[str] = []
     for check in CHECKS:
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", RuntimeWarning
-                )  # columns without a value have NaN for a mean: meant
+            with one_thread(), np.errstate(all="ignore"), warnings.catch_warnings():
+                # columns without a value have NaN for a mean, which is what is meant
+                warnings.simplefilter("ignore", RuntimeWarning)
                 new = list(check.look(facts))
         except NotApplicable as why:
             not_applicable[check.code] = why.reason
