@@ -2,10 +2,13 @@ r"""Who lies outside what a model has seen: how far out a patient's values of on
 
 Values are standardised robustly (median, median absolute deviation) and drawn in by arcsinh, so that no single training
 patient sets the scale. Three distances are taken: within the leading principal components (an unusual combination along
-the directions in which patients differ), off them (a combination that no patient shows), and the farthest single value
-(a wrong unit). Each is learnt without the patient it is measured on, by cross-validation among the training patients;
-the largest, on a common scale, is the score. Its percentile is a rank up to the last tenth and an exponential tail
-beyond, with the uncertainty of that tail included, so that 40 training patients are enough for an alarm.
+the directions in which patients differ), off them (a combination that no patient shows), and the single value that
+lies farthest beyond what its feature ever was (a wrong unit). Each is learnt without the patient it is measured on, by
+cross-validation among the training patients; the largest, on a common scale, is the score. Its percentile is a rank up
+to the last tenth and an exponential tail beyond, with the uncertainty of that tail included, so that 40 training
+patients are enough for an alarm.
+
+A training cohort of which a tenth is itself far out hides others like them: the tail is theirs.
 """
 
 from __future__ import annotations
@@ -151,7 +154,7 @@ class SupportDetector(BaseEstimator):  # type: ignore[misc]
         if self.modality in modalities_in(frame) and self.columns_:
             for row in np.flatnonzero(measured_mask(frame, self.modality)):
                 drawn = _drawn_in(to_matrix(frame[[int(row)]], self.columns_), self.space_)
-                found[int(row)] = self.columns_[int(np.abs(drawn[0]).argmax())]
+                found[int(row)] = self.columns_[int((np.abs(drawn[0]) / self.space_["reach"]).argmax())]
         return found
 
 
@@ -188,7 +191,7 @@ def far_out(detector: SupportDetector, X: pl.DataFrame, rows: npt.NDArray[np.int
     found = []
     for i, name in zip(far, detector.farthest(part[far]), strict=True):
         share = f"{100 * min(percentile[i], 0.9999):.4g} %"
-        text = f"{detector.modality} lies further out than {share} of patients like those in training (farthest: {name})"
+        text = f"{detector.modality} lies further out than {share} of patients like those in training (most: {name})"
         found.append((int(rows[i]), text))
     return found
 
@@ -209,6 +212,9 @@ def _space_of(matrix: FloatArray) -> dict[str, Any]:
     scale[constant] = np.where(np.abs(centre[constant]) > 0, 0.1 * np.abs(centre[constant]), 1.0)
     space: dict[str, Any] = {"centre": centre, "scale": scale}
     drawn = _drawn_in(matrix, space)
+    space["reach"] = np.maximum(
+        np.abs(drawn).max(axis=0), 1.0
+    )  # of a skewed feature it is far, of a normal one near
     mean = drawn.mean(axis=0)
     axes, variances = _components(drawn - mean)
     return space | {"mean": mean, "axes": axes, "variances": variances}
@@ -250,5 +256,5 @@ def _distances(matrix: FloatArray, space: dict[str, Any]) -> FloatArray:
     along = centred @ space["axes"]
     within = (along**2 / space["variances"]).sum(axis=1) if len(space["variances"]) else np.zeros(len(drawn))
     off = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
-    farthest = np.abs(drawn).max(axis=1, initial=0.0)
+    farthest = (np.abs(drawn) / space["reach"]).max(axis=1, initial=0.0)
     return np.maximum(np.column_stack([within, off, farthest]), 1e-9)
