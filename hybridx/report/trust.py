@@ -92,8 +92,7 @@ def _count(own: pl.DataFrame, column: str) -> int | None:
 
 
 def _design_words(design: Any) -> str:
-    folds, repeats = getattr(design, "folds", None), getattr(design, "repeats", None)
-    return f"{repeats} × {folds}-fold nested cross-validation" if folds and repeats else str(design)
+    return str(getattr(design, "words", "") or design)
 
 
 def provenance(background: Background) -> list[tuple[str, str]]:

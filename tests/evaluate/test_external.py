@@ -1,0 +1,110 @@
+"""A locked model on patients it has never seen: the same scores as by hand, drift, doubts, refusals."""
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+
+import hybridx as hx
+from hybridx.errors import InputError, NotEnoughDataError
+from hybridx.evaluate import score_locked
+from hybridx.fusion import EarlyFusion, lock
+from hybridx.fusion.drift import drift_notes
+from tests.evaluate.world import make_cohort
+
+
+@pytest.fixture(scope="module")
+def training():
+    return make_cohort(80, seed=1)
+
+
+@pytest.fixture(scope="module")
+def locked(training):
+    X, y = training.frame(), training.outcomes("OS")
+    return lock(EarlyFusion().fit(X, y), X, y, cohort=training)
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    return make_cohort(70, seed=2, unknown=3)
+
+
+@pytest.fixture(scope="module")
+def result(locked, elsewhere):
+    return score_locked(locked, elsewhere, "OS", resamples=200)
+
+
+def test_scores_are_those_of_the_models_own_predictions(locked, elsewhere, result):
+    y = elsewhere.outcomes("OS")
+    risk = locked.predict(elsewhere)["risk"].to_numpy()
+    by_hand = hx.evaluate.metrics.harrell_c(y, risk, resamples=100)
+    assert result.estimate("locked", "harrell_c").value == pytest.approx(by_hand.value, abs=1e-12)
+    assert result.estimate("locked", "harrell_c").n == 67
+    assert result.calibration().groups["n"].sum() == 67
+    assert result.predictions.filter(pl.col("fold").is_null()).height == 3  # predicted, not scored
+    assert "nothing was fitted" in " ".join(result.notes)
+    assert max(result.times_days) <= locked.manifest["last_day"] + 1e-9
+
+
+def test_path_estimator_and_order_give_the_same(locked, elsewhere, result, tmp_path):
+    locked.save(tmp_path / "model")
+    turned = elsewhere.select(sorted(elsewhere.patients, reverse=True))
+    for model, cohort in ((tmp_path / "model", elsewhere), (locked, turned), (locked.model, elsewhere)):
+        again = score_locked(model, cohort, "OS", resamples=200)
+        assert (
+            again.table("harrell_c")
+            .select("value", "low", "high")
+            .equals(result.table("harrell_c").select("value", "low", "high"))
+        )
+    assert "without a description" in " ".join(again.notes)
+
+
+def test_it_is_stored_and_read_with_its_doubts(result, tmp_path):
+    result.save(tmp_path / "r")
+    back = hx.Result.load(tmp_path / "r")
+    assert back.design == result.design and back.doubts.equals(result.doubts)
+    assert back.table().equals(result.table())
+
+
+def test_a_shifted_column_and_a_lost_modality_are_said(locked, elsewhere):
+    moved = elsewhere.blocks["lab"].with_columns(pl.col("lab.x2") + 2.0)
+    flags = elsewhere.measured.with_columns(pet=pl.lit(value=False))
+    empty = elsewhere.blocks["pet"].with_columns(pl.selectors.float() * np.nan)
+    empty = empty.with_columns(pl.selectors.float().fill_nan(None))
+    shifted = dataclasses.replace(elsewhere, blocks={**elsewhere.blocks, "lab": moved})
+    notes = " ".join(score_locked(locked, shifted, "OS", resamples=100).notes)
+    assert "1 of 4 lab columns has shifted" in notes and "lab.x2 (+" in notes
+    lost = dataclasses.replace(elsewhere, blocks={**elsewhere.blocks, "pet": empty}, measured=flags)
+    notes = " ".join(score_locked(locked, lost, "OS", resamples=100).notes)
+    assert "0 % of these patients have pet, in training" in notes
+
+
+def test_patients_of_the_same_world_are_not_called_shifted(locked):
+    found = [
+        note
+        for seed in range(20, 30)
+        for note in drift_notes(locked.manifest, make_cohort(70, seed=seed).frame())
+    ]
+    assert not found
+
+
+def test_a_score_on_the_training_patients_is_refused(locked, training):
+    for cohort in (training, training.select(sorted(training.patients))):
+        with pytest.raises(InputError, match="the very patients that the model was trained on"):
+            score_locked(locked, cohort, "OS")
+    half = training.select(
+        training.patients[:40]
+    )  # a part of them is not recognised: it must be told apart by name
+    assert score_locked(locked, half, "OS", resamples=100).outcome.known.all()
+
+
+def test_what_cannot_be_scored_is_refused(locked, elsewhere):
+    with pytest.raises(InputError, match="predicts a survival outcome, while 'response'"):
+        score_locked(locked, elsewhere, "response")
+    with pytest.raises(InputError, match="no endpoint 'PFS'"):
+        score_locked(locked, elsewhere, "PFS")
+    quiet = elsewhere.tables["outcomes"].with_columns(event=pl.lit(value=False))
+    nothing = dataclasses.replace(elsewhere, tables={**elsewhere.tables, "outcomes": quiet})
+    with pytest.raises(NotEnoughDataError, match="0 events: nothing can be scored"):
+        score_locked(locked, nothing, "OS")
