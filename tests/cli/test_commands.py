@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import warnings
@@ -214,3 +215,74 @@ def test_notebook_runs_once_without_a_patient_and_once_per_patient(results, tmp_
         assert run.exit_code == 0, run.output
         cells = nbformat.read(tmp_path / "out" / f"{name}.ipynb", as_version=4).cells
         assert printed in "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--design", "centres", "--folds", 3), "--folds belongs to --design nested, not to centres"),
+        (("--design", "temporal", "--cut", "soon"), "wanted a year such as 2019"),
+        (("--design", "temporal"), "has none of baseline_year"),
+        (("--design", "train-test", "--test", "nowhere.txt"), "cannot be read as a text file"),
+        (("--design", "bootstrap", "--share", 0.2), "--share belongs to --design temporal"),
+    ],
+)
+def test_designs_that_cannot_be_had_are_refused(cohort, tmp_path, words, said):
+    out = tmp_path / "out"
+    run = hybridx("evaluate", cohort, "-e", "OS", "--out", out, *words)
+    assert run.exit_code == 2, run.output
+    assert said in " ".join(run.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_centre_is_no_centre_to_leave_out(cohort, tmp_path):
+    one = hx.Cohort.load(cohort)
+    table = one.tables["patients"].with_columns(centre=pl.lit("Wien"))
+    dataclasses.replace(one, tables={**one.tables, "patients": table}).save(tmp_path / "one")
+    run = hybridx("evaluate", tmp_path / "one", "-e", "OS", "--design", "centres", "--out", tmp_path / "out")
+    assert run.exit_code == 2
+    assert "two centres or more" in run.stderr and "'Wien'" in run.stderr
+
+
+@pytest.mark.slow
+def test_a_test_set_from_a_file_and_nothing_left_behind(cohort, tmp_path):
+    y = hx.Cohort.load(cohort).outcomes("OS")
+    patients = hx.Cohort.load(cohort).patients
+    chosen = [patients[i] for i in np.flatnonzero(y.known)[::2]]
+    (tmp_path / "test.txt").write_text("patient_id\n" + "\n".join(chosen) + "\n")
+    out = tmp_path / "results"
+    words = ("--design", "train-test", "--test", tmp_path / "test.txt", "--bands", 0, "-j", 1, "--out", out)
+    run = hybridx("evaluate", cohort, "-e", "OS", *words)
+    assert run.exit_code == 0, run.output
+    assert hx.Result.load(out).design == hx.designs.TrainTest(test=chosen)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "results",
+        "test.txt",
+    ]  # finished folds are cleared away
+
+
+@pytest.mark.slow
+def test_locked_model_is_scored_where_outcomes_are_there(cohort, model, tmp_path):
+    refused = hybridx(
+        "predict", model, cohort, "--out", tmp_path / "p.csv", "-e", "OS", "--scores", tmp_path / "s"
+    )
+    assert refused.exit_code == 2
+    assert "the very patients that the model was trained on" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+    some = hx.Cohort.load(cohort)
+    some.select(some.patients[:20]).save(tmp_path / "others")
+    run = hybridx(
+        "predict",
+        model,
+        tmp_path / "others",
+        "--out",
+        tmp_path / "p.csv",
+        "-e",
+        "OS",
+        "--scores",
+        tmp_path / "s",
+    )
+    assert run.exit_code == 0, run.output
+    assert "Locked(" in run.stdout
+    assert isinstance(hx.Result.load(tmp_path / "s").design, hx.designs.Locked)
+    assert pl.read_csv(tmp_path / "p.csv").height == 20
