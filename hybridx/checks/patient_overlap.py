@@ -103,9 +103,8 @@ def _across(facts: Facts) -> list[Finding]:
     unmatched = [p for p in same_name if p not in {own[m.a] for m in found}]
     if unmatched:
         sentence = (
-            f"{len(unmatched)} identifiers are in both cohorts with different values: other people of the same "
-            "number, or "
-            "the same ones measured again."
+            f"{len(unmatched)} identifiers are in both cohorts, and values do not say that it is the same person: "
+            "other people of the same number, the same ones measured again, or too few values to tell."
         )
         findings.append(ACROSS_COHORTS.finding("warning", sentence, patients=unmatched))
     if not findings and len(shared) < 3:
@@ -155,7 +154,7 @@ ACROSS_COHORTS = Check(
     trigger=(
         "With `result.checks(other=cohort)`:\n\n"
         f"- **error**: a patient has the values of one in the second cohort, whatever the identifiers. {_HOW}\n"
-        "- **warning**: an identifier is in both cohorts, with other values."
+        "- **warning**: an identifier is in both cohorts, and values do not tell that it is the same person."
     ),
     cure="Take the shared patients out of one cohort: an external validation is one on people the model has not met.",
     limits="The same patient measured with another scanner or extraction, whose values all differ.",

@@ -15,8 +15,8 @@ METRIC = "calibration_slope"
 
 def _look(facts: Facts) -> list[Finding]:
     analysis = facts.analysis
-    if METRIC not in analysis.metrics:
-        msg = f"a {facts.y.kind} outcome has no calibration slope"
+    if METRIC not in analysis.metrics or facts.y.kind not in ("survival", "response"):
+        msg = f"a {facts.y.kind} outcome has no probability with a calibration slope"
         raise NotApplicable(msg)
     if not facts.ranks_patients():
         msg = "the primary model is not shown to rank patients: the slope of a useless prediction says nothing more"

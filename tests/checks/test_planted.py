@@ -511,6 +511,7 @@ def test_a_null_world_is_told_as_one():
     assert {"HX010", "HX015"} <= set(result.checks().not_applicable)
 
 
+@pytest.mark.slow
 def test_checks_are_quick_where_columns_are_many():
     """300 patients x 1,500 columns in seconds; the bound is loose, for machines that do other things besides."""
     import time

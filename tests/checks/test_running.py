@@ -248,3 +248,36 @@ def test_grades_and_flags_match_nobody():
     assert not matches(
         make_cohort(300, seed=5).frame().select("clinical.stage", "clinical.ecog").to_numpy().astype(float)
     )
+
+
+@pytest.mark.parametrize("kind", ["ordinal", "continuous"])
+def test_other_kinds_of_outcome_are_checked_as_far_as_that_goes(kind):
+    """Whatever speaks of events or times is not applicable, and says why; the rest runs."""
+    from hybridx.checks.facts import Facts
+    from hybridx.checks.finding import NotApplicable
+    from hybridx.checks.registry import CHECKS as ALL
+
+    cohort = make_cohort(120, seed=3)
+
+    class Other:
+        """As much of a result as these checks ask for."""
+
+        explanation, provenance, metrics, endpoint = None, {}, ("any",), "other"
+
+    other = Other()
+    other.cohort, other.scored_patients = cohort, cohort.patients
+    value = np.random.default_rng(0).integers(0, 3, len(cohort))
+    other.outcome = (
+        Outcome.ordinal(value, levels=[0, 1, 2])
+        if kind == "ordinal"
+        else Outcome.continuous(value.astype(float))
+    )
+    said = {}
+    for check in ALL:
+        if check.code in {"HX004", "HX005", "HX006", "HX010", "HX011", "HX013", "HX015", "HX018"}:
+            try:
+                said[check.code] = check.look(Facts(other))
+            except NotApplicable as why:
+                said[check.code] = why.reason
+    assert said["HX004"] == said["HX006"] == said["HX018"] == []
+    assert all(isinstance(said[code], str) for code in ("HX005", "HX010", "HX011", "HX013", "HX015"))
