@@ -87,6 +87,7 @@ TRUSTED = (
     "hybridx.prepare.delta.DeltaFeatures",
     "hybridx.prepare.impute.MedianImputer",
     "hybridx.prepare.limits.RangeLimit",
+    "hybridx.prepare.tails.TailCompressor",
     "hybridx.prepare.pipeline.PreparedModel",
     "hybridx.prepare.preparation.Preparation",
     "hybridx.prepare.scale.Standardizer",

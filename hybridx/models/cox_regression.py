@@ -204,7 +204,9 @@ class CoxRegression(SurvivalModel):
             raise SettingsError(msg)
 
     def _prepare(self, data: TrainingData) -> Preparation:
-        return Preparation(self.max_missing, self.correlation).fit_matrix(data.matrix, data.columns)
+        # coefficients are read as log hazard ratios of what was measured, so columns keep their shape
+        preparation = Preparation(self.max_missing, self.correlation, tails=False)
+        return preparation.fit_matrix(data.matrix, data.columns)
 
     def _estimate(self, data: CoxData, prepared: FloatArray) -> None:
         loss = None

@@ -3,7 +3,7 @@
 Put them before any model as steps of a `PreparedModel` (or of scikit-learn's `Pipeline`). A sound order:
 
 1. `VarianceFilter` (``among="measured"``), `StabilityFilter`: columns that say nothing, or say it only once.
-2. `LogTransform`, `Winsorizer`, `RankTransform`: tails; `RangeLimit`: absurd values of new patients only.
+2. `LogTransform`, `Winsorizer`, `RankTransform`, `TailCompressor`: tails. `RangeLimit`: absurd values of new patients.
 3. `ComBat`: centres and scanners, before anything mixes columns.
 4. `DeltaFeatures`: change between timepoints, once both are on one scale.
 5. `BlockImputer`: gaps inside measured modalities; what was not measured stays empty.
@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
         "StabilityFilter": "stability",
         "Standardizer": "scale",
         "TableTransformer": "base",
+        "TailCompressor": "tails",
         "UnivariateScreen": "screen",
         "VarianceFilter": "variance",
         "Winsorizer": "shape",

@@ -12,6 +12,7 @@ from hybridx.prepare.correlation import CorrelationFilter
 from hybridx.prepare.impute import MedianImputer
 from hybridx.prepare.limits import RangeLimit
 from hybridx.prepare.scale import Standardizer
+from hybridx.prepare.tails import TailCompressor
 from hybridx.prepare.variance import VarianceFilter
 
 __all__ = ["Preparation"]
@@ -34,6 +35,8 @@ class Preparation(TableTransformer):
     scale_blocks : bool or {"variance", "leading"}, default False
         Scale whole modalities after standardising, so that a penalty weighs modalities rather than columns; True means
         "variance". See `BlockScaler`.
+    tails : bool, default True
+        Draw in heavy tails before standardising (see `TailCompressor`); ignored where `scale` is off: trees see ranks.
 
     Attributes
     ----------
@@ -55,17 +58,20 @@ class Preparation(TableTransformer):
         impute: bool = True,
         scale: bool = True,
         scale_blocks: bool | str = False,
+        tails: bool = True,
     ) -> None:
         self.max_missing = max_missing
         self.correlation = correlation
         self.impute = impute
         self.scale = scale
         self.scale_blocks = scale_blocks
+        self.tails = tails
 
     def _learn(self, matrix: FloatArray, names: list[str]) -> dict[str, str]:
         self.steps_ = [VarianceFilter(max_missing=self.max_missing), RangeLimit()]
         self.steps_ += [MedianImputer()] if self.impute else []
         self.steps_ += [] if self.correlation is None else [CorrelationFilter(self.correlation)]
+        self.steps_ += [TailCompressor()] if self.scale and self.tails else []
         self.steps_ += [Standardizer()] if self.scale else []
         if self.scale_blocks:
             method = "variance" if self.scale_blocks is True else str(self.scale_blocks)
