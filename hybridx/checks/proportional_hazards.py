@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,10 @@ def _look(facts: Facts) -> list[Finding]:
     return [PROPORTIONAL_HAZARDS.finding("warning", sentence, [facts.analysis.primary])]
 
 
-def _fit(risk: np.ndarray, time: np.ndarray, event: np.ndarray, entry: np.ndarray | None):  # noqa: ANN202
+def _fit(
+    risk: np.ndarray, time: np.ndarray, event: np.ndarray, entry: np.ndarray | None
+) -> tuple[Any, pd.DataFrame]:
+    """Return a Cox model of the risk alone, and its table."""
     from lifelines import CoxPHFitter  # noqa: PLC0415 - seconds to import, needed for survival endpoints only
 
     table = pd.DataFrame({"risk": risk, "time": time, "event": event.astype(int)})
