@@ -14,6 +14,15 @@ nested      `NestedCV`, tuning inside the training parts
 truth       the model of all n patients, scored on 4,000 others of the same world
 
 Once with the world's signal, once with every block pure noise and the outcome shuffled among patients (truth 0.5).
+
+Printed, four blocks of 30 to 800 columns, a third of each block but the first missing:
+
+    n = 100, Harrell C, mean of 5 worlds (standard error)
+                        apparent        screened           tuned          nested           .632+           truth
+    signal         0.757 (0.016)   0.724 (0.013)   0.578 (0.025)   0.552 (0.021)   0.547 (0.013)   0.545 (0.018)
+    no signal      0.765 (0.019)   0.682 (0.010)   0.556 (0.022)   0.528 (0.015)   0.535 (0.018)   0.500 (0.000)
+
+.632+ cannot fall below 0.5, so without any signal its mean lies above.
 """
 
 from __future__ import annotations

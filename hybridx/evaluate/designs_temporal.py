@@ -46,7 +46,8 @@ class Temporal:
     by : str or None
         Column of the patients table with a date (``2019-07-01``), a year or another number that rises with time. None:
         the first there is of baseline_year, baseline_date, year, diagnosis_year, diagnosis_date, inclusion_date. A
-        cohort keeps the year of baseline, no dates, unless its patients table brought them as a column of its own.
+        cohort keeps no dates that its schema knows, not even their year: give a year as a column of
+        its own, declared in ``columns.yaml`` with ``role: information``.
 
     Source
     ------
@@ -133,7 +134,9 @@ class Temporal:
             msg = (
                 "Temporal needs to know when patients came: the patients table has none of "
                 f"{', '.join(USUAL)}. Name a column with a date or a year by `by`, for example one of: "
-                f"{listing(usable, 8) or 'none here holds numbers or dates'}; or add baseline_date and extract again."
+                f"{listing(usable, 8) or 'none here holds numbers or dates'}; or add "
+                "a column baseline_year to the patients table, declared in columns.yaml as `patients: {baseline_year: "
+                "{dtype: int, role: information, ...}}`, and extract again. Dates themselves are not kept."
             )
             raise InputError(msg)
         if name not in there:

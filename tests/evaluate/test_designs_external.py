@@ -25,6 +25,7 @@ from hybridx.evaluate.registry import Moment, metric_named
 from hybridx.models import CoxRidge
 from tests.evaluate.doubles import ByColumn
 from tests.evaluate.world import make_cohort
+from tests.small_folder import small_folder
 
 QUICK = {"workers": 1, "progress": False, "resamples": 200, "baselines": False}
 
@@ -277,3 +278,22 @@ def test_brier_by_chance_is_the_mean_over_all_pairings():
     y = Outcome.response(value)
     found = _no_information(metric_named("brier", "response"), Panel.single(y, p), Moment())
     assert found == pytest.approx(np.mean((p[None, :] - value[:, None]) ** 2), abs=1e-12)
+
+
+def test_a_year_given_on_purpose_splits_a_folder_and_a_date_alone_does_not(tmp_path):
+    """Dates leave no trace in a cohort, not even their year: who wants to split by time gives a year."""
+    folder = small_folder(tmp_path / "data", n=40, n_images=0)
+    table = pl.read_csv(folder / "patients.csv", infer_schema=False)
+    dates = pl.Series("baseline_date", [f"{2015 + i // 8}-05-1{i % 8}" for i in range(40)])
+    table.with_columns(dates).write_csv(folder / "patients.csv")
+    dated = hx.extract(folder, tmp_path / "dated", workers=1, progress=False)
+    with pytest.raises(InputError, match="a column baseline_year to the patients table"):
+        Temporal(cut=2018).splits(dated, "OS")
+    years = pl.Series("baseline_year", [2015 + i // 8 for i in range(40)])
+    table.with_columns(years).write_csv(folder / "patients.csv")
+    declared = "patients:\n  baseline_year: {dtype: int, role: information, description: Calendar year of baseline.}\n"
+    (folder / "columns.yaml").write_text(declared, encoding="utf-8")
+    cohort = hx.extract(folder, tmp_path / "cohort", workers=1, progress=False)
+    (split,) = Temporal(cut=2018).splits(cohort, "OS")
+    assert len(split.train) == 24 and len(split.test) == 16
+    assert not any("baseline_year" in column for column in cohort.frame().columns)  # no feature
