@@ -210,10 +210,10 @@ def _increments(
                 ]
             )
     family = together(np.array(values), np.array(draws).T, result.level)
-    found = zip(family.low, family.high, family.p, strict=True)
+    ends = zip(family.low, family.high, family.p, strict=True)
     full = [
         (*row[:5], *three, *row[5:8], _verdict(three[0], three[1], metric), row[8])
-        for row, three in zip(rows, found, strict=True)
+        for row, three in zip(rows, ends, strict=True)
     ]
     return _frame(full, _INCREMENTS)
 

@@ -62,7 +62,7 @@ class Model:
     def applies_to(self, X: pl.DataFrame) -> npt.NDArray[np.bool_]:
         """Return which rows the model may be trained on and predict, shape (n,)."""
         if self.modalities:
-            return np.logical_or.reduce([measured_mask(X, name) for name in self.modalities])
+            return np.asarray(np.logical_or.reduce([measured_mask(X, name) for name in self.modalities]))
         if self.modality is None:
             return np.ones(X.height, dtype=bool)
         measured = measured_mask(X, self.modality)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -12,9 +14,11 @@ from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.columns import feature_columns, modalities_in, modality_of
 from hybridx.errors import InputError
 from hybridx.evaluate.baselines import Model
+from hybridx.evaluate.folds import FoldResult
 
 __all__ = [
     "ALL_UP_TO",
+    "apart",
     "coalition_models",
     "coalition_name",
     "coalition_of",
@@ -116,6 +120,25 @@ def coalition_models(primary: Model, cohort: Cohort) -> tuple[list[Model], list[
         "the same folds: `added_value` says what each modality adds."
     )
     return models, [sentence]
+
+
+def apart(results: Sequence[FoldResult], models: Sequence[Model]) -> tuple[list[FoldResult], list[str]]:
+    """Return the folds without their coalitions, and a sentence about coalitions that could not be fitted."""
+    names = {model.name for model in models if model.role == "coalition"}
+    if not names:
+        return list(results), []
+    lost = Counter(
+        found.failure for result in results for name, found in result.predictions.items()
+        if name in names and found.failure
+    )  # fmt: skip
+    kept = [
+        replace(r, predictions={k: found for k, found in r.predictions.items() if k not in names})
+        for r in results
+    ]
+    if not lost:
+        return kept, []
+    reason, total = lost.most_common(1)[0][0], sum(lost.values())
+    return kept, [f"{total} of {len(names) * len(results)} fits of coalitions failed; most often: {reason}"]
 
 
 def _restricted(estimator: Any, coalition: Sequence[str], modalities: Sequence[str]) -> Any:

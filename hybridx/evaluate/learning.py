@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -256,13 +257,17 @@ def _curve(
         drawn = np.full(resamples.count, np.nan)
         if not np.isnan(e.value):
             training = training_of(metric, [part], moment)
-            drawn = stretched(lambda w, p=part: metric.values(p, w, moment), weights, training)
+            drawn = stretched(partial(_values, metric, part, moment), weights, training)
         draws.append(drawn)
     table = pl.DataFrame(rows, schema=_TABLE, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
     size = np.array(parts[1])
     found = np.array([np.nan if row[2] is None else row[2] for row in rows], dtype=np.float64)
     ahead = _continued(metric, size, found, np.array(draws), resamples.level)
     return LearningCurve(metric, table, ahead, title, _verdict(metric, size, found, ahead))
+
+
+def _values(metric: Metric, panel: Panel, moment: Moment, weights: FloatArray) -> FloatArray:
+    return metric.values(panel, weights, moment)
 
 
 def _continued(

@@ -13,7 +13,7 @@ from hybridx.cohort.cohort import Cohort
 from hybridx.compute.tasks import map_tasks
 from hybridx.errors import HybridxError, InputError, NotEnoughDataError
 from hybridx.evaluate.checkpoints import folds_checkpoint
-from hybridx.evaluate.coalitions import coalition_models, used_modalities
+from hybridx.evaluate.coalitions import apart, coalition_models, used_modalities
 from hybridx.evaluate.curves import curves_frame
 from hybridx.evaluate.cuts import cut_of, run_cut
 from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
@@ -170,6 +170,7 @@ def evaluate(
         times=times,
     )
     support = support_frame(plan, results)
+    shown, lost_notes = apart(results, entries)
     curves, refit_notes = curves_frame(plan, results, predictions)
     explanation, explanation_notes = _explanation(results)
     result = Result(
@@ -198,8 +199,9 @@ def evaluate(
             *notes,
             *enough_notes(checked, endpoint),
             *coalition_notes,
-            *failure_notes(results),
-            *warning_notes(results),
+            *lost_notes,
+            *failure_notes(shown),
+            *warning_notes(shown),
             *support_notes(support),
             *refit_notes,
             *explanation_notes,

@@ -15,6 +15,7 @@ from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import checks_table
 from hybridx.report.curves import survival_figure
 from hybridx.report.forest import ForestRow, forest_figure, importance_figure, measured_map
+from hybridx.report.modality_lines import added_value_part, stress_part
 from hybridx.report.page import Page
 from hybridx.report.rendering import months, number, percent, render
 from hybridx.report.trust import provenance, trust
@@ -74,6 +75,8 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         curves=_curves(background),
         calibration=background.once("calibration", lambda: calibration_drawing(background)),
         importance=_importance(background),
+        added=added_value_part(background),
+        stress=stress_part(background),
         map=_map(cohort),
         modalities=_modalities(cohort),
         endpoints=[_endpoint_row(cohort.outcomes(e)) for e in cohort.endpoints],

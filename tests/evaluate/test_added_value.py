@@ -84,6 +84,7 @@ def test_a_coalition_is_the_model_fitted_by_hand_on_its_columns(result):
         assert risk == pytest.approx(by_hand[patient], abs=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [
@@ -225,6 +226,7 @@ def test_a_patient_without_the_modality_is_predicted_the_same_without_it(result)
     assert (both["risk"] != both["risk_bare"]).any()
 
 
+@pytest.mark.slow
 def test_a_response_can_be_stressed_and_taken_apart():
     found = evaluate(
         {"late": LateFusion(endpoint="response")}, make_cohort(90, seed=6), "response", NestedCV(3, 1),
@@ -265,6 +267,7 @@ def test_a_centre_with_another_unit_is_said_in_the_notes():
     assert len(far & centre_b) >= 0.9 * len(has & centre_b)
 
 
+@pytest.mark.slow
 def test_it_all_comes_back_from_disk(result, added, tmp_path):
     result.save(tmp_path / "r")
     back = Result.load(tmp_path / "r")
