@@ -48,7 +48,7 @@ printed (November 2026, defaults)
     1      300  fusion    set, responders         0.897     0.004        0.05             0.68
 
 On average the level is met to within a hundredth, with few patients as with more; sets of a rare label come closest to
-missing it (0.89). In a single cohort of 100 the coverage of sets is below 0.85 in up to a sixth of cohorts: the level
+missing it (0.89). In a single cohort of 100 the coverage of sets is below 0.85 in up to 0.18 of cohorts: the level
 holds over cohorts, and few patients of a class cannot promise more.
 """
 
