@@ -23,6 +23,7 @@ coalitions of columns to 1e-9 (modalities) and one stated standard error (column
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import comb
 
@@ -34,7 +35,7 @@ from hybridx.explain.parts import Parts
 from hybridx.explain.synthetic import Substitution
 from hybridx.fusion import FusionModel
 
-__all__ = ["shapley_parts"]
+__all__ = ["Case", "exact_values", "shapley_parts", "worth_of_coalitions"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -47,7 +48,7 @@ _SEED = 20_110_917
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """Patients (row numbers) with one pattern of modalities, and what they are compared with (B, k)."""
 
     made: Substitution
@@ -83,7 +84,7 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
     ends = np.cumsum([0, *(len(players) for players in made.players)])
     for pattern in np.unique(measured[measured.any(axis=1)], axis=0):
         rows, present = np.flatnonzero((measured == pattern).all(axis=1)), np.flatnonzero(pattern)
-        case = _Case(made, rows, pattern, made.background(pattern, rows))
+        case = Case(made, rows, pattern, made.background(pattern, rows))
         game = _play(case, prediction[rows])
         sampled_orders |= len(present) > _EXACT
         base[rows], features[rows] = game.base, 0.0
@@ -100,26 +101,42 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
     return Parts(columns, features, base, method, list(model.modalities_))
 
 
-def _play(case: _Case, full: FloatArray) -> _Game:
-    """Return the values of the modalities of patients with one pattern; `full` is their prediction."""
+def worth_of_coalitions(case: Case, full: FloatArray, masks: Iterable[int]) -> dict[int, FloatArray]:
+    """Return v(S) of each patient of a case, shape (n,), for coalitions given as bit masks, and for nobody and all.
+
+    Parameters
+    ----------
+    case : Case
+    full : array of float, shape (n,)
+        The patients' predictions.
+    masks : iterable of int
+        Bit i is set where the i-th measured modality is in the coalition.
+    """
     made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
     n, (b, k) = len(rows), background.shape
-    orders = _orders(k, pattern)
-    wanted = (
-        range(2**k) if orders is None else sorted({mask for order in orders for mask in _prefixes(order)})
-    )
-    worth: dict[int, FloatArray] = {2**k - 1: full}
     nobody = float(made.predict(background, background[:, 0], pattern).mean())
-    worth[0] = np.full(n, nobody)
-    for mask in wanted:
+    worth: dict[int, FloatArray] = {2**k - 1: full, 0: np.full(n, nobody)}
+    for mask in masks:
         if mask in worth:
             continue
         inside = np.array([bool(mask >> i & 1) for i in range(k)])
         source = np.where(inside, rows[:, None, None], background[None])
         found = made.predict(source.reshape(n * b, k), np.repeat(rows, b), pattern)
         worth[mask] = found.reshape(n, b).mean(axis=1)
+    return worth
+
+
+def _play(case: Case, full: FloatArray) -> _Game:
+    """Return the values of the modalities of patients with one pattern; `full` is their prediction."""
+    n, k = len(case.rows), case.background.shape[1]
+    orders = _orders(k, case.pattern)
+    wanted = (
+        range(2**k) if orders is None else sorted({mask for order in orders for mask in _prefixes(order)})
+    )
+    worth = worth_of_coalitions(case, full, wanted)
+    nobody = float(worth[0][0])
     if orders is None:
-        return _Game(_exact(worth, k, n), np.zeros((n, k)), nobody)
+        return _Game(exact_values(worth, k, n), np.zeros((n, k)), nobody)
     gains = np.zeros((len(orders), n, k))
     for o, order in enumerate(orders):
         chain = [worth[mask] for mask in _prefixes(order)]
@@ -130,7 +147,8 @@ def _play(case: _Case, full: FloatArray) -> _Game:
     return _Game(pairs.mean(axis=0), error, nobody)
 
 
-def _exact(worth: dict[int, FloatArray], k: int, n: int) -> FloatArray:
+def exact_values(worth: dict[int, FloatArray], k: int, n: int) -> FloatArray:
+    """Return Shapley values of k modalities, shape (n, k), from v(S) of all coalitions as bit masks."""
     values = np.zeros((n, k))
     for i in range(k):
         for mask in range(2**k):
@@ -156,7 +174,7 @@ def _prefixes(order: list[int]) -> list[int]:
     return masks
 
 
-def _split(case: _Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _split(case: Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the share of each column in the i-th measured modality's `value` (n,), and its standard error (n, p)."""
     made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
     p = len(made.players[np.flatnonzero(pattern)[i]])
@@ -204,7 +222,7 @@ def _walks(k: int, i: int, p: int, passes: int, pattern: BoolArray) -> _Walks:
     return _Walks(inside, rank)
 
 
-def _marginals(case: _Case, i: int, walks: _Walks) -> FloatArray:
+def _marginals(case: Case, i: int, walks: _Walks) -> FloatArray:
     """Return what each column adds when it changes hands, mean of forward and backward walk, (n, passes, p)."""
     rows, chosen = case.rows, case.background
     n, (passes, p) = len(rows), walks.rank.shape
