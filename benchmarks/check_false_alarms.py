@@ -8,6 +8,32 @@ three centres that differ in nothing, five modalities that are missing at random
 ridge model of everything, threefold cross-validation, explained, 200 resamples, and a second cohort of strangers. In a
 null world no feature has to do with the outcome. Information (too few events per feature, fusion not separated from its
 best modality) is true in most of these worlds and counted apart.
+
+The run of 50 worlds, by seed 0 to 49; a cohort is the same in its clean and null columns but for the outcome. The
+interval of C or AUC includes 0.5 in 94 % (survival) and 92 % (response) of the null worlds.
+
+    alarms (error or warning) / worlds in which the check ran, of 50; info in brackets
+                   clean OS clean response        null OS  null response
+    HX001          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Fitted before the split
+    HX002          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Prepared on all patients
+    HX003          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Post-baseline predictor
+    HX004          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Identifier-like column
+    HX005          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  The outcome in disguise
+    HX006          2/50 (0)       1/50 (0)       0/50 (0)       1/50 (0)  Missingness predicts the outcome
+    HX007          1/50 (0)       1/50 (0)       1/50 (0)       1/50 (0)  Missingness tells the centre
+    HX008          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Features tell the centre
+    HX009          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Texture that is volume in disguise
+    HX010          0/46 (0)        0/0 (0)        0/2 (0)        0/0 (0)  Proportional hazards violated
+    HX011         0/50 (50)      0/50 (50)      0/50 (50)      0/50 (50)  Too few events
+    HX012          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Metric without interval
+    HX013          0/50 (0)        0/0 (0)       0/50 (0)        0/0 (0)  Tau or horizon beyond follow-up
+    HX014         0/50 (48)      0/50 (48)      0/50 (50)      0/50 (50)  Fusion not better than its best modality
+    HX015          1/46 (0)       1/43 (0)        0/2 (0)        0/2 (0)  Calibration slope outside the band
+    HX016          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Explanation of training rows
+    HX017          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Same patient in training and test
+    HX018          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Duplicate patients
+    HX019          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Duplicate patients across cohorts
+    HX020          0/50 (0)       0/50 (0)       0/50 (0)       0/50 (0)  Selected on all patients
 """
 
 import argparse
@@ -69,13 +95,13 @@ def main() -> None:
                     if f.severity != "info":
                         print(f"  world {seed}: {f}")
     print(f"\nalarms (error or warning) / worlds in which the check ran, of {asked.worlds}; info in brackets")
-    print("        " + "".join(f"{name:>18}" for name in columns))
+    print("        " + "".join(f"{name:>15}" for name in columns))
     for check in hx.checks.CHECKS:
         cells = [
             f"{c[check.code, 'alarm']}/{c[check.code, 'ran']} ({c[check.code, 'info']})"
             for c in columns.values()
         ]
-        print(f"{check.code:<8}" + "".join(f"{cell:>18}" for cell in cells) + f"  {check.title}")
+        print(f"{check.code:<8}" + "".join(f"{cell:>15}" for cell in cells) + f"  {check.title}")
 
 
 if __name__ == "__main__":
