@@ -9,7 +9,17 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-__all__ = ["beeswarm", "importance", "modality_bars", "waterfall"]
+__all__ = [
+    "LOWERS",
+    "RAISES",
+    "TOTAL",
+    "beeswarm",
+    "colour_of",
+    "importance",
+    "layout",
+    "modality_bars",
+    "waterfall",
+]
 
 RAISES, LOWERS, TOTAL = "#D55E00", "#0072B2", "#555555"
 _VALUES = "Cividis"  # dark to light in every colour vision; not the colours of raising and lowering
@@ -32,7 +42,8 @@ _NOUN = {
 }
 
 
-def _colour(value: float, scale: str) -> str:
+def colour_of(value: float, scale: str) -> str:
+    """Return the colour of a contribution: vermilion for the worse."""
     raises = value > 0 if scale != "log-odds" else value < 0
     return RAISES if raises else LOWERS
 
@@ -45,7 +56,8 @@ def _label(feature: str, value: float | None, unit: str) -> str:
     return escape(f"{feature} (missing)" if value is None else f"{feature} = {value:.4g} {unit}".rstrip())
 
 
-def _layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
+def layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
+    """Give a figure of horizontal rows the look of this room."""
     figure.update_layout(
         template="plotly_white",
         height=110 + 26 * n_rows,
@@ -76,7 +88,7 @@ def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -
             x=[step],
             base=[start],
             orientation="h",
-            marker={"color": _colour(step, scale)},
+            marker={"color": colour_of(step, scale)},
             text=[f"{step:+.2f}"],
             textposition="outside" if abs(step) < 0.2 * (np.ptp(ends) or 1.0) else "inside",
             hovertemplate=f"{label}<br>{step:+.3f} {scale}{_factor(step, scale)}<extra></extra>",
@@ -90,7 +102,7 @@ def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -
             {"yref": "paper", "y": 1.0, "yanchor": "bottom", "xanchor": side},
         )
         figure.add_annotation(x=at, text=text, showarrow=False, **place)
-    return _layout(figure, _AXIS[scale], len(rows))
+    return layout(figure, _AXIS[scale], len(rows))
 
 
 def modality_bars(table: pl.DataFrame, scale: str) -> go.Figure:
@@ -101,13 +113,13 @@ def modality_bars(table: pl.DataFrame, scale: str) -> go.Figure:
             y=[name for name, _ in rows],
             x=[value for _, value in rows],
             orientation="h",
-            marker={"color": [_colour(value, scale) for _, value in rows]},
+            marker={"color": [colour_of(value, scale) for _, value in rows]},
             text=[f"{value:+.2f}" for _, value in rows],
             hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
         )
     )
     figure.add_vline(x=0, line={"color": TOTAL})
-    return _layout(figure, f"contribution to the {_AXIS[scale]}", len(rows))
+    return layout(figure, f"contribution to the {_AXIS[scale]}", len(rows))
 
 
 def importance(table: pl.DataFrame, scale: str, top: int) -> go.Figure:
@@ -123,7 +135,7 @@ def importance(table: pl.DataFrame, scale: str, top: int) -> go.Figure:
             hovertemplate="%{y}: %{x:.3f} (%{customdata:.0%} of all)<extra></extra>",
         )
     )
-    return _layout(figure, f"mean size of contribution, {scale}", rows.height)
+    return layout(figure, f"mean size of contribution, {scale}", rows.height)
 
 
 def beeswarm(
@@ -165,6 +177,6 @@ def beeswarm(
             marker={"size": 6, "symbol": "circle-open", "color": TOTAL},
             hovertemplate=f"{label} is missing<br>%{{x:+.3f}} {scale}<extra></extra>",
         )
-    figure = _layout(figure, f"contribution to the {_AXIS[scale]}", len(names))
+    figure = layout(figure, f"contribution to the {_AXIS[scale]}", len(names))
     labels = [escape(name) for name in names]
     return figure.update_yaxes(type="linear", tickvals=list(range(len(names))), ticktext=labels)

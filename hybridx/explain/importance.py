@@ -1,0 +1,203 @@
+r"""Importance with its uncertainty: over patients, and over the models that other training patients would have given.
+
+Importance is the mean size of a contribution. With the model held fixed, patients are resampled. Where each fold has a
+model of its own, the folds say how much importance differs from model to model, patients included; their training parts
+overlap, for which the variance of the mean over K folds is corrected:
+
+.. math:: \left(\tfrac1K + \tfrac{n_\text{test}}{n_\text{train}}\right) s^2, \qquad
+   n_\text{test} / n_\text{train} = 1 / (K - 1),
+
+with s the standard deviation of the folds' importances, and Student's t on K - 1 degrees of freedom. The wider of the
+two is given; never below 0.
+
+Source
+------
+Nadeau & Bengio 2003, Inference for the generalization error, doi:10.1023/A:1024068626366. Coverage of the expected
+importance over new training sets: `tests/reference/importance_coverage.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+import polars as pl
+from scipy.stats import t as student
+
+from hybridx.cohort.columns import modality_of, to_matrix
+from hybridx.errors import NotEnoughDataError, SettingsError
+from hybridx.explain.figures import TOTAL, layout
+from hybridx.terms.text import check_name
+
+if TYPE_CHECKING:
+    from hybridx.explain.explanation import Explanation
+
+__all__ = ["Importance", "importance_by_fold", "importance_of", "usable_rows"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_LEAST_FOLDS, _LEAST_PATIENTS = 3, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """Mean size of contribution of each feature or modality, with intervals.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        `feature` (not for modalities), `modality`, `mean_abs` (on `scale`), `low`, `high`, `share` (of the sum), `n`
+        (patients with a prediction), `folds` in which it moved anybody; largest first.
+    level : {"feature", "modality"}
+    scale, method : str
+    confidence : float
+        Nominal coverage of the intervals, each for itself.
+    """
+
+    rows: pl.DataFrame
+    level: str
+    scale: str
+    method: str
+    confidence: float
+
+    def table(self, top: int | None = None) -> pl.DataFrame:
+        """Return the rows, or the `top` ones."""
+        return self.rows if top is None else self.rows.head(top)
+
+    def plot(self, top: int = 20) -> go.Figure:
+        """Return a bar per row with its interval."""
+        rows = self.table(top)
+        size = rows["mean_abs"].to_numpy()
+        names = [escape(name) for name in rows[self.level].to_list()]
+        figure = go.Figure(
+            go.Bar(
+                y=names,
+                x=size.tolist(),
+                orientation="h",
+                marker={"color": TOTAL, "opacity": 0.75},
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (rows["high"].to_numpy() - size).tolist(),
+                    "arrayminus": (size - rows["low"].to_numpy()).tolist(),
+                    "color": "#000000",
+                    "thickness": 1.2,
+                },
+                customdata=rows.select("low", "high", "share").to_numpy().tolist(),
+                hovertemplate=(
+                    "%{y}: %{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f}), "
+                    "%{customdata[2]:.0%} of all<extra></extra>"
+                ),
+            )
+        )
+        return layout(
+            figure,
+            f"mean size of contribution, {self.scale} ({100 * self.confidence:g} % interval)",
+            len(names),
+        )
+
+    def __repr__(self) -> str:
+        return f"Importance({self.rows.height} rows by {self.level}; {self.scale}; {self.method})"
+
+
+def usable_rows(why: Explanation) -> npt.NDArray[np.intp]:
+    """Return the rows with a prediction.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than 5: nothing can be said about patients in general.
+    """
+    rows = np.flatnonzero(~np.isnan(why.prediction))
+    if len(rows) < _LEAST_PATIENTS:
+        msg = f"{len(rows)} patients have an explained prediction; {_LEAST_PATIENTS} or more are needed."
+        raise NotEnoughDataError(msg)
+    return rows
+
+
+def importance_by_fold(why: Explanation, level: str) -> tuple[list[str], FloatArray]:
+    """Return names (p,) and the importance in each fold, shape (K, p); one row where there was one model."""
+    check_name(level, ("feature", "modality"), "level")
+    table = why.features if level == "feature" else why.modalities
+    names = table.columns[1:]
+    rows = usable_rows(why)
+    size = np.abs(to_matrix(table, names)[rows])
+    folds = np.zeros(len(rows), dtype=np.intp) if why.folds is None else why.folds[rows]
+    found = [size[folds == k].mean(axis=0) for k in np.unique(folds)]
+    return names, np.array(found).reshape(len(found), len(names))
+
+
+def importance_of(
+    why: Explanation,
+    level: str = "feature",
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Importance:
+    """Return importances with intervals over patients and, where there are three folds or more, over models.
+
+    Parameters
+    ----------
+    why : Explanation
+        As a rule the out-of-fold one of an evaluation, ``result.explanation``.
+    level : {"feature", "modality"}
+    confidence : float
+        Nominal coverage.
+    resamples, seed : int
+        Of patients.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than 5 patients with a prediction.
+    SettingsError
+        Impossible `confidence` or `resamples`.
+    """
+    if not 0.5 <= confidence < 1 or resamples < 100:
+        msg = f"An interval needs confidence in [0.5, 1) and 100 resamples or more, got {confidence!r}, {resamples!r}."
+        raise SettingsError(msg)
+    names, by_fold = importance_by_fold(why, level)
+    table = why.features if level == "feature" else why.modalities
+    rows = usable_rows(why)
+    size = np.abs(to_matrix(table, names)[rows])
+    value = size.mean(axis=0)
+    low, high = _over_patients(size, np.asarray(why.patients)[rows], confidence, resamples, seed)
+    method = f"{confidence:.0%} interval, {resamples} resamples of patients, the model held fixed"
+    k = len(by_fold)
+    if k >= _LEAST_FOLDS:
+        spread = np.sqrt(by_fold.var(axis=0, ddof=1) * (1.0 / k + 1.0 / (k - 1)))
+        half = student.ppf(0.5 + confidence / 2, k - 1) * spread
+        low, high = np.minimum(low, np.maximum(value - half, 0.0)), np.maximum(high, value + half)
+        method = f"{confidence:.0%} interval over {k} folds and {len(rows)} patients"
+    frame = pl.DataFrame(
+        {
+            **({"feature": names} if level == "feature" else {}),
+            "modality": names if level == "modality" else [modality_of(c) for c in names],
+            "mean_abs": value,
+            "low": low,
+            "high": high,
+            "share": value / max(float(value.sum()), 1e-300),
+            "n": np.full(len(names), len(rows)),
+            "folds": (by_fold > 0).sum(axis=0),
+        }
+    )
+    return Importance(
+        frame.sort("mean_abs", level, descending=[True, False]), level, why.scale, method, confidence
+    )
+
+
+def _over_patients(
+    size: FloatArray, patients: npt.NDArray[np.str_], confidence: float, resamples: int, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    # a patient tested more than once is drawn as one
+    who = np.unique(patients, return_inverse=True)[1]
+    n = int(who.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=resamples)[:, who]
+    means = (drawn @ size) / drawn.sum(axis=1, keepdims=True)
+    low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0)
+    return low, high
