@@ -12,9 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort.columns import to_frame, to_matrix
 from hybridx.errors import InputError
+from hybridx.explain.asking import Source
 from hybridx.explain.decompose import decompose
+from hybridx.explain.details import Details
 from hybridx.explain.explanation import Explanation
+from hybridx.explain.fillings import as_the_model_sees, filled_in, stands_for
+from hybridx.explain.knowing import knowing as values_of_knowing
+from hybridx.explain.parts import Parts
 from hybridx.fusion import EarlyFusion, FusionModel
+from hybridx.fusion.image_need import wants_images
 from hybridx.models import SurvivalForest, TableModel, XGBoostAFT
 
 __all__ = ["explain"]
@@ -26,13 +32,19 @@ _TIMES = {"weibull": "log-hazard", "loglogistic": "event log-odds", "lognormal":
 
 
 def explain(
-    model: Any, X_new: Any, background: Any = None, *, units: Mapping[str, str] | None = None
+    model: Any,
+    X_new: Any,
+    background: Any = None,
+    *,
+    units: Mapping[str, str] | None = None,
+    features: pl.DataFrame | None = None,
+    knowing: bool | None = None,
 ) -> Explanation:
     """Explain a model's predictions: base plus modalities, each the sum of its features, exactly.
 
     Parameters
     ----------
-    model : fitted estimator of `hybridx.models` or `hybridx.fusion`
+    model : fitted estimator of `hybridx.models` or `hybridx.fusion`, or a `PreparedModel` around one
         Explained on the scale of its `linear_predictor`.
     X_new : polars or pandas table, n rows
         Patients to explain.
@@ -40,6 +52,11 @@ def explain(
         Patients that "average" refers to, as a rule the training patients; None takes `X_new`.
     units : mapping of column to unit, optional
         UCUM units for tables and figures.
+    features : polars.DataFrame, optional
+        Provenance of the columns (``cohort.features``): units, families, IBSI ids.
+    knowing : bool or None
+        Whether to say as well what knowing each modality does (see `Explanation.knowing`), from the model's predictions
+        for every coalition of what a patient has. None: yes, unless the model reads pictures, which takes long.
 
     Returns
     -------
@@ -68,7 +85,8 @@ def explain(
     if not reference.height:
         msg = "The background has no rows: pass the training patients."
         raise InputError(msg)
-    parts = decompose(model, frame, reference)
+    inner, table = as_the_model_sees(model, frame)
+    parts = decompose(inner, table, as_the_model_sees(model, reference)[1])
     ids = frame["patient_id"].cast(pl.String).to_list() if "patient_id" in frame.columns else None
     ids = [f"row {i}" for i in range(frame.height)] if ids is None else ids
     return Explanation(
@@ -76,11 +94,41 @@ def explain(
         modalities=_named(ids, parts.modality_sums(), parts.modalities),
         base=parts.base,
         prediction=model.linear_predictor(frame),
-        values=_named(ids, _values(frame, parts.columns), parts.columns),
-        scale=_scale(model),
+        values=_named(ids, _values(frame, table, parts.columns), parts.columns),
+        scale=_scale(inner),
+        source=Source(model, frame, reference),
         method=parts.method,
-        units={c: u for c, u in (units or {}).items() if c in parts.columns},
+        units={c: u for c, u in ({**_units(features), **(units or {})}).items() if c in parts.columns},
+        details=_details(model, frame, reference, parts, ids=ids, features=features, knowing=knowing),
     )
+
+
+def _units(features: pl.DataFrame | None) -> dict[str, str]:
+    return {} if features is None else dict(features.select("column", "unit").drop_nulls().iter_rows())
+
+
+def _details(
+    model: Any,
+    frame: pl.DataFrame,
+    reference: pl.DataFrame,
+    parts: Parts,
+    *,
+    ids: list[str],
+    features: pl.DataFrame | None,
+    knowing: bool | None,
+) -> Details:
+    wanted = not wants_images(model) if knowing is None else knowing
+    known = None
+    if wanted and frame.height and hasattr(model, "measured") and len(parts.modalities) > 1:
+        inner = as_the_model_sees(model, frame.head(0))[0]
+        names = list(inner.modalities_)
+        values = values_of_knowing(model.linear_predictor, frame, reference, names, model.measured(frame))
+        known = None if values is None else _named(ids, values, names)
+    filled = filled_in(model, frame, parts.columns)
+    if filled is not None:
+        filled = filled.insert_column(0, pl.Series("patient_id", ids, dtype=pl.String))
+    about = None if features is None else features.filter(pl.col("column").is_in(parts.columns))
+    return Details(known, filled, stands_for(model), about=about)
 
 
 def _scale(model: Any) -> str:
@@ -93,11 +141,16 @@ def _scale(model: Any) -> str:
     return "log-mortality" if isinstance(inner, SurvivalForest) else "log-hazard"
 
 
-def _values(frame: pl.DataFrame, columns: list[str]) -> FloatArray:
-    # a picture's reference is no number: its value stays empty
-    there = [i for i, c in enumerate(columns) if c in frame.columns and not c.endswith(".image")]
+def _values(frame: pl.DataFrame, made: pl.DataFrame, columns: list[str]) -> FloatArray:
+    """Return values as the caller has them, and where a preparation step made the column, as it made them."""
     values = np.full((frame.height, len(columns)), np.nan)
-    values[:, there] = to_matrix(frame, [columns[i] for i in there])
+    left = [
+        i for i, c in enumerate(columns) if not c.endswith(".image")
+    ]  # a picture's reference is no number
+    for table in (frame, made):
+        there = [i for i in left if columns[i] in table.columns]
+        values[:, there] = to_matrix(table, [columns[i] for i in there])
+        left = [i for i in left if i not in there]
     return values
 
 

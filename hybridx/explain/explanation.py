@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,9 @@ from hybridx.cohort.columns import modality_of
 from hybridx.compute import atomic_folder
 from hybridx.errors import ExplanationError, InputError
 from hybridx.explain import figures
+from hybridx.explain.asking import Asking, Source
+from hybridx.explain.details import Details
+from hybridx.explain.knowing import sentence, told_apart
 from hybridx.explain.patient import PatientExplanation
 from hybridx.terms.text import check_name, listing, nearest
 
@@ -31,7 +34,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Asking):
     """What each feature and each modality adds to the prediction of each of n patients.
 
     ``prediction = base + sum of modalities`` and ``modality = sum of its features`` hold for every row, which is
@@ -57,6 +60,13 @@ class Explanation:
         How contributions were found, with the error where it is not exact.
     units : mapping of column to str
         UCUM units, where known.
+    details : Details
+        What was filled in, what stands for what, and what knowing each modality does.
+    folds : array of int, shape (n,), or None
+        Which fitted model explained the row, where there was more than one (`concat`).
+    source : Source or None
+        The model and the tables behind it, for questions that need new predictions. It stays in this process: neither
+        `save` nor a copy sent elsewhere holds it.
     """
 
     features: pl.DataFrame
@@ -67,6 +77,9 @@ class Explanation:
     scale: str
     method: str
     units: Mapping[str, str] = field(default_factory=dict)
+    details: Details = field(default_factory=Details)
+    folds: npt.NDArray[np.intp] | None = None
+    source: Source | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.features.columns != self.values.columns or not self.features.height == len(self.base) == len(
@@ -101,7 +114,8 @@ class Explanation:
         shape = (
             f"{len(self)} patients, {len(self.feature_names)} features, {len(self.modality_names)} modalities"
         )
-        return f"Explanation({shape}; {self.scale}; {self.method})"
+        apart = "" if self.knowing is None else sentence(self.knowing_table())
+        return f"Explanation({shape}; {self.scale}; {self.method}{'; ' if apart else ''}{apart})"
 
     @property
     def patients(self) -> list[str]:
@@ -117,6 +131,30 @@ class Explanation:
     def modality_names(self) -> list[str]:
         """Modalities, in order."""
         return self.modalities.columns[1:]
+
+    @property
+    def knowing(self) -> pl.DataFrame | None:
+        """What knowing each modality at all does to each prediction: exact Shapley values over all coalitions.
+
+        `modalities` says how far a modality's VALUES move the prediction from that of an average patient with the same
+        modalities; this says how far HAVING the modality moves it from the mean prediction, by the model's own path
+        for patients without. The two differ where other modalities stand in for an absent one, where being measured
+        carries a signal of its own, or where modalities interact. None where it was not computed.
+        """
+        return self.details.knowing
+
+    def knowing_table(self) -> pl.DataFrame:
+        """Return how much each modality's features and knowing it move predictions, and how far the two differ.
+
+        Raises
+        ------
+        InputError
+            It was not computed.
+        """
+        if self.knowing is None:
+            msg = "This explanation does not hold what knowing a modality does: explain with knowing=True."
+            raise InputError(msg)
+        return told_apart(self.modalities, self.knowing)
 
     def patient(self, patient_id: str) -> PatientExplanation:
         """Return one patient's explanation, with its own table and figures.
@@ -190,17 +228,7 @@ class Explanation:
 
     def with_units(self, units: Mapping[str, str]) -> Self:
         """Return the same explanation with UCUM units for its columns."""
-        kept = {c: u for c, u in units.items() if c in self.feature_names}
-        return type(self)(
-            self.features,
-            self.modalities,
-            self.base,
-            self.prediction,
-            self.values,
-            self.scale,
-            self.method,
-            kept,
-        )
+        return replace(self, units={c: u for c, u in units.items() if c in self.feature_names})
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -218,6 +246,7 @@ class Explanation:
         for part in parts:
             units |= part.units
         measured = [~np.isnan(part.prediction) for part in parts]
+        ids = [patient for part in parts for patient in part.patients]
         return cls(
             features=_stack([part.features for part in parts], measured),
             modalities=_stack([part.modalities for part in parts], measured),
@@ -227,6 +256,8 @@ class Explanation:
             scale=parts[0].scale,
             method=" | ".join(dict.fromkeys(part.method for part in parts)),
             units=units,
+            folds=np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            details=Details.concat([part.details for part in parts], [len(part) for part in parts], ids),
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -238,8 +269,10 @@ class Explanation:
             self.values.write_parquet(target / "values.parquet")
             totals = pl.DataFrame(
                 {"patient_id": self.patients, "base": self.base, "prediction": self.prediction}
+                | ({} if self.folds is None else {"fold": self.folds})
             )
             totals.write_parquet(target / "totals.parquet")
+            facts |= self.details.write(target)
             (target / "explanation.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         return Path(folder)
 
@@ -275,6 +308,8 @@ class Explanation:
             scale=str(facts["scale"]),
             method=str(facts["method"]),
             units=dict(facts["units"]),
+            folds=totals["fold"].to_numpy().astype(np.intp) if "fold" in totals.columns else None,
+            details=Details.read(source, facts),
         )
 
 

@@ -65,12 +65,15 @@ def test_save_and_load_give_the_same(why, tmp_path):
     again = Explanation.load(why.save(tmp_path / "why"))
     assert again.features.equals(why.features) and again.values.equals(why.values)
     assert again.modalities.equals(why.modalities)
+    assert again.knowing.equals(why.knowing) and again.details.imputed.equals(why.details.imputed)
     np.testing.assert_array_equal(again.base, why.base)
     assert (again.scale, again.method, again.units) == (why.scale, why.method, why.units)
     why.save(tmp_path / "why")  # a second save replaces the first
     assert sorted(p.name for p in (tmp_path / "why").iterdir()) == [
         "explanation.json",
         "features.parquet",
+        "imputed.parquet",
+        "knowing.parquet",
         "modalities.parquet",
         "totals.parquet",
         "values.parquet",
