@@ -6,7 +6,8 @@ The players are the modalities M that a patient has; absent ones stay absent in 
    \phi_m = \sum_{S \not\ni m} \frac{|S|!\,(|M| - |S| - 1)!}{|M|!}\,[v(S \cup m) - v(S)],
 
 with the modalities outside S taken from B background patients who have all of M (where fewer than ten do, from one
-patient for each modality). All 2^|M| coalitions are formed up to eight modalities; beyond that, orders are sampled.
+patient for each modality). The prediction f may be a number or a vector (S(t) at several days): everything below then
+holds for each of its entries. All 2^|M| coalitions are formed up to eight modalities; beyond that, orders are sampled.
 
 Within a modality its value is split over its columns by Owen's rule: coalitions of other modalities and orders of
 columns are drawn, against one background patient after another, each order walked forwards and backwards. What sampling
@@ -59,11 +60,11 @@ class Case:
 
 @dataclass(frozen=True)
 class _Game:
-    """Values of modalities (n, k) with the standard error (n, k) of sampled orders, and v(nobody)."""
+    """Values of modalities (n, k, ...) with the standard error (n, k, ...) of sampled orders, and v(nobody) (...)."""
 
     values: FloatArray
     error: FloatArray
-    base: float
+    base: FloatArray
 
 
 def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFrame) -> Parts:
@@ -77,8 +78,8 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
     made = Substitution(model, frame, reference)
     prediction, measured = model.linear_predictor(frame), model.measured(frame)
     columns = [column for players in made.players for column in players]
-    features = np.full((frame.height, len(columns)), np.nan)
-    base = np.full(frame.height, np.nan)
+    features = np.full((frame.height, len(columns), *prediction.shape[1:]), np.nan)
+    base = np.full(prediction.shape, np.nan)
     errors: list[FloatArray] = []
     sampled_orders = False
     ends = np.cumsum([0, *(len(players) for players in made.players)])
@@ -92,7 +93,7 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
             split, error = _split(case, int(i), game.values[:, i])
             features[rows, ends[m] : ends[m + 1]] = split
             errors += [error.ravel()] if len(made.players[m]) > 1 else []
-            errors += [game.error[:, i]] if sampled_orders else []
+            errors += [game.error[:, i].ravel()] if sampled_orders else []
     mean_error = float(np.concatenate(errors).mean()) if errors else 0.0
     exact = f"{2 * _ORDERS} antithetic orders of modalities" if sampled_orders else "exact over modalities"
     method = (
@@ -102,27 +103,27 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
 
 
 def worth_of_coalitions(case: Case, full: FloatArray, masks: Iterable[int]) -> dict[int, FloatArray]:
-    """Return v(S) of each patient of a case, shape (n,), for coalitions given as bit masks, and for nobody and all.
+    """Return v(S) of each patient of a case, shape (n, ...), for coalitions given as bit masks, and for nobody and all.
 
     Parameters
     ----------
     case : Case
-    full : array of float, shape (n,)
+    full : array of float, shape (n, ...)
         The patients' predictions.
     masks : iterable of int
         Bit i is set where the i-th measured modality is in the coalition.
     """
     made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
     n, (b, k) = len(rows), background.shape
-    nobody = float(made.predict(background, background[:, 0], pattern).mean())
-    worth: dict[int, FloatArray] = {2**k - 1: full, 0: np.full(n, nobody)}
+    nobody = made.predict(background, background[:, 0], pattern).mean(axis=0)
+    worth: dict[int, FloatArray] = {2**k - 1: full, 0: np.full(full.shape, nobody)}
     for mask in masks:
         if mask in worth:
             continue
         inside = np.array([bool(mask >> i & 1) for i in range(k)])
         source = np.where(inside, rows[:, None, None], background[None])
         found = made.predict(source.reshape(n * b, k), np.repeat(rows, b), pattern)
-        worth[mask] = found.reshape(n, b).mean(axis=1)
+        worth[mask] = found.reshape(n, b, *found.shape[1:]).mean(axis=1)
     return worth
 
 
@@ -134,22 +135,23 @@ def _play(case: Case, full: FloatArray) -> _Game:
         range(2**k) if orders is None else sorted({mask for order in orders for mask in _prefixes(order)})
     )
     worth = worth_of_coalitions(case, full, wanted)
-    nobody = float(worth[0][0])
+    nobody = worth[0][0]
+    shape = (n, k, *nobody.shape)
     if orders is None:
-        return _Game(exact_values(worth, k, n), np.zeros((n, k)), nobody)
-    gains = np.zeros((len(orders), n, k))
+        return _Game(exact_values(worth, k, n), np.zeros(shape), nobody)
+    gains = np.zeros((len(orders), *shape))
     for o, order in enumerate(orders):
         chain = [worth[mask] for mask in _prefixes(order)]
         for i, before, after in zip(order, chain, chain[1:], strict=False):
             gains[o, :, i] = after - before
-    pairs = gains.reshape(-1, 2, n, k).mean(axis=1)
+    pairs = gains.reshape(-1, 2, *shape).mean(axis=1)
     error = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
     return _Game(pairs.mean(axis=0), error, nobody)
 
 
 def exact_values(worth: dict[int, FloatArray], k: int, n: int) -> FloatArray:
-    """Return Shapley values of k modalities, shape (n, k), from v(S) of all coalitions as bit masks."""
-    values = np.zeros((n, k))
+    """Return Shapley values of k modalities, shape (n, k, ...), from v(S) of all coalitions as bit masks."""
+    values = np.zeros((n, k, *worth[0].shape[1:]))
     for i in range(k):
         for mask in range(2**k):
             if not mask >> i & 1:
@@ -175,11 +177,11 @@ def _prefixes(order: list[int]) -> list[int]:
 
 
 def _split(case: Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the share of each column in the i-th measured modality's `value` (n,), and its standard error (n, p)."""
+    """Return the share of each column in the i-th measured modality's `value` (n, ...), and its standard error."""
     made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
     p = len(made.players[np.flatnonzero(pattern)[i]])
     if p == 1:
-        return value[:, None], np.zeros((len(rows), 1))
+        return value[:, None], np.zeros((len(rows), 1, *value.shape[1:]))
     many = len(background)
     passes = max(_ROWS // (2 * p), 4)
     # whole rounds through the background where there is time: then who a patient is compared with is no sampling error
@@ -188,14 +190,14 @@ def _split(case: Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArra
     chosen = np.arange(passes) % many if rounds else np.linspace(0, many - 1, passes).round().astype(int)
     walks = _walks(int(pattern.sum()), i, p, passes, pattern)
     few = replace(case, background=background[chosen])
-    marginal = np.empty((len(rows), passes, p))
+    marginal = np.empty((len(rows), passes, p, *value.shape[1:]))
     group = max(1, made.chunk // (2 * p * passes))
     for start in range(0, len(rows), group):
         part = replace(few, rows=rows[start : start + group])
         marginal[start : start + group] = _marginals(part, i, walks)
     mean = marginal.mean(axis=1)
     if rounds > 1:
-        marginal = marginal.reshape(len(rows), rounds, many, p).mean(axis=2)
+        marginal = marginal.reshape(len(rows), rounds, many, *marginal.shape[2:]).mean(axis=2)
     variance = marginal.var(axis=1, ddof=1) / marginal.shape[1]
     gap = value - mean.sum(axis=1)
     weight = np.where(variance.sum(axis=1, keepdims=True) > 0, variance, np.abs(mean))
@@ -223,7 +225,7 @@ def _walks(k: int, i: int, p: int, passes: int, pattern: BoolArray) -> _Walks:
 
 
 def _marginals(case: Case, i: int, walks: _Walks) -> FloatArray:
-    """Return what each column adds when it changes hands, mean of forward and backward walk, (n, passes, p)."""
+    """Return what each column adds when it changes hands, mean of forward and backward walk, (n, passes, p, ...)."""
     rows, chosen = case.rows, case.background
     n, (passes, p) = len(rows), walks.rank.shape
     steps = np.arange(p + 1)
@@ -241,10 +243,11 @@ def _marginals(case: Case, i: int, walks: _Walks) -> FloatArray:
         np.repeat(rows, passes * own.shape[1]),
         case.pattern,
         inner=(i, columns.reshape(total, p)),
-    ).reshape(n, passes, -1)
+    )
+    found = found.reshape(n, passes, own.shape[1], *found.shape[1:])
     up = found[:, :, : p + 1]
     down = np.concatenate([found[:, :, :1], found[:, :, p + 1 :], found[:, :, p : p + 1]], axis=2)
-    place = np.broadcast_to(walks.rank, (n, passes, p))
+    place = walks.rank.reshape(1, passes, p, *(1 for _ in up.shape[3:]))
     gain_up = np.take_along_axis(np.diff(up, axis=2), place, axis=2)
     gain_down = np.take_along_axis(np.diff(down, axis=2), p - 1 - place, axis=2)
     return np.asarray(0.5 * (gain_up + gain_down))

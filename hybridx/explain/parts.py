@@ -24,9 +24,9 @@ class Parts:
     ----------
     columns : list of str
         The p columns.
-    features : array of float, shape (n, p)
+    features : array of float, shape (n, p) or (n, p, n_times)
         Contributions; a row of NaN where nothing is measured.
-    base : array of float, shape (n,)
+    base : array of float, shape (n,) or (n, n_times)
         What they start from.
     method : str
         How they were found.
@@ -45,8 +45,8 @@ class Parts:
         return np.array([modality_of(c) == modality for c in self.columns], dtype=bool)
 
     def modality_sums(self) -> FloatArray:
-        """Return the contributions of the modalities, shape (n, m)."""
-        return np.column_stack([self.features[:, self.of(m)].sum(axis=1) for m in self.modalities])
+        """Return the contributions of the modalities, shape (n, m) or (n, m, n_times)."""
+        return np.stack([self.features[:, self.of(m)].sum(axis=1) for m in self.modalities], axis=1)
 
     def without_absent(self, measured: BoolArray, modalities: Sequence[str]) -> Parts:
         """Move what a model makes of modalities that a patient lacks into the base: it is nobody's measurement.
@@ -69,7 +69,7 @@ class Parts:
         """Return the same with `columns` first, in this order; those that it does not have contribute 0."""
         order = list(dict.fromkeys([*columns, *self.columns]))
         place = {column: i for i, column in enumerate(self.columns)}
-        features = np.zeros((len(self.base), len(order)))
+        features = np.zeros((len(self.base), len(order), *self.features.shape[2:]))
         known = [i for i, column in enumerate(order) if column in place]
         features[:, known] = self.features[:, [place[order[i]] for i in known]]
         features[np.isnan(self.base)] = np.nan

@@ -85,7 +85,7 @@ class Substitution:
         pattern: BoolArray,
         inner: tuple[int, IntArray] | None = None,
     ) -> FloatArray:
-        """Return the model's linear predictor of R patients put together, shape (R,).
+        """Return the model's prediction of R patients put together, shape (R,) or, where it is a vector, (R, ...).
 
         Parameters
         ----------
@@ -98,12 +98,13 @@ class Substitution:
         inner : (int, array of int of shape (R, p)), optional
             One measured modality (its place in `source`) whose columns come from rows of their own.
         """
-        result = np.empty(len(source))
+        found = []
         for start in range(0, len(source), self.chunk):
             part = slice(start, start + self.chunk)
             columns = None if inner is None else (inner[0], inner[1][part])
-            table = self._table(source[part], carrier[part], pattern, columns)
-            result[part] = self.model.linear_predictor(table)
+            table = self.table(source[part], carrier[part], pattern, columns)
+            found.append(self.model.linear_predictor(table))
+        result = np.concatenate(found) if found else np.empty(0)
         if np.isnan(result).any():
             msg = (
                 f"{type(self.model).__name__} gives no prediction for a patient put together from two, so it cannot be "
@@ -112,9 +113,14 @@ class Substitution:
             raise ExplanationError(msg)
         return result
 
-    def _table(
-        self, source: IntArray, carrier: IntArray, pattern: BoolArray, inner: tuple[int, IntArray] | None
+    def table(
+        self,
+        source: IntArray,
+        carrier: IntArray,
+        pattern: BoolArray,
+        inner: tuple[int, IntArray] | None = None,
     ) -> pl.DataFrame:
+        """Return the patients put together, as `predict` hands them to the model."""
         columns = {name: series[carrier] for name, series in self._carried.items()}
         place = {name: j for j, name in enumerate(self._numeric)}
         present = np.flatnonzero(pattern).tolist()
