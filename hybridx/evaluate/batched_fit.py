@@ -7,6 +7,7 @@ gives NaN, never a number.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,13 @@ FLATTEST = 1e-7  # information per event below which the data say nothing about 
 Derivatives = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 
-def fit_cox(time: FloatArray, event: npt.NDArray[np.bool_], x: FloatArray, weights: FloatArray) -> FloatArray:
+def fit_cox(
+    time: FloatArray,
+    event: npt.NDArray[np.bool_],
+    x: FloatArray,
+    weights: FloatArray,
+    entry: FloatArray | None = None,
+) -> FloatArray:
     """Fit a Cox model (Breslow ties) under each row of weights.
 
     Parameters
@@ -33,32 +40,38 @@ def fit_cox(time: FloatArray, event: npt.NDArray[np.bool_], x: FloatArray, weigh
     x : array, shape (n, d)
         Standardised covariates.
     weights : array, shape (B, n)
+    entry : array, shape (n,), optional
+        Delayed entry: a patient is at risk after it.
 
     Returns
     -------
     array, shape (B, d)
         Log hazard ratios; NaN where the fit failed.
     """
-    order, first, x_sorted, w = _by_time(time, x, weights)
-    failures = w * event[order]
+    sets = _RiskSets.of(time, x, weights, entry)
+    failures = sets.weights * event[sets.order]
 
     def derivatives(beta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        s0, s1, s2 = _risk_sums(beta, x_sorted, w, first)
+        s0, s1, s2 = sets.sums(beta)
         mean = s1 / s0[:, :, None]
-        gradient = np.einsum("bi,id->bd", failures, x_sorted) - np.einsum("bi,bid->bd", failures, mean)
+        gradient = np.einsum("bi,id->bd", failures, sets.x) - np.einsum("bi,bid->bd", failures, mean)
         spread = s2 / s0[:, :, None, None] - mean[:, :, :, None] * mean[:, :, None, :]
         return gradient, np.einsum("bi,bide->bde", failures, spread)
 
     return _newton(derivatives, weights.shape[0], x.shape[1], failures.sum(axis=1))
 
 
-def cox_event_probability(
-    time: FloatArray, event: npt.NDArray[np.bool_], x: FloatArray, weights: FloatArray, beta: FloatArray
+def cox_event_probability(  # noqa: PLR0917 - the data, then what was fitted
+    time: FloatArray,
+    event: npt.NDArray[np.bool_],
+    x: FloatArray,
+    weights: FloatArray,
+    beta: FloatArray,
+    entry: FloatArray | None = None,
 ) -> FloatArray:
     """Return each patient's event probability by the last time, (B, n): fitted coefficients and Breslow's hazard."""
-    order, first, x_sorted, w = _by_time(time, x, weights)
-    s0, _, _ = _risk_sums(beta, x_sorted, w, first)
-    cumulative = np.sum(w * event[order] / s0, axis=1)
+    sets = _RiskSets.of(time, x, weights, entry)
+    cumulative = np.sum(sets.weights * event[sets.order] / sets.sums(beta)[0], axis=1)
     with np.errstate(over="ignore"):
         return np.asarray(-np.expm1(-cumulative[:, None] * np.exp(beta @ x.T)))
 
@@ -81,27 +94,48 @@ def fit_logistic(label: FloatArray, x: FloatArray, weights: FloatArray) -> Float
     return _newton(derivatives, weights.shape[0], x.shape[1], rarer)
 
 
-def _by_time(
-    time: FloatArray, x: FloatArray, weights: FloatArray
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], FloatArray, FloatArray]:
-    order = np.argsort(time, kind="stable")
-    first = np.searchsorted(time[order], time[order], side="left")  # tied patients share one risk set
-    return order, first, x[order], weights[:, order]
+@dataclass(frozen=True, eq=False)
+class _RiskSets:
+    """Patients in order of time, and where the risk set of each begins."""
+
+    order: npt.NDArray[np.intp]
+    first: npt.NDArray[np.intp]  # tied patients share one risk set
+    x: FloatArray
+    weights: FloatArray
+    arrival: npt.NDArray[np.intp] | None  # order of entry, latest last
+    absent: npt.NDArray[np.intp] | None  # from here on in `arrival`, patients have not entered yet
+
+    @classmethod
+    def of(cls, time: FloatArray, x: FloatArray, weights: FloatArray, entry: FloatArray | None) -> _RiskSets:
+        order = np.argsort(time, kind="stable")
+        ordered = time[order]
+        first = np.searchsorted(ordered, ordered, side="left")
+        arrival = absent = None
+        if entry is not None:
+            arrival = np.argsort(entry[order], kind="stable")
+            absent = np.searchsorted(entry[order][arrival], ordered, side="left")
+        return cls(order, first, x[order], weights[:, order], arrival, absent)
+
+    def sums(self, beta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        linear = np.nan_to_num(beta) @ self.x.T
+        hazard = self.weights * np.exp(np.clip(linear, -50.0, 50.0))
+        s0 = np.maximum(self._at_risk(hazard), 1e-300)  # an empty risk set is never multiplied by an event
+        s1 = self._at_risk(hazard[:, :, None] * self.x[None])
+        s2 = self._at_risk(hazard[:, :, None, None] * (self.x[:, :, None] * self.x[:, None, :])[None])
+        return s0, s1, s2
+
+    def _at_risk(self, values: FloatArray) -> FloatArray:
+        """Return the sum over each patient's risk set: who leaves no earlier, less who has not entered yet."""
+        still = _from_the_end(values)[:, self.first]
+        if self.arrival is None or self.absent is None:
+            return still
+        late = _from_the_end(values[:, self.arrival])
+        nobody = np.zeros_like(late[:, :1])
+        return np.asarray(still - np.concatenate([late, nobody], axis=1)[:, self.absent])
 
 
-def _risk_sums(
-    beta: FloatArray, x: FloatArray, weights: FloatArray, first: npt.NDArray[np.intp]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    linear = np.nan_to_num(beta) @ x.T
-    hazard = weights * np.exp(np.clip(linear, -50.0, 50.0))
-
-    def from_the_end(values: FloatArray) -> FloatArray:
-        return np.asarray(np.cumsum(values[:, ::-1], axis=1)[:, ::-1][:, first])
-
-    s0 = np.maximum(from_the_end(hazard), 1e-300)  # an empty risk set is never multiplied by an event
-    s1 = from_the_end(hazard[:, :, None] * x[None])
-    s2 = from_the_end(hazard[:, :, None, None] * (x[:, :, None] * x[:, None, :])[None])
-    return s0, s1, s2
+def _from_the_end(values: FloatArray) -> FloatArray:
+    return np.asarray(np.cumsum(values[:, ::-1], axis=1)[:, ::-1])
 
 
 def _newton(derivatives: Derivatives, b: int, d: int, events: FloatArray) -> FloatArray:

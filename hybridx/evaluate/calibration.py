@@ -3,6 +3,10 @@
 Predictions of all folds are pooled after averaging over repeats: probabilities, unlike risks, are on one scale. The
 flexible curve is a model of the outcome given the complementary log-log (survival) or the logit (response) of the
 predicted probability, with a restricted cubic spline of three knots: few degrees of freedom, for few events.
+
+With late entry, regressions count a patient from the entry on, and means over patients (expected events, the distances
+of the ICI, the shift behind the intercept) weigh those whose state at the time is known so that they stand for
+everybody (`hybridx.evaluate.weighted_km.standing_for`): those seen are survivors, who were told too little risk.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from scipy.special import expit
 
 from hybridx.evaluate.batched_fit import cox_event_probability, fit_cox, fit_logistic
 from hybridx.evaluate.panel import FloatArray, Panel
-from hybridx.evaluate.weighted_km import survival_curves
+from hybridx.evaluate.weighted_km import late_entry, standing_for, survival_curves
 
 __all__ = [
     "calibration_curve_values",
@@ -35,7 +39,8 @@ STEPS = 100
 def observed_expected_values(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
     """Return observed over expected events by a time (Kaplan-Meier over mean probability), shape (B,)."""
     p, w = _probability(panel, weights, time_days)
-    expected = (w @ p) / np.maximum(w.sum(axis=1), 1e-300)
+    standing = _standing(panel, w, time_days)
+    expected = (standing @ p) / np.maximum(standing.sum(axis=1), 1e-300)
     observed = _observed(panel, w, time_days)
     ratio = np.divide(observed, expected, out=np.full_like(observed, np.nan), where=expected > 0)
     return np.asarray(ratio)
@@ -63,10 +68,12 @@ def intercept_values(panel: Panel, weights: FloatArray, time_days: float | None)
     clipped = np.clip(p, SMALLEST, 1.0 - SMALLEST)
     observed = _observed(panel, w, time_days)
     told = np.log(clipped / (1 - clipped)) if time_days is None else np.log(-np.log1p(-clipped))
-    total = np.maximum(w.sum(axis=1), 1e-300)
-    defined = (observed > 0) & (observed < 1) & (w.sum(axis=1) > 0)
+    standing = _standing(panel, w, time_days)
+    share = standing / np.maximum(standing.sum(axis=1, keepdims=True), 1e-300)
+    defined = ~np.isnan(share).any(axis=1) & (observed > 0) & (observed < 1) & (w.sum(axis=1) > 0)
     target = np.where(defined, observed, 0.5)
-    return np.where(defined, _shift(told, w / total[:, None], target, survival=time_days is not None), np.nan)
+    share = np.where(defined[:, None], share, 1.0 / max(len(p), 1))
+    return np.where(defined, _shift(told, share, target, survival=time_days is not None), np.nan)
 
 
 def _shift(told: FloatArray, share: FloatArray, target: FloatArray, *, survival: bool) -> FloatArray:
@@ -103,9 +110,8 @@ def distance_quantile_values(
     order = np.argsort(distance, axis=1)
     reached = np.cumsum(np.take_along_axis(w, order, axis=1), axis=1)
     place = np.argmax(reached >= quantile * reached[:, -1:], axis=1)
-    return np.asarray(
-        np.take_along_axis(np.take_along_axis(distance, order, axis=1), place[:, None], axis=1)[:, 0]
-    )
+    found = np.take_along_axis(np.take_along_axis(distance, order, axis=1), place[:, None], axis=1)[:, 0]
+    return np.where(np.isnan(w).any(axis=1), np.nan, found)
 
 
 def _distances(panel: Panel, weights: FloatArray, time_days: float | None) -> tuple[FloatArray, FloatArray]:
@@ -113,7 +119,7 @@ def _distances(panel: Panel, weights: FloatArray, time_days: float | None) -> tu
     design = _design(panel, weights, time_days, spline=True)
     if design is None:
         return np.full(weights.shape, np.nan), weights
-    return np.abs(design.found(design.fit()) - design.p[None, :]), design.weights
+    return np.abs(design.found(design.fit()) - design.p[None, :]), _standing(panel, design.weights, time_days)
 
 
 def calibration_curve_values(
@@ -138,16 +144,17 @@ class _Design:
     time: FloatArray | None  # cut at the horizon
     event: npt.NDArray[np.bool_]
     label: FloatArray
+    entry: FloatArray | None
 
     def fit(self) -> FloatArray:
         if self.time is None:
             return fit_logistic(self.label, self.x, self.weights)
-        return fit_cox(self.time, self.event, self.x, self.weights)
+        return fit_cox(self.time, self.event, self.x, self.weights, self.entry)
 
     def found(self, beta: FloatArray) -> FloatArray:
         if self.time is None:
             return np.asarray(expit(beta @ self.x.T))
-        probability = cox_event_probability(self.time, self.event, self.x, self.weights, beta)
+        probability = cox_event_probability(self.time, self.event, self.x, self.weights, beta, self.entry)
         return np.where(np.isnan(beta[:, :1]), np.nan, probability)
 
 
@@ -164,18 +171,27 @@ def _design(panel: Panel, weights: FloatArray, time_days: float | None, *, splin
         columns += _spline(columns[0], columns[0][used])
     if time_days is None:
         columns.insert(0, np.ones_like(told))
-        return _Design(p, np.column_stack(columns), scale, w, None, panel.outcome.event, panel.outcome.value)
+        y = panel.outcome
+        return _Design(p, np.column_stack(columns), scale, w, None, y.event, y.value, None)
     time = np.minimum(panel.outcome.time_days, time_days)
     event = panel.outcome.event & (panel.outcome.time_days <= time_days)
-    return _Design(p, np.column_stack(columns), scale, w, time, event, panel.outcome.value)
+    entry = late_entry(panel.outcome)
+    return _Design(p, np.column_stack(columns), scale, w, time, event, panel.outcome.value, entry)
 
 
 def _observed(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
     """Return the share of responders, or one minus Kaplan-Meier at a time, under each row of weights, shape (B,)."""
     if time_days is None:
         return np.asarray((weights @ panel.outcome.value) / np.maximum(weights.sum(axis=1), 1e-300))
-    curves = survival_curves(panel.outcome.time_days, panel.outcome.event, weights)
+    y = panel.outcome
+    curves = survival_curves(y.time_days, y.event, weights, late_entry(y))
     return np.asarray(1.0 - curves.at(time_days)[:, 0])
+
+
+def _standing(panel: Panel, weights: FloatArray, time_days: float | None) -> FloatArray:
+    """Return the weights of patients in a mean over everybody, (B, n): as drawn, unless entry is late."""
+    standing = None if time_days is None else standing_for(panel.outcome, weights, time_days)
+    return weights if standing is None else standing
 
 
 def _probability(panel: Panel, weights: FloatArray, time_days: float | None) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,7 @@ from hybridx.evaluate.calibration import calibration_curve_values
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.summary import Calibration
-from hybridx.evaluate.weighted_km import kaplan_meier
+from hybridx.evaluate.weighted_km import kaplan_meier, late_entry, standing_for
 from hybridx.terms.estimate import Estimate
 
 __all__ = ["calibration_of"]
@@ -62,16 +62,22 @@ def _groups(panel: Panel, time_days: float | None, level: float) -> pl.DataFrame
     k = int(np.clip(panel.n // PER_GROUP, 2, 5))
     cuts = np.quantile(p, np.arange(1, k) / k)
     place = np.searchsorted(cuts, p, side="left")
+    once = np.ones((1, panel.n))
+    late = None if time_days is None else standing_for(panel.outcome, once, time_days)
+    standing = (once if late is None else late)[0]
     rows = []
     for group in range(k):
         inside = place == group
         if not inside.any():  # ties can empty a group
             continue
         part = panel.rows(inside)
+        told = (
+            float(np.average(p[inside], weights=standing[inside])) if standing[inside].sum() > 0 else np.nan
+        )
         observed, low, high, events = (
             _share(part, level) if time_days is None else _event_probability(part, time_days, level)
         )
-        rows.append((group + 1, part.n, events, float(p[inside].mean()), observed, low, high))
+        rows.append((group + 1, part.n, events, told, observed, low, high))
     schema = {"group": pl.Int64, "n": pl.Int64, "n_events": pl.Int64} | dict.fromkeys(
         ("predicted", "observed", "low", "high"), pl.Float64
     )
@@ -91,7 +97,7 @@ def _event_probability(panel: Panel, time_days: float, level: float) -> tuple[fl
     """Return one minus Kaplan-Meier at a time; NaN when follow-up of the group ends before it."""
     time, event = panel.outcome.time_days, panel.outcome.event
     events = int(np.sum(event & (time <= time_days)))
-    times, survival, low, high = kaplan_meier(time, event, level=level)
+    times, survival, low, high = kaplan_meier(time, event, entry=late_entry(panel.outcome), level=level)
     if time.max() < time_days and survival[-1] > 0:
         return np.nan, np.nan, np.nan, events
     at = int(np.searchsorted(times, time_days, side="right")) - 1

@@ -2,7 +2,9 @@
 
 If a curve is right, the survival it gives at the patient's own event time is uniform between 0 and 1. The patients are
 counted in equal bins of it; one who is censored while at survival c counts for the part of the bins below c in
-proportion, as nothing more is known. A chi-square test compares the counts with equal ones.
+proportion, as nothing more is known. One who came under observation late is seen only because alive then: the survival
+at their own time is divided by that at their entry, which is uniform again. A chi-square test compares the counts with
+equal ones.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from scipy.stats import chi2
 
 from hybridx.errors import InputError
 from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
+from hybridx.evaluate.weighted_km import late_entry
 
 __all__ = ["DCalibration", "d_calibration_of"]
 
@@ -82,22 +85,29 @@ def d_calibration_of(panel: Panel, bins: int = 10) -> DCalibration:
         return DCalibration(np.nan, np.nan, nobody, 0, 0)
     curves = mean_over_repeats(np.where(panel.valid[:, :, None], panel.survival, np.nan))
     keep = ~np.isnan(curves).any(axis=1)
+    last, entry = float(panel.times[-1]), late_entry(panel.outcome)
+    if entry is not None:
+        keep &= entry < last  # who comes after the last time of the curves says nothing about them
     if not keep.any():
         return DCalibration(np.nan, np.nan, nobody, 0, 0)
-    time, last = panel.outcome.time_days[keep], float(panel.times[-1])
+    time = panel.outcome.time_days[keep]
     event = panel.outcome.event[keep] & (time <= last)
     at = np.concatenate([[0.0], panel.times])
-    own = np.array(
-        [
-            np.interp(min(t, last), at, np.concatenate([[1.0], curve]))
-            for t, curve in zip(time, curves[keep], strict=True)
-        ]
-    )
+    own = _at_own_time(curves[keep], at, np.minimum(time, last))
+    if entry is not None:
+        alive = _at_own_time(curves[keep], at, np.maximum(entry[keep], 0.0))
+        own = np.divide(own, alive, out=np.zeros_like(own), where=alive > 0)
     counts = _counts(own, event, edges)
     expected = len(own) / bins
     statistic = float(np.sum((counts - expected) ** 2) / expected)
     frame = nobody.with_columns(pl.Series("count", counts), pl.lit(expected).alias("expected"))
     return DCalibration(statistic, float(chi2.sf(statistic, bins - 1)), frame, len(own), int(event.sum()))
+
+
+def _at_own_time(curves: FloatArray, at: FloatArray, time: FloatArray) -> FloatArray:
+    return np.array(
+        [np.interp(t, at, np.concatenate([[1.0], curve])) for t, curve in zip(time, curves, strict=True)]
+    )
 
 
 def _counts(own: FloatArray, event: np.typing.NDArray[np.bool_], edges: FloatArray) -> FloatArray:

@@ -5,6 +5,9 @@ r"""Net benefit: what treating by a model is worth, counted in true positives, a
 A threshold says how many unnecessary treatments one would accept for a necessary one. In survival the patients flagged
 (probability of the event by t at or above the threshold) have the event by t as their own Kaplan-Meier curve says, so
 those censored before t count for as long as they were seen.
+
+With late entry those seen are survivors: how many are flagged, and how many of them have the event, is then counted
+with the weights of those whose state at t is known (`hybridx.evaluate.weighted_km.standing_for`), over all asked.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
-from hybridx.evaluate.weighted_km import survival_curves
+from hybridx.evaluate.weighted_km import standing_for, survival_curves
 
 __all__ = ["net_benefit_values", "treat_all_values"]
 
@@ -52,12 +55,13 @@ def net_benefit_values(
         w, p = weights * valid, np.where(valid, probability[repeat], -1.0)
         total = w.sum(axis=1)
         values = np.full((weights.shape[0], len(cuts)), np.nan)
+        standing = None if time_days is None else standing_for(panel.outcome, w, time_days)
         seen: dict[int, tuple[FloatArray, FloatArray]] = {}
         for k, cut in enumerate(cuts):
             flagged = p >= cut - LEVEL
             size = int(flagged.sum())  # flagged groups are nested: as many are the same
             if size not in seen:
-                seen[size] = _positives(panel, w, time_days, flagged)
+                seen[size] = _positives(panel, w, time_days, flagged, standing)
             true, false = seen[size]
             values[:, k] = true - false * cut / (1.0 - cut)
         parts.append(
@@ -73,13 +77,18 @@ def treat_all_values(
     cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
     everyone = panel.predicted
     w = weights * everyone
-    true, false = _positives(panel, w, time_days, everyone)
+    standing = None if time_days is None else standing_for(panel.outcome, w, time_days)
+    true, false = _positives(panel, w, time_days, everyone, standing)
     total = np.maximum(w.sum(axis=1), 1e-300)
     return np.asarray((true[:, None] - false[:, None] * cuts / (1.0 - cuts)) / total[:, None])
 
 
 def _positives(
-    panel: Panel, weights: FloatArray, time_days: float | None, flagged: npt.NDArray[np.bool_]
+    panel: Panel,
+    weights: FloatArray,
+    time_days: float | None,
+    flagged: npt.NDArray[np.bool_],
+    standing: FloatArray | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return true and false positives among the flagged under each row of weights, each (B,)."""
     w = weights[:, flagged]
@@ -90,6 +99,10 @@ def _positives(
     if not flagged.any():
         return count, count
     time, event = panel.outcome.time_days[flagged], panel.outcome.event[flagged]
+    if standing is not None:
+        known = standing[:, flagged]
+        with_event = event & (time <= time_days)
+        return known[:, with_event].sum(axis=1), known[:, ~with_event].sum(axis=1)
     survival = survival_curves(time, event, w).at(time_days)[:, 0]
     followed = (w[:, time >= time_days].sum(axis=1) > 0) | (survival <= 0.0) | (count == 0)
     survival = np.where(followed, survival, np.nan)

@@ -16,7 +16,7 @@ from hybridx.evaluate import riley
 from hybridx.evaluate.discrimination import harrell_values
 from hybridx.evaluate.horizon import moment_of
 from hybridx.evaluate.panel import FloatArray, Panel
-from hybridx.evaluate.weighted_km import survival_curves
+from hybridx.evaluate.weighted_km import late_entry, survival_curves
 
 __all__ = ["EnoughData", "enough_data", "enough_notes"]
 
@@ -261,7 +261,7 @@ def _width(y: Outcome, c: float) -> float:
 
 def _censoring(y: Outcome, rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
     """Draw times of censoring from their Kaplan-Meier curve; what lies beyond the last follow-up is put there."""
-    curve = survival_curves(y.time_days, ~y.event, np.ones((1, len(y))))
+    curve = survival_curves(y.time_days, ~y.event, np.ones((1, len(y))), late_entry(y))
     falls = 1.0 - np.asarray(curve.values[0])
     place = np.searchsorted(falls, rng.uniform(size=shape), side="left")
     return np.asarray(np.append(curve.times, y.time_days.max())[place], dtype=np.float64)

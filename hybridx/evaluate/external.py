@@ -242,7 +242,10 @@ def _followed_until(y: Outcome, day: float) -> Outcome:
     """Return the outcome with follow-up cut at a day: a model says nothing after the last follow-up it learnt from."""
     if not np.isfinite(day):
         return y
-    return replace(y, time_days=np.minimum(y.time_days, day), event=y.event & (y.time_days <= day))
+    time = np.minimum(y.time_days, day)
+    if y.entry_days is not None:
+        time = np.where(y.entry_days >= day, np.nan, time)  # came too late to be seen within it
+    return replace(y, time_days=time, event=y.event & (y.time_days <= day))
 
 
 def _whose(cohort: Cohort, y: Outcome) -> list[str]:

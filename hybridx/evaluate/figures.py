@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
@@ -15,7 +16,7 @@ from hybridx.evaluate.groups import GROUP_NAMES
 from hybridx.evaluate.horizon import months
 from hybridx.evaluate.notes import SYNTHETIC
 from hybridx.evaluate.registry import Moment, measure, metric_named
-from hybridx.evaluate.weighted_km import kaplan_meier
+from hybridx.evaluate.weighted_km import kaplan_meier, late_entry
 from hybridx.terms.text import DAYS_PER_MONTH, check_name
 
 if TYPE_CHECKING:
@@ -160,13 +161,15 @@ def groups_figure(result: Result, model: str, groups: int | None = None) -> go.F
     table = result.risk_groups(model, groups)
     place = table["group"].to_numpy()
     time, event = result.outcome.time_days, result.outcome.event
+    late = late_entry(result.outcome)
+    entry = np.full(len(time), -np.inf) if late is None else late
     names = [name for name in GROUP_NAMES[3] if np.any(place == name)]
     end = float(time.max()) / DAYS_PER_MONTH
     ticks = _ticks(end)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.12)
     for i, name in enumerate(names):
         rows = place == name
-        at, survival, low, high = kaplan_meier(time[rows], event[rows], level=result.level)
+        at, survival, low, high = kaplan_meier(time[rows], event[rows], entry=entry[rows], level=result.level)
         x = np.concatenate([[0.0], at / DAYS_PER_MONTH])
         steps = [np.concatenate([[1.0], part]).tolist() for part in (survival, low, high)]
         _add_step_band(figure, x, steps[1], steps[2], GROUP_COLOURS[name])
@@ -175,7 +178,7 @@ def groups_figure(result: Result, model: str, groups: int | None = None) -> go.F
             x=x, y=steps[0], mode="lines", name=label, row=1, col=1,
             line={"shape": "hv", "color": GROUP_COLOURS[name], "dash": DASHES[i]},
         )  # fmt: skip
-        at_risk = [str(int(np.sum(time[rows] >= tick * DAYS_PER_MONTH))) for tick in ticks]
+        at_risk = [_at_risk(time[rows], entry[rows], tick * DAYS_PER_MONTH) for tick in ticks]
         figure.add_scatter(
             x=ticks, y=[i] * len(ticks), text=at_risk, mode="text", row=2, col=1, showlegend=False,
             textfont={"color": GROUP_COLOURS[name]}, hoverinfo="skip",
@@ -263,6 +266,10 @@ def _faint(colour: str) -> str:
 def _largest(frame: pl.DataFrame, column: str) -> float:
     value = frame[column].max()
     return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _at_risk(time: npt.NDArray[np.float64], entry: npt.NDArray[np.float64], days: float) -> str:
+    return str(int(np.sum((time >= days) & (entry <= days))))
 
 
 def _ticks(end: float) -> list[float]:

@@ -10,7 +10,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.registry import Moment
-from hybridx.evaluate.weighted_km import censoring_curves
+from hybridx.evaluate.weighted_km import censoring_curves, late_entry
 from hybridx.terms.text import DAYS_PER_MONTH
 
 __all__ = ["LANDMARK_MONTHS", "moment_of", "months", "time_grid"]
@@ -35,6 +35,8 @@ def moment_of(y: Outcome, horizon_days: float | None = None) -> tuple[Moment, st
     median follow-up (reverse Kaplan-Meier), with at least 10 patients (and a tenth) at risk and 5 events before it;
     if there is none, the median observed time.
 
+    Patients with late entry count from it on.
+
     Only follow-up enters these choices, no prediction.
 
     Raises
@@ -43,19 +45,19 @@ def moment_of(y: Outcome, horizon_days: float | None = None) -> tuple[Moment, st
         `horizon_days` is not a time at which anyone is followed, or nothing happened before it.
     """
     time, event = y.time_days, y.event
-    tau = float(np.sort(time)[::-1][max(AT_RISK_TAU, math.ceil(0.1 * len(y))) - 1])
+    tau = _tau(y)
     if horizon_days is None:
-        horizon, how = _default_horizon(time, event, tau)
+        horizon, how = _default_horizon(y, tau)
     else:
         horizon, how = float(horizon_days), "as asked"
-        at_risk, events = int(np.sum(time > horizon)), int(np.sum(event & (time <= horizon)))
+        at_risk, events = _followed_at(y, horizon), int(np.sum(event & (time <= horizon)))
         if not (math.isfinite(horizon) and horizon > 0 and at_risk >= 2 and events >= 1):
             msg = (
                 f"horizon_days={horizon_days!r}: {at_risk} patients are followed beyond it and {events} events lie "
                 f"before it. Choose a time up to {tau:.0f} days ({months(tau)}), where enough are still followed."
             )
             raise InputError(msg)
-    at_risk = int(np.sum(time > horizon))
+    at_risk = _followed_at(y, horizon)
     grid = np.linspace(tau / GRID_STEPS, tau, GRID_STEPS)
     moment = Moment(horizon, tau, tuple(np.unique(grid).tolist()))
     sentence = (
@@ -72,14 +74,35 @@ def time_grid(moment: Moment) -> FloatArray:
     return np.unique(np.array([*moment.grid_days, moment.horizon_days or end, *usual], dtype=np.float64))
 
 
-def _default_horizon(time: FloatArray, event: np.typing.NDArray[np.bool_], tau: float) -> tuple[float, str]:
-    followed = censoring_curves(time, event, np.ones((1, len(time))))
+def _followed_at(y: Outcome, days: float) -> int:
+    """Return how many patients have entered by a time and are followed beyond it."""
+    entry = late_entry(y)
+    here = y.time_days > days
+    return int(np.sum(here if entry is None else here & (entry <= days)))
+
+
+def _tau(y: Outcome) -> float:
+    """Return the last patient's time that is reached by 5 patients and a tenth of them; the best reached if none is."""
+    least, falling = max(AT_RISK_TAU, math.ceil(0.1 * len(y))), np.sort(y.time_days)[::-1]
+    entry = late_entry(y)
+    if entry is None:
+        return float(falling[least - 1])
+    at_risk = (
+        len(y) - np.searchsorted(falling[::-1], falling) - (len(y) - np.searchsorted(np.sort(entry), falling))
+    )
+    enough = np.flatnonzero(at_risk >= min(least, int(at_risk.max())))
+    return float(falling[enough[0]])
+
+
+def _default_horizon(y: Outcome, tau: float) -> tuple[float, str]:
+    time, event = y.time_days, y.event
+    followed = censoring_curves(time, event, np.ones((1, len(time))), late_entry(y))
     below = np.flatnonzero(followed.values[0] <= 0.5)
     median_follow_up = float(followed.times[below[0]]) if below.size else tau
     least = max(AT_RISK_HORIZON, math.ceil(0.1 * len(time)))
     for mark in reversed(LANDMARK_MONTHS):
         days = mark * DAYS_PER_MONTH
-        enough = np.sum(time > days) >= least and np.sum(event & (time <= days)) >= min(5, event.sum())
+        enough = _followed_at(y, days) >= least and np.sum(event & (time <= days)) >= min(5, event.sum())
         if days <= min(tau, median_follow_up) and enough:
             return days, f"the longest usual one within the median follow-up of {months(median_follow_up)}"
     middle = float(min(np.median(time), tau))

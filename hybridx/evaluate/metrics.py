@@ -4,7 +4,8 @@ Survival metrics of **risks** (any scale, higher is worse): `harrell_c`, `uno_c`
 survival: `brier_t`, `ibs`, `ibs_skill`, `antolini_c`, `observed_expected`, `calibration_slope`, `ici`. Of the
 probability of **response**: `roc_auc`, `pr_auc`, `brier`, and the calibration metrics without a time. For one of
 several **competing events**: `wolbers_c`, `cause_auc_t`, `cause_brier_t`; everywhere else `Outcome.event` is what
-counts, whatever its cause. Late entry (`Outcome.entry_days`) is used by rankings and by `brier_t`, `ibs`, `ibs_skill`.
+counts, whatever its cause. Late entry (`Outcome.entry_days`) is used, but for competing
+events, where it is refused.
 
 Others live in files of their own and are to be had from here too: more of calibration (`metrics_calibration`),
 decisions (`metrics_decisions`), Royston D, ordered and continuous outcomes (`metrics_kinds`), `reclassification_table`.

@@ -44,8 +44,8 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
         )
     if y.entry_days is not None and np.nanmax(y.entry_days, initial=0.0) > 0:
         notes.append(
-            "Delayed entry: rankings, Brier scores and their integral count patients from their entry on; "
-            "calibration counts every patient from day 0."
+            "Delayed entry: patients count from their entry on; where a share of all patients is meant, those seen are "
+            "weighted to stand for everybody. Royston's D and the figure of risk groups describe the patients seen."
         )
     if y.cause is not None:
         causes = Counter(str(c) or "not stated" for c in y.cause[y.known & y.event])

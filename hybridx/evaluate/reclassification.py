@@ -14,7 +14,7 @@ from hybridx.cohort.outcome import Outcome, as_outcome
 from hybridx.errors import InputError
 from hybridx.evaluate.decision_table import check_thresholds
 from hybridx.evaluate.panel import FloatArray
-from hybridx.evaluate.weighted_km import survival_curves
+from hybridx.evaluate.weighted_km import late_entry, standing_for, survival_curves
 
 __all__ = ["WARNING", "Reclassification", "reclassification_table"]
 
@@ -32,11 +32,13 @@ class Reclassification:
     Parameters
     ----------
     table : polars.DataFrame
-        `category_a`, `category_b`, `n`, `events` (expected number by Kaplan-Meier within the cell, or responders),
+        `category_a`, `category_b`, `n` (patients seen), `events` (expected number by Kaplan-Meier within the cell, from
+        the entry of each on, or responders),
         `observed` (their share; null in an empty cell, or where its follow-up ends before the time).
     nri_events, nri_non_events : float
         Share of events moved up minus down; share of non-events moved down minus up. Never add them: one counts
-        patients with an event, the other those without.
+        patients with an event, the other those without. With late entry those seen are weighted so that they stand for
+        everybody.
     warning : str
         Why this is no metric.
     """
@@ -107,9 +109,7 @@ def reclassification_table(
     up, down = categories[1] > categories[0], categories[1] < categories[0]
     everyone = np.ones(len(y), dtype=bool)
     overall = _share(y, everyone, time_days)
-    moved = [
-        (_share(y, rows_, time_days), float(rows_.mean()) if len(rows_) else np.nan) for rows_ in (up, down)
-    ]
+    moved = [(_share(y, rows_, time_days), _part(y, rows_, time_days)) for rows_ in (up, down)]
     events = [share * part if part else 0.0 for share, part in moved]
     rest = [(1.0 - share) * part if part else 0.0 for share, part in moved]
     if not 0 < overall < 1:
@@ -140,9 +140,19 @@ def _share(y: Outcome, rows: np.typing.NDArray[np.bool_], time_days: float | Non
         return np.nan
     if time_days is None:
         return float(y.value[rows].mean())
-    time = y.time_days[rows]
-    survival = float(survival_curves(time, y.event[rows], np.ones((1, int(rows.sum())))).at(time_days)[0, 0])
+    part = y[rows]
+    time = part.time_days
+    curves = survival_curves(time, part.event, np.ones((1, len(part))), late_entry(part))
+    survival = float(curves.at(time_days)[0, 0])
     return np.nan if time.max() < time_days and survival > 0 else 1.0 - survival
+
+
+def _part(y: Outcome, rows: np.typing.NDArray[np.bool_], time_days: float | None) -> float:
+    """Return the share of everybody that some patients stand for."""
+    if not len(y):
+        return np.nan
+    standing = None if time_days is None else standing_for(y, np.ones((1, len(y))), time_days)
+    return float(rows.mean() if standing is None else standing[0, rows].sum() / standing.sum())
 
 
 def _names(cuts: FloatArray) -> list[str]:

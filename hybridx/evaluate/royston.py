@@ -7,6 +7,9 @@ the log hazard ratio between the upper and the lower half of the risks where the
           R^2_D = \frac{\beta_z^2}{\beta_z^2 + \pi^2/6}
 
 Ranks are taken within a fold, and the Cox model is stratified by fold: risks of different models are never compared.
+
+With late entry a patient is at risk from the entry on, and ranks are those among the patients seen: D then says how far
+apart these are, which is less than everybody would be where those at high risk die before they can enter.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
+from hybridx.evaluate.weighted_km import late_entry
 
 __all__ = ["explained_variation_values", "royston_d_values"]
 
@@ -48,32 +52,51 @@ def explained_variation_values(panel: Panel, weights: FloatArray) -> FloatArray:
 
 
 class _Stratum:
-    """Patients of one fold by time: rankits (B, m), weights (B, m), events and where each risk set begins."""
+    """Patients of one fold by time: rankits (B, m), weights (B, m), events and who is in each risk set."""
 
     def __init__(
-        self, z: FloatArray, weights: FloatArray, event: npt.NDArray[np.bool_], first: npt.NDArray[np.intp]
+        self,
+        z: FloatArray,
+        weights: FloatArray,
+        time: FloatArray,
+        event: npt.NDArray[np.bool_],
+        entry: FloatArray | None,
     ) -> None:
-        self.z, self.weights, self.event, self.first = z, weights, event, first
+        order = np.argsort(time, kind="stable")
+        self.z, self.weights, self.event = z[:, order], weights[:, order], event[order]
+        self.first = np.searchsorted(time[order], time[order], side="left")
+        self.arrival = None if entry is None else np.argsort(entry[order], kind="stable")
+        if entry is not None:
+            self.absent = np.searchsorted(
+                np.sort(entry), time[order], side="left"
+            )  # not entered yet, from here on
 
     def derivatives(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
         hazard = self.weights * np.exp(np.clip(beta[:, None] * self.z, -50.0, 50.0))
-        s0, s1, s2 = (
-            np.cumsum((hazard * self.z**k)[:, ::-1], axis=1)[:, ::-1][:, self.first] for k in (0, 1, 2)
-        )
+        s0, s1, s2 = (self._at_risk(hazard * self.z**k) for k in (0, 1, 2))
         s0 = np.maximum(s0, 1e-300)  # an empty risk set is never multiplied by an event
         failures = self.weights * self.event
         mean = s1 / s0
         gradient = (failures * (self.z - mean)).sum(axis=1)
         return gradient, (failures * (s2 / s0 - mean**2)).sum(axis=1)
 
+    def _at_risk(self, values: FloatArray) -> FloatArray:
+        still = _from_the_end(values)[:, self.first]
+        if self.arrival is None:
+            return still
+        late = np.concatenate([_from_the_end(values[:, self.arrival]), np.zeros((len(values), 1))], axis=1)
+        return np.asarray(still - late[:, self.absent])
+
+
+def _from_the_end(values: FloatArray) -> FloatArray:
+    return np.asarray(np.cumsum(values[:, ::-1], axis=1)[:, ::-1])
+
 
 def _stratum(panel: Panel, repeat: int, rows: npt.NDArray[np.intp], weights: FloatArray) -> _Stratum:
     w = weights[:, rows]
     z = _rankits(panel.score[repeat, rows], w)
-    time, event = panel.outcome.time_days[rows], panel.outcome.event[rows]
-    order = np.argsort(time, kind="stable")
-    first = np.searchsorted(time[order], time[order], side="left")
-    return _Stratum(z[:, order], w[:, order], event[order], first)
+    y = panel.outcome[rows]
+    return _Stratum(z, w, y.time_days, y.event, late_entry(y))
 
 
 def _rankits(score: FloatArray, weights: FloatArray) -> FloatArray:

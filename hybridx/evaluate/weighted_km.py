@@ -38,6 +38,7 @@ __all__ = [
     "inverse_observed_at",
     "kaplan_meier",
     "late_entry",
+    "standing_for",
     "survival_curves",
 ]
 
@@ -129,6 +130,25 @@ def inverse_observed_at(y: Outcome, weights: FloatArray, times: FloatArray) -> F
     return np.where((followed > 0) & (alive <= 0), np.nan, inverse)
 
 
+def standing_for(y: Outcome, weights: FloatArray, time_days: float) -> FloatArray | None:
+    """Return weights with which those whose state at a time is known stand for everybody, (B, n).
+
+    None without late entry. Those seen are not a sample of everybody when entry is late: who dies early is missed.
+    Shares and means of them, such as that of the patients flagged or of a predicted probability, need these weights.
+    The weights of those with an event by `time_days` add up to their Kaplan-Meier share of the whole. NaN where nobody
+    stands for the rest.
+    """
+    entry = late_entry(y)
+    if entry is None:
+        return None
+    failed = y.event & (y.time_days <= time_days)
+    followed = (entry <= time_days) & (y.time_days > time_days)
+    alive = inverse_observed_at(y, weights, np.array([time_days]))
+    standing = weights * (inverse_observed(y, weights, failed) + np.where(followed, alive, 0.0))
+    whole = np.isclose(standing.sum(axis=1), weights.sum(axis=1), rtol=1e-6)
+    return np.where(whole[:, None], standing, np.nan)
+
+
 def _counts(
     time: FloatArray, event: BoolArray, weights: FloatArray, entry: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -166,12 +186,16 @@ def survival_curves(
     return StepCurves(times, _product(events, at_risk))
 
 
-def censoring_curves(time: FloatArray, event: BoolArray, weights: FloatArray) -> StepCurves:
+def censoring_curves(
+    time: FloatArray, event: BoolArray, weights: FloatArray, entry: FloatArray | None = None
+) -> StepCurves:
     """Return G(t), the probability of not being censored by t, under each row of weights.
+
+    With late entry: of not being censored by t, once entered, if leaving does not depend on when one came.
 
     A patient whose event ties with another's censoring is taken to leave first, as in scikit-survival.
     """
-    times, events, censored, at_risk = _counts(time, event, weights)
+    times, events, censored, at_risk = _counts(time, event, weights, entry)
     return StepCurves(times, _product(censored, at_risk - events))
 
 

@@ -118,3 +118,15 @@ def test_the_flexible_calibration_curve_and_its_distances_are_those_of_r(r):
     for name in ("ici", "e50", "e90"):
         value = getattr(metrics, name)(y, 1 - data["told"], 300.0, **FAST).value
         assert value == pytest.approx(expected[name], abs=1e-7)
+
+
+def test_late_entry_is_that_of_r(r):
+    data, expected = r
+    place = np.arange(1, 121)
+    entry = np.where(place % 3 == 0, np.round(data["time"] * (place % 7) / 8, 6), 0.0)
+    y = Outcome.survival(data["time"], data["event"], entry_days=entry)
+    found = metrics.royston_d(y, data["risk"], **FAST).value
+    assert found == pytest.approx(expected["royston_d_late"], abs=1e-8)
+    slope = metrics.calibration_slope(y, 1 - data["told"], 300.0, **FAST).value
+    assert slope == pytest.approx(expected["slope_late"], abs=1e-7)
+    assert abs(slope - expected["slope_all"]) > 0.01
