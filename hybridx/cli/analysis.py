@@ -109,7 +109,10 @@ def evaluate(
         )
         result.save(out)
         shutil.rmtree(kept, ignore_errors=True)
-    typer.echo(repr(result))
+    typer.echo(repr(result))  # with what the checks call an error; here the rest
+    for finding in result.checks():
+        if finding.severity != "error" or finding.silenced:
+            say(str(finding))
     if result.apparent.height:
         say("Corrected for optimism:")
         for row in result.optimism(model=result.primary).iter_rows(named=True):
