@@ -281,3 +281,23 @@ def test_other_kinds_of_outcome_are_checked_as_far_as_that_goes(kind):
                 said[check.code] = why.reason
     assert said["HX004"] == said["HX006"] == said["HX018"] == []
     assert all(isinstance(said[code], str) for code in ("HX005", "HX010", "HX011", "HX013", "HX015"))
+
+
+def test_the_command_line_says_what_was_found(flawed, monkeypatch, tmp_path):
+    from typer.testing import CliRunner
+
+    from hybridx.cli import analysis
+    from hybridx.cli.app import app
+
+    class Quick:
+        """The library, but for the hour of fitting."""
+
+        def __getattr__(self, name):
+            return (lambda **_: flawed) if name == "evaluate" else getattr(hx, name)
+
+    monkeypatch.setattr(analysis, "hx", Quick())
+    flawed.cohort.save(tmp_path / "cohort")
+    words = ["evaluate", str(tmp_path / "cohort"), "-e", "OS", "--out", str(tmp_path / "results")]
+    run_ = CliRunner().invoke(app, words)
+    assert run_.exit_code == 0, run_.output
+    assert "HX004 error" in run_.output and "HX011 info" in run_.output
