@@ -5,9 +5,19 @@ from hybridx._lazy import attach, make_callable
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "Counterfactual": "counterfactual",
+        "Dependence": "dependence",
         "Explanation": "explanation",
+        "Importance": "importance",
+        "Interactions": "interactions",
         "PatientExplanation": "patient",
+        "Sanity": "sanity",
+        "Similar": "similar",
+        "Stability": "stability",
         "explain": "explainer",
+        "modality_interactions": "interactions",
+        "refit_stability": "stability",
+        "sanity_test": "sanity",
     },
 )
 

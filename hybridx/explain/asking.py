@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,11 @@ import polars as pl
 from hybridx.errors import InputError
 
 if TYPE_CHECKING:
+    from hybridx.explain.counterfactual import Counterfactual
+    from hybridx.explain.dependence import Dependence
     from hybridx.explain.importance import Importance
+    from hybridx.explain.similar import Similar
+    from hybridx.explain.stability import Stability
 
 __all__ = ["Asking", "Source"]
 
@@ -41,11 +46,12 @@ class Asking:
         """
         if self.source is None:
             msg = (
-                "This explanation has no model to ask: it was loaded, or comes from several folds. Explain the patients "
+                "This explanation has no model to ask: it was loaded, or comes from several folds. Explain patients "
                 "by one fitted model: explain(model, X_new, background=X_train)."
             )
             raise InputError(msg)
-        return self.source
+        source: Source = self.source
+        return source
 
     def importance_intervals(
         self: Any, level: str = "feature", *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
@@ -57,3 +63,53 @@ class Asking:
         from hybridx.explain.importance import importance_of  # noqa: PLC0415 - below this module
 
         return importance_of(self, level, confidence=confidence, resamples=resamples, seed=seed)
+
+    def dependence(self: Any, feature: str, colour: str | None = None) -> Dependence:
+        """Return a feature's values, in their own unit, against its contributions.
+
+        See `hybridx.explain.dependence`.
+        """
+        from hybridx.explain.dependence import dependence_of  # noqa: PLC0415 - below this module
+
+        return dependence_of(self, feature, colour)
+
+    def stability(self: Any, level: str = "feature", *, top: int = 10) -> Stability:
+        """Return how alike the importances of the folds are (of an out-of-fold explanation).
+
+        See `hybridx.explain.stability`; `hybridx.explain.refit_stability` compares halves of the patients.
+        """
+        from hybridx.explain.stability import stability_of  # noqa: PLC0415 - below this module
+
+        return stability_of(self, level, top=top)
+
+    def similar(
+        self: Any, patient_id: str, k: int = 5, *, level: str = "feature", outcomes: Any = None
+    ) -> Similar:
+        """Return the k patients whose predictions were made of the most similar contributions.
+
+        See `hybridx.explain.similar`.
+        """
+        from hybridx.explain.similar import similar_to  # noqa: PLC0415 - below this module
+
+        return similar_to(self, patient_id, k, level=level, outcomes=outcomes)
+
+    def counterfactual(
+        self: Any,
+        patient_id: str,
+        to: str | float = "low",
+        *,
+        changeable: Sequence[str] | None = None,
+        most: int = 3,
+        limits: Mapping[str, tuple[float, float]] | None = None,
+        cutoff: float | None = None,
+    ) -> Counterfactual:
+        """Return the fewest, smallest plausible changes at which the model would put the patient into another group.
+
+        It says what the model would say of other values, not what a treatment would do. See
+        `hybridx.explain.counterfactual`.
+        """
+        from hybridx.explain.counterfactual import counterfactual_of  # noqa: PLC0415 - below this module
+
+        return counterfactual_of(
+            self, patient_id, to, changeable=changeable, most=most, limits=limits, cutoff=cutoff
+        )

@@ -19,7 +19,6 @@ importance over new training sets: `tests/reference/importance_coverage.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,7 @@ from scipy.stats import t as student
 
 from hybridx.cohort.columns import modality_of, to_matrix
 from hybridx.errors import NotEnoughDataError, SettingsError
-from hybridx.explain.figures import TOTAL, layout
+from hybridx.explain.interval_bars import interval_bars
 from hybridx.terms.text import check_name
 
 if TYPE_CHECKING:
@@ -71,34 +70,8 @@ class Importance:
     def plot(self, top: int = 20) -> go.Figure:
         """Return a bar per row with its interval."""
         rows = self.table(top)
-        size = rows["mean_abs"].to_numpy()
-        names = [escape(name) for name in rows[self.level].to_list()]
-        figure = go.Figure(
-            go.Bar(
-                y=names,
-                x=size.tolist(),
-                orientation="h",
-                marker={"color": TOTAL, "opacity": 0.75},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": (rows["high"].to_numpy() - size).tolist(),
-                    "arrayminus": (size - rows["low"].to_numpy()).tolist(),
-                    "color": "#000000",
-                    "thickness": 1.2,
-                },
-                customdata=rows.select("low", "high", "share").to_numpy().tolist(),
-                hovertemplate=(
-                    "%{y}: %{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f}), "
-                    "%{customdata[2]:.0%} of all<extra></extra>"
-                ),
-            )
-        )
-        return layout(
-            figure,
-            f"mean size of contribution, {self.scale} ({100 * self.confidence:g} % interval)",
-            len(names),
-        )
+        axis = f"mean size of contribution, {self.scale} ({100 * self.confidence:g} % interval)"
+        return interval_bars(rows[self.level].to_list(), rows, "mean_abs", axis, "all")
 
     def __repr__(self) -> str:
         return f"Importance({self.rows.height} rows by {self.level}; {self.scale}; {self.method})"
