@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,7 +8,7 @@ from sklearn.base import BaseEstimator
 from hybridx.cohort import Cohort
 from hybridx.errors import HybridxError, SettingsError
 from hybridx.evaluate.designs import NestedCV
-from hybridx.evaluate.permutation import PermutationTest, permutation_test
+from hybridx.evaluate.permutation import PermutationTest, _dealt, permutation_test
 from hybridx.evaluate.registry import metric_named
 
 from .world import _block, make_cohort
@@ -40,6 +42,25 @@ def test_a_signal_is_found_and_its_p_value_is_the_least_possible():
     assert found.p_value == pytest.approx(1 / 40)
     assert np.median(found.null) < 0.58
     assert "p = 0.025" in repr(found)
+
+
+def test_observed_and_dealt_outcomes_go_through_the_same_steps():
+    """A cohort that has the third deal's outcomes shows as observed what the third deal showed: the test is exact."""
+    cohort = make_cohort(60, 2)
+    found = run(cohort)
+    dealt = _dealt(cohort.outcomes("OS"), cohort, np.zeros(60), (0, 3))
+    table = pl.DataFrame(
+        {
+            "patient_id": list(cohort.patients),
+            "endpoint": "OS",
+            "origin": "baseline",
+            "time_days": dealt.time_days,
+            "event": dealt.event,
+        }
+    )
+    other = replace(cohort, tables={**cohort.tables, "outcomes": table})
+    assert run(other, permutations=20).observed == found.null[2]
+    assert found.null[2] != found.observed
 
 
 @pytest.mark.slow
