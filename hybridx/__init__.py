@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = attach(
         "errors": "errors",
         "evaluate": "evaluate",
         "explain": "explain",
+        "explain_voxels": "explain",
         "extract": "measure",
         "extract_radiomics": "measure",
         "fusion": "fusion",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hybridx.explain.importance import Importance
     from hybridx.explain.similar import Similar
     from hybridx.explain.stability import Stability
+    from hybridx.explain.voxels import VoxelExplanation
 
 __all__ = ["Asking", "Source"]
 
@@ -52,6 +53,22 @@ class Asking:
             raise InputError(msg)
         source: Source = self.source
         return source
+
+    def voxels(self: Any, patient: str, study: Any = None, **settings: Any) -> VoxelExplanation:
+        """Return what each voxel of a patient's PET and CT adds to the prediction; see `explain_voxels`.
+
+        Parameters
+        ----------
+        patient : str
+        study : Study, path or None
+            The patient's study, or the data folder; None: the stored patch, on its own grid.
+        """
+        from hybridx.explain.voxels import explain_voxels  # noqa: PLC0415 - loads torch, and asks for explanations
+
+        source = self.model_source()
+        return explain_voxels(
+            source.model, source.frame, patient, study, background=source.background, **settings
+        )
 
     def importance_intervals(
         self: Any, level: str = "feature", *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0

@@ -97,11 +97,15 @@ class ImageTerm(FusionModel):
         """Return who has a picture, shape (n, 1)."""
         return has_image(to_frame(X), self.image)[:, None]
 
+    def context_of(self, frame: pl.DataFrame) -> FloatArray:
+        """Return what the tables say about each patient, as the network hears it, shape (n, c)."""
+        return self.context_.transform(frame, _blocks_of(frame, self.context_))
+
     def _linear_predictor(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:  # noqa: ARG002
         patches = read_patches(frame[f"{self.image}.image"].to_list(), self.patch_shape_)
         device = torch_device(self.device)
         network = ConditionedNetwork.of_state(self.state_).to(device)
-        context = self.context_.transform(frame, _blocks_of(frame, self.context_)).astype(np.float32)
+        context = self.context_of(frame).astype(np.float32)
         result = np.empty(len(patches))
         with one_thread(), torch.inference_mode():
             # one at a time: the last digits of a convolution change with the size of its batch
