@@ -13,7 +13,7 @@ two is given; never below 0.
 Source
 ------
 Nadeau & Bengio 2003, Inference for the generalization error, doi:10.1023/A:1024068626366. Coverage of the expected
-importance over new training sets: `tests/reference/importance_coverage.py`.
+importance over new training sets: `benchmarks/importance_coverage.py`.
 """
 
 from __future__ import annotations

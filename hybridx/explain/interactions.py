@@ -169,7 +169,7 @@ def _summary(table: pl.DataFrame, spread: float, confidence: float, resamples: i
         low, high = np.quantile(drawn @ size / len(size), [0.5 - confidence / 2, 0.5 + confidence / 2])
         share = size.mean() / spread if spread > 0 else float("nan")
         rows.append((first, second, size.mean(), low, high, share, len(size)))
-    names = {"first": pl.String, "second": pl.String}
+    names: dict[str, Any] = {"first": pl.String, "second": pl.String}
     names |= dict.fromkeys(("mean_abs", "low", "high", "share"), pl.Float64) | {"n": pl.Int64}
     return pl.DataFrame(rows, schema=names, orient="row").sort(
         "mean_abs", "first", "second", descending=[True, False, False]

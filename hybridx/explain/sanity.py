@@ -15,7 +15,7 @@ Source
 ------
 Adebayo et al. 2018, Sanity checks for saliency maps (data randomisation), arXiv:1810.03292; the p-value: Phipson &
 Smyth 2010, doi:10.2202/1544-6115.1585. Halves and cosine are ours; the size of the test is measured in
-`tests/reference/sanity_size.py`.
+`benchmarks/sanity_size.py`.
 """
 
 from __future__ import annotations

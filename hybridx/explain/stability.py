@@ -163,11 +163,11 @@ def refit_stability(
         msg = f"splits={splits!r}: wanted 3 or more."
         raise SettingsError(msg)
     frame, outcome = to_frame(X), as_outcome(y)
-    found, names = [], []
+    found: list[dict[str, float]] = []
     for one, other in halves(frame, splits, seed):
         for rows in (one, other):
-            names, importance = importance_by_fold(fit_and_explain(model, frame, outcome, rows), level)
-            found.append(dict(zip(names, importance[0], strict=True)))
+            told, importance = importance_by_fold(fit_and_explain(model, frame, outcome, rows), level)
+            found.append(dict(zip(told, importance[0], strict=True)))
     names = list(dict.fromkeys(name for one in found for name in one))
     table = np.array([[one.get(name, 0.0) for name in names] for one in found])
     top = _checked_top(top, names)
