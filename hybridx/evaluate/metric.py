@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hybridx.evaluate.panel import FloatArray, Panel
+from hybridx.evaluate.studentised import ScoreWithError
 
 __all__ = ["Metric", "Moment"]
 
@@ -61,6 +62,10 @@ class Metric:
         A distance from perfection, biased upwards in small samples: it gets no interval, but what perfection shows.
     trials : callable or None
         Number of yes/no trials behind a proportion (or a ranking), for its interval where all went one way.
+    with_error : callable or None
+        The score on a working scale with its standard error, for an interval by bootstrap-t; None: BCa.
+    back : callable
+        From that working scale to the score.
     """
 
     name: str
@@ -74,6 +79,8 @@ class Metric:
     shown: bool = True
     distance: bool = False
     trials: Callable[[Panel, Moment], float] | None = None
+    with_error: ScoreWithError | None = None
+    back: Callable[[float], float] = float
 
     def time_days(self, moment: Moment) -> float | None:
         """Return the time that belongs to the value, or None."""

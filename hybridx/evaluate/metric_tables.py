@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from hybridx.errors import InputError
@@ -18,6 +20,8 @@ from hybridx.evaluate.ordinal_scores import (
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.royston import explained_variation_values, royston_d_values
 from hybridx.evaluate.value_scores import (
+    log_rmse,
+    log_unexplained,
     mae_values,
     mean_error_values,
     r2_values,
@@ -128,14 +132,17 @@ ORDINAL: tuple[Metric, ...] = (
 )  # fmt: skip
 
 CONTINUOUS: tuple[Metric, ...] = (
-    Metric("r2", "R2 out of fold", "continuous", "value", "high", 0.0, "", lambda p, w, _: r2_values(p, w)),
+    Metric(
+        "r2", "R2 out of fold", "continuous", "value", "high", 0.0, "", lambda p, w, _: r2_values(p, w),
+        with_error=log_unexplained, back=lambda log: 1.0 - math.exp(log),
+    ),
     Metric(
         "spearman", "Spearman correlation", "continuous", "value", "high", 0.0, "",
         lambda p, w, _: spearman_values(p, w),
     ),
     Metric(
         "rmse", "Root mean squared error", "continuous", "value", "low", np.nan, "",
-        lambda p, w, _: rmse_values(p, w),
+        lambda p, w, _: rmse_values(p, w), with_error=log_rmse, back=math.exp,
     ),
     Metric(
         "mae", "Mean absolute error", "continuous", "value", "low", np.nan, "", lambda p, w, _: mae_values(p, w)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hybridx.errors import InputError
 from hybridx.evaluate.accuracy import brier_t_values, brier_values, ibs_skill_values, ibs_values
@@ -16,6 +18,7 @@ from hybridx.evaluate.metric import Metric, Moment
 from hybridx.evaluate.metric_tables import CONTINUOUS, ORDINAL, RESPONSE, SURVIVAL
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.precision_recall import pr_auc_values
+from hybridx.evaluate.studentised import heavy_tails, studentised
 from hybridx.evaluate.time_dependent import antolini_values
 from hybridx.evaluate.training_noise import training_of, widened
 from hybridx.terms.estimate import Estimate
@@ -148,7 +151,7 @@ def measure(
     if metric.distance:
         value, low, high, method = _distance(metric, part, moment, resamples)
         return Estimate(value, low, high, resamples.level, n, n_events, method)
-    found = resamples.interval(lambda weights: metric.values(part, weights, moment), mask)
+    found = _interval(metric, part, moment, resamples, mask)
     found = widened(found, training_of(metric, [part], moment), metric)
     if metric.trials is not None:
         found = all_one_way(found, metric.trials(part, moment), resamples.level)
@@ -157,6 +160,18 @@ def measure(
         trials = happened if metric.kind == "survival" else min(happened, n - happened)
         found = perfect_ranking(found, trials, resamples.level)
     return Estimate(found.value, found.low, found.high, resamples.level, n, n_events, describe(found, panel))
+
+
+def _interval(
+    metric: Metric, panel: Panel, moment: Moment, resamples: Resamples, mask: npt.NDArray[np.bool_]
+) -> Interval:
+    errors = metric.with_error
+    if errors is not None:
+        found = studentised(resamples, lambda weights: errors(panel, weights), metric.back, mask)
+        if np.isfinite(found.low):
+            return replace(found, note=found.note + heavy_tails(panel))
+    # predictions without any error have no logarithm of it
+    return resamples.interval(lambda weights: metric.values(panel, weights, moment), mask)
 
 
 def _distance(

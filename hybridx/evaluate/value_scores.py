@@ -2,6 +2,9 @@
 
 Predictions are in one unit, whatever model made them, so errors of all folds are pooled; ranks are compared within a
 fold only, as a fold's model may sit a little higher or lower than the next.
+
+`log_rmse` and `log_unexplained` give scores of squared errors on a log scale with their standard error, from the
+influence of each patient, for intervals by `hybridx.evaluate.studentised`.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import numpy.typing as npt
 from hybridx.evaluate.panel import FloatArray, Panel, mean_over_repeats
 
 __all__ = [
+    "log_rmse",
+    "log_unexplained",
     "mae_values",
     "mean_error_values",
     "r2_values",
@@ -86,6 +91,52 @@ def spearman_values(panel: Panel, weights: FloatArray) -> FloatArray:
     spread = np.sqrt(sums[1] * sums[2])
     ratio = np.divide(sums[0], spread, out=np.full_like(spread, np.nan), where=spread > 1e-12)
     return mean_over_repeats(ratio)
+
+
+def log_rmse(panel: Panel, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the log of the root mean squared error and its standard error, each (B,)."""
+
+    def of_repeat(told: FloatArray, w: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+        squared = (panel.outcome.value - told) ** 2
+        root = np.sqrt(w @ squared / total)
+        return root, (squared - root[:, None] ** 2) / np.maximum(2 * root[:, None], 1e-300)
+
+    return _on_log_scale(panel, weights, of_repeat)
+
+
+def log_unexplained(panel: Panel, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return log(1 - R2) and its standard error, each (B,)."""
+
+    def of_repeat(told: FloatArray, w: FloatArray, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+        truth = panel.outcome.value
+        squared, around = (truth - told) ** 2, (truth - (w @ truth / total)[:, None]) ** 2
+        spread = (w * around).sum(axis=1) / total
+        some = spread > 1e-12
+        ratio = np.divide(w @ squared / total, spread, out=np.full_like(spread, np.nan), where=some)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return ratio, (squared - ratio[:, None] * around) / spread[:, None]
+
+    return _on_log_scale(panel, weights, of_repeat)
+
+
+def _on_log_scale(
+    panel: Panel,
+    weights: FloatArray,
+    of_repeat: Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the log of the mean over repeats of a score, and its standard error from each patient's influence."""
+    repeats = panel.fold.shape[0]
+    scores, influence = [], np.zeros(weights.shape)
+    for repeat in range(repeats):
+        told, w, total = _part(panel, repeat, weights)
+        score, own = of_repeat(told, w, total)
+        share = np.where(total > 1e-200, 1.0 / total, np.nan)[:, None] * panel.valid[repeat]
+        scores.append(np.where(total > 1e-200, score, np.nan))
+        influence += share * np.where(np.isfinite(own), own, 0.0) / repeats
+    mean = mean_over_repeats(np.stack(scores))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt((weights * influence**2).sum(axis=1)) / mean
+        return np.where(mean > 0, np.log(mean), np.nan), error
 
 
 def _mean_of(
