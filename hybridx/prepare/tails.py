@@ -15,11 +15,11 @@ __all__ = ["TailCompressor"]
 class TailCompressor(TableTransformer):
     r"""Compress columns whose tails are heavier than a normal distribution's; leave the others as they are.
 
-    .. math:: z \mapsto \operatorname{asinh}(z), \qquad z = (x - \bar x) / s_x
+    .. math:: z \mapsto k \operatorname{asinh}(z / k), \qquad z = (x - \bar x) / s_x
 
-    Nearly linear within one standard deviation, logarithmic beyond: 3 becomes 1.8, 20 becomes 3.7. Order is kept, and
-    so is the sign of an effect. Expression values, lesion volumes and many textures have single patients at 10 or 20
-    standard deviations; a linear model would spend its coefficients on them.
+    Nearly linear within k standard deviations, logarithmic beyond: with k = 3, 2 becomes 1.9, 5 becomes 3.9, 20 becomes
+    7.8. Order is kept, and so is the sign of an effect. Expression values, lesion volumes and many textures have single
+    patients at 10 or 20 standard deviations; a linear model would spend its coefficients on them.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ class TailCompressor(TableTransformer):
         Excess kurtosis in the training patients (0 for a normal distribution, about 3 for an exponential one to 6 and
         more for a lognormal one) above which a column is compressed. 1 is two standard errors of it with 100 normal
         patients.
+    knee : float, default 3
+        k above, in standard deviations, > 0.
 
     Attributes
     ----------
@@ -45,7 +47,7 @@ class TailCompressor(TableTransformer):
     >>> import polars as pl
     >>> X = pl.DataFrame({"lab.crp": [1.0, 2, 3, 4, 5, 6, 7, 8, 500]})
     >>> TailCompressor().fit_transform(X)["lab.crp"].round(2).to_list()[-1]
-    1.76
+    2.52
     """
 
     _flags_decide: ClassVar[bool] = False
@@ -53,12 +55,16 @@ class TailCompressor(TableTransformer):
     mean_: FloatArray
     sd_: FloatArray
 
-    def __init__(self, excess: float = 1.0) -> None:
+    def __init__(self, excess: float = 1.0, knee: float = 3.0) -> None:
         self.excess = excess
+        self.knee = knee
 
     def _learn(self, matrix: FloatArray, names: list[str]) -> dict[str, str]:  # noqa: ARG002
         if not self.excess > -2:
             msg = f"excess is an excess kurtosis > -2, got {self.excess!r}."
+            raise SettingsError(msg)
+        if not self.knee > 0:
+            msg = f"knee is a number of standard deviations > 0, got {self.knee!r}."
             raise SettingsError(msg)
         there = ~np.isnan(matrix)
         count = np.maximum(there.sum(axis=0), 1)
@@ -75,7 +81,7 @@ class TailCompressor(TableTransformer):
         if not self.heavy_.any():
             return kept
         result = kept.copy()
-        result[:, self.heavy_] = np.arcsinh(
-            (kept[:, self.heavy_] - self.mean_[self.heavy_]) / self.sd_[self.heavy_]
-        )
+        heavy = self.heavy_
+        z = (kept[:, heavy] - self.mean_[heavy]) / self.sd_[heavy]
+        result[:, heavy] = self.knee * np.arcsinh(z / self.knee)
         return result
