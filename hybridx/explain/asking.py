@@ -13,10 +13,12 @@ from hybridx.errors import InputError
 if TYPE_CHECKING:
     from hybridx.explain.counterfactual import Counterfactual
     from hybridx.explain.dependence import Dependence
+    from hybridx.explain.explanation import Explanation
     from hybridx.explain.importance import Importance
     from hybridx.explain.similar import Similar
     from hybridx.explain.stability import Stability
     from hybridx.explain.voxels import VoxelExplanation
+    from hybridx.prepare import CorrelationClusters
 
 __all__ = ["Asking", "Source"]
 
@@ -53,6 +55,32 @@ class Asking:
             raise InputError(msg)
         source: Source = self.source
         return source
+
+    def collapse(
+        self: Any, by: str | Mapping[str, Any] | CorrelationClusters, *, features: pl.DataFrame | None = None
+    ) -> Explanation:
+        """Return the same explanation with fewer columns: groups, each the sum of its features, which still add up.
+
+        Columns that say nearly the same share their contribution among them in a way that changes from fit to fit;
+        their sum is steadier. Columns of different modalities never share a group.
+
+        Parameters
+        ----------
+        by : {"family", "ibsi", "clusters", "modality"}, mapping, or CorrelationClusters
+            "family": families of features (glcm, shape, ...); "ibsi": same IBSI feature, whatever the aggregation or
+            filter; "clusters": columns correlated by 0.8 among the explained patients. A mapping of column to group or
+            of group to columns; columns that it does not name stay. A fitted `CorrelationClusters`.
+        features : polars.DataFrame, optional
+            ``cohort.features``, for families and IBSI ids, unless `explain` was given it.
+
+        Raises
+        ------
+        InputError
+            Unknown kind or column, or no provenance to group by.
+        """
+        from hybridx.explain.collapse import collapsed  # noqa: PLC0415 - below this module
+
+        return collapsed(self, by, features)
 
     def voxels(self: Any, patient: str, study: Any = None, **settings: Any) -> VoxelExplanation:
         """Return what each voxel of a patient's PET and CT adds to the prediction; see `explain_voxels`.

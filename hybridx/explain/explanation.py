@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from plotly.graph_objects import Figure
 
 from hybridx.cohort.columns import modality_of
 from hybridx.compute import atomic_folder
@@ -20,8 +19,10 @@ from hybridx.explain import figures
 from hybridx.explain.asking import Asking, Source
 from hybridx.explain.details import Details
 from hybridx.explain.knowing import sentence, told_apart
-from hybridx.explain.patient import PatientExplanation
-from hybridx.terms.text import check_name, listing, nearest
+from hybridx.explain.long_form import long_form
+from hybridx.explain.patient import PatientExplanation, one_patient
+from hybridx.explain.tabled import TabledFigure
+from hybridx.terms.text import check_name, listing
 
 __all__ = ["TOLERANCE", "Explanation"]
 
@@ -164,30 +165,7 @@ class Explanation(Asking):
         InputError
             No such patient, with the nearest identifier.
         """
-        patients = self.patients
-        if patient_id not in patients:
-            guess = nearest(str(patient_id), patients)
-            hint = f" Did you mean {guess!r}?" if guess else ""
-            msg = f"The explanation has no patient {patient_id!r}.{hint} It has {len(self)} patients."
-            raise InputError(msg)
-        row = patients.index(patient_id)
-        features = pl.DataFrame(
-            {
-                "feature": self.feature_names,
-                "modality": [modality_of(c) for c in self.feature_names],
-                "value": list(self.values.row(row)[1:]),
-                "unit": [self.units.get(c, "") for c in self.feature_names],
-                "contribution": list(self.features.row(row)[1:]),
-            },
-            schema_overrides={"value": pl.Float64, "contribution": pl.Float64},
-        )
-        modalities = pl.DataFrame(
-            {"modality": self.modality_names, "contribution": list(self.modalities.row(row)[1:])},
-            schema_overrides={"contribution": pl.Float64},
-        )
-        return PatientExplanation(
-            patient_id, features, modalities, float(self.base[row]), float(self.prediction[row]), self.scale
-        )
+        return one_patient(self, patient_id)
 
     def importance(self, level: str = "feature") -> pl.DataFrame:
         """Return how much each feature or modality moves predictions: the mean size of its contribution.
@@ -213,18 +191,17 @@ class Explanation(Asking):
         columns |= {"modality": of, "mean_abs": size, "share": size / max(float(size.sum()), 1e-300)}
         return pl.DataFrame(columns).sort("mean_abs", level, descending=[True, False])
 
-    def plot(self, top: int = 20) -> Figure:
+    def plot(self, top: int = 20) -> TabledFigure:
         """Return a figure of the `top` features by mean size of contribution."""
         return figures.importance(self.importance(), self.scale, top)
 
-    def plot_modalities(self) -> Figure:
+    def plot_modalities(self) -> TabledFigure:
         """Return a figure of the modalities by mean size of contribution."""
         return figures.importance(self.importance("modality"), self.scale, top=len(self.modality_names))
 
-    def plot_beeswarm(self, top: int = 12) -> Figure:
+    def plot_beeswarm(self, top: int = 12) -> TabledFigure:
         """Return a figure with one dot per patient: contribution against feature, coloured by the feature's value."""
-        names = self.importance()["feature"].head(top).to_list()
-        return figures.beeswarm(self.features, self.values, names, self.scale, self.units)
+        return figures.beeswarm(long_form(self, self.importance()["feature"].head(top).to_list()), self.scale)
 
     def with_units(self, units: Mapping[str, str]) -> Self:
         """Return the same explanation with UCUM units for its columns."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
+
+from hybridx.explain.tabled import TabledFigure
 
 __all__ = [
     "LOWERS",
@@ -42,18 +45,44 @@ _NOUN = {
 }
 
 
+# Scales on which more is better; on all others more is worse.
+_GOOD = ("log-odds", "probability of response", "survival to", "event-free days")
+
+
 def colour_of(value: float, scale: str) -> str:
     """Return the colour of a contribution: vermilion for the worse."""
-    raises = value > 0 if scale != "log-odds" else value < 0
+    raises = value < 0 if scale.startswith(_GOOD) else value > 0
     return RAISES if raises else LOWERS
+
+
+def _axis(scale: str) -> str:
+    better = "better" if scale.startswith(_GOOD) else "worse"
+    return _AXIS.get(scale, f"{scale} (higher: {better})")
 
 
 def _factor(step: float, scale: str) -> str:
     return f"<br>{_NOUN[scale]} × {np.exp(step):.2f}" if scale in _NOUN else ""
 
 
-def _label(feature: str, value: float | None, unit: str) -> str:
-    return escape(f"{feature} (missing)" if value is None else f"{feature} = {value:.4g} {unit}".rstrip())
+def _label(row: Mapping[str, Any]) -> str:
+    """Return a feature with its value: as measured, filled in, missing, or how many features it sums up."""
+    name, state, unit = row["feature"], row["state"], _shown(row["unit"])
+    if state == "measured":
+        return escape(f"{name} = {row['value']:.4g} {unit}".rstrip())
+    if state == "imputed":
+        return (
+            escape(name if row["filled"] is None else f"{name} = {row['filled']:.4g} {unit}".rstrip())
+            + " (filled in)"
+        )
+    return escape(f"{name} ({state})" if state else name)
+
+
+def _shown(unit: str) -> str:
+    return "" if unit == "1" else unit  # UCUM's pure number
+
+
+def _copies(row: Mapping[str, Any]) -> str:
+    return f"<br>stands for {escape(row['stands_for'])}" if row["stands_for"] else ""
 
 
 def layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
@@ -70,28 +99,27 @@ def layout(figure: go.Figure, axis: str, n_rows: int) -> go.Figure:
     return figure
 
 
-def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -> go.Figure:
+def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -> TabledFigure:
     """Return the way from the average patient to this one, a step per row of `table` (adds up)."""
     # what adds exactly nothing (absent modality, dropped column) takes no step
     rows = [row for row in table.iter_rows(named=True) if row["contribution"]]
     ends = np.cumsum([base, *(row["contribution"] for row in rows)])
-    # the row that sums up the rest has no modality and no value
-    labels = [
-        _label(row["feature"], row["value"], row["unit"]) if row["modality"] else row["feature"]
-        for row in rows
-    ]
     figure = go.Figure()
-    for label, row, start in zip(labels, rows, ends, strict=False):
-        step = float(row["contribution"])
+    for row, start in zip(rows, ends, strict=False):
+        step, label = float(row["contribution"]), _label(row)
         figure.add_bar(
             y=[label],
             x=[step],
             base=[start],
             orientation="h",
-            marker={"color": colour_of(step, scale)},
+            marker={
+                "color": colour_of(step, scale),
+                # a value that nobody measured is hatched
+                "pattern": {"shape": "/" if row["state"] in ("imputed", "missing") else ""},
+            },
             text=[f"{step:+.2f}"],
             textposition="outside" if abs(step) < 0.2 * (np.ptp(ends) or 1.0) else "inside",
-            hovertemplate=f"{label}<br>{step:+.3f} {scale}{_factor(step, scale)}<extra></extra>",
+            hovertemplate=f"{label}<br>{step:+.3f} {escape(scale)}{_factor(step, scale)}{_copies(row)}<extra></extra>",
         )
     for name, at, other in (("average patient", base, prediction), ("this patient", prediction, base)):
         figure.add_vline(x=at, line={"color": TOTAL, "dash": "dot"})
@@ -102,12 +130,13 @@ def waterfall(table: pl.DataFrame, base: float, prediction: float, scale: str) -
             {"yref": "paper", "y": 1.0, "yanchor": "bottom", "xanchor": side},
         )
         figure.add_annotation(x=at, text=text, showarrow=False, **place)
-    return layout(figure, _AXIS[scale], len(rows))
+    return TabledFigure(layout(figure, _axis(scale), len(rows)), table=table)
 
 
-def modality_bars(table: pl.DataFrame, scale: str) -> go.Figure:
-    """Return one bar per modality of a patient."""
-    rows = [(escape(name), value) for name, value in table.iter_rows() if value is not None]
+def modality_bars(table: pl.DataFrame, scale: str) -> TabledFigure:
+    """Return one bar per modality of a patient; a mark beside it is what knowing the modality does."""
+    shown = table.filter(pl.col("contribution").is_not_null())
+    rows = [(escape(name), value) for name, value in shown.select("modality", "contribution").iter_rows()]
     figure = go.Figure(
         go.Bar(
             y=[name for name, _ in rows],
@@ -118,11 +147,22 @@ def modality_bars(table: pl.DataFrame, scale: str) -> go.Figure:
             hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
         )
     )
+    known = shown.filter(pl.col("knowing").is_not_null())
+    figure.add_scatter(
+        y=[escape(name) for name in known["modality"].to_list()],
+        x=known["knowing"].to_list(),
+        mode="markers",
+        marker={"symbol": "diamond-open", "size": 10, "color": TOTAL, "line": {"width": 2}},
+        hovertemplate="knowing %{y} at all: %{x:+.3f}<extra></extra>",
+    )
     figure.add_vline(x=0, line={"color": TOTAL})
-    return layout(figure, f"contribution to the {_AXIS[scale]}", len(rows))
+    words = f"contribution to the {_axis(scale)}" + (
+        "<br>◇ knowing the modality at all" if known.height else ""
+    )
+    return TabledFigure(layout(figure, words, len(rows)), table=table)
 
 
-def importance(table: pl.DataFrame, scale: str, top: int) -> go.Figure:
+def importance(table: pl.DataFrame, scale: str, top: int) -> TabledFigure:
     """Return the mean size of contribution of the first `top` rows of an importance table."""
     rows = table.head(top)
     figure = go.Figure(
@@ -135,22 +175,30 @@ def importance(table: pl.DataFrame, scale: str, top: int) -> go.Figure:
             hovertemplate="%{y}: %{x:.3f} (%{customdata:.0%} of all)<extra></extra>",
         )
     )
-    return layout(figure, f"mean size of contribution, {scale}", rows.height)
+    return TabledFigure(
+        layout(figure, f"mean size of contribution, {escape(scale)}", rows.height), table=rows
+    )
 
 
-def beeswarm(
-    features: pl.DataFrame, values: pl.DataFrame, names: Sequence[str], scale: str, units: Mapping[str, str]
-) -> go.Figure:
-    """Return a dot per patient and feature: its contribution, coloured by the value's rank, open where missing."""
+def beeswarm(table: pl.DataFrame, scale: str) -> TabledFigure:
+    """Return a dot per patient and feature: its contribution, coloured by the value's rank, open where missing.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        `patient_id`, `feature`, `value`, `unit`, `filled`, `contribution`; features in the order of their rows.
+    """
+    names = table["feature"].unique(maintain_order=True).to_list()
     figure = go.Figure()
     for position, name in enumerate(names):
+        rows = table.filter(pl.col("feature") == name)
         # dots spread around their line in a fixed pattern: the height carries no information
-        jitter = position + 0.3 * np.sin(2.4 * np.arange(features.height))
-        table = pl.DataFrame({"x": features[name], "value": values[name], "y": jitter}).drop_nulls("x")
-        known, unknown = table.drop_nulls("value"), table.filter(pl.col("value").is_null())
-        unit, label = escape(units.get(name, "")), escape(name)
+        jitter = pl.Series("y", position + 0.3 * np.sin(2.4 * np.arange(rows.height)))
+        rows = rows.with_columns(jitter).drop_nulls("contribution")
+        known, unknown = rows.drop_nulls("value"), rows.filter(pl.col("value").is_null())
+        label = escape(name)
         figure.add_scatter(
-            x=known["x"].to_list(),
+            x=known["contribution"].to_list(),
             y=known["y"].to_list(),
             mode="markers",
             marker={
@@ -167,16 +215,27 @@ def beeswarm(
                     "len": 0.6,
                 },
             },
-            customdata=known["value"].to_list(),
-            hovertemplate=f"{label} = %{{customdata:.4g}} {unit}<br>%{{x:+.3f}} {scale}<extra></extra>",
+            customdata=[_hover(row) for row in known.iter_rows(named=True)],
+            hovertemplate=f"{label} = %{{customdata}}<br>%{{x:+.3f}} {escape(scale)}<extra></extra>",
         )
         figure.add_scatter(
-            x=unknown["x"].to_list(),
+            x=unknown["contribution"].to_list(),
             y=unknown["y"].to_list(),
             mode="markers",
             marker={"size": 6, "symbol": "circle-open", "color": TOTAL},
-            hovertemplate=f"{label} is missing<br>%{{x:+.3f}} {scale}<extra></extra>",
+            customdata=[_hover(row) for row in unknown.iter_rows(named=True)],
+            hovertemplate=f"{label} %{{customdata}}<br>%{{x:+.3f}} {escape(scale)}<extra></extra>",
         )
-    figure = layout(figure, f"contribution to the {_AXIS[scale]}", len(names))
+    figure = layout(figure, f"contribution to the {_axis(scale)}", len(names))
     labels = [escape(name) for name in names]
-    return figure.update_yaxes(type="linear", tickvals=list(range(len(names))), ticktext=labels)
+    figure.update_yaxes(type="linear", tickvals=list(range(len(names))), ticktext=labels)
+    return TabledFigure(figure, table=table)
+
+
+def _hover(row: Mapping[str, Any]) -> str:
+    who, unit = escape(str(row["patient_id"])), escape(_shown(row["unit"]))
+    if row["value"] is not None:
+        return f"{row['value']:.4g} {unit} ({who})"
+    if row["filled"] is not None:
+        return f"is missing, filled in with {row['filled']:.4g} {unit} ({who})"
+    return f"has no value of its own ({who})"

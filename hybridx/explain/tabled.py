@@ -24,6 +24,9 @@ class TabledFigure(go.Figure):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._table = pl.DataFrame() if table is None else table
 
+    def __reduce__(self) -> Any:
+        return (*super().__reduce__()[:2], {"_table": self._table})
+
     @property
     def figure(self) -> go.Figure:
         """The figure alone."""

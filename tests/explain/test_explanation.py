@@ -167,7 +167,7 @@ def test_figures_have_titles_units_and_escaped_text(why, scale):
 def test_waterfall_marks_missing_values_and_skips_absent_modalities(why):
     imputed = why.values["clinical.x0"].is_null() & (why.features["clinical.x0"] != 0)
     text = why.patient(why.values["patient_id"].filter(imputed)[0]).plot(30).to_json()
-    assert "clinical.x0 (missing)" in text
+    assert "(filled in)" in text and "clinical.x0 (missing)" not in text
     absent = why.values["patient_id"].filter(why.modalities["pet"] == 0)[0]
     assert "pet." not in why.patient(absent).plot(30).to_json()
 
