@@ -38,7 +38,8 @@ def sounds_late(column: str) -> bool:
     [True, False, False]
     """
     name = column.partition(".")[2]
-    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)  # not after a digit: FANCD2OS is a gene
+    spaced = spaced.lower()
     words = re.sub(r"[^a-z0-9]+", "_", spaced).strip("_")
     parts = set(words.split("_"))
     if parts & EARLIER:

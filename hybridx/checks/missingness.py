@@ -30,12 +30,23 @@ def _outcome(facts: Facts) -> list[Finding]:
     for k in hits:
         c, low, high = concordance(facts.y, flags[:, k]) if ranked else (np.nan, np.nan, np.nan)
         measure = "C" if facts.y.kind == "survival" else "AUC"
-        shown = f", {measure} {c:.2f} ({low:.2f} to {high:.2f})" if np.isfinite(c) else ""
+        shown = (
+            f" {_fate(facts.y.kind, c)} ({measure} {c:.2f}, {low:.2f} to {high:.2f})"
+            if np.isfinite(c)
+            else ""
+        )
         words.append(f"{patterns[k].words}, missing in {int(patterns[k].missing.sum())} patients{shown}")
     sentence = (
         f"What is missing predicts {facts.analysis.endpoint}: {listing(words, 3)} (adjusted p < {ALPHA:g})."
     )
     return [MISSING_BY_OUTCOME.finding("warning", sentence, [s for k in hits for s in patterns[k].subjects])]
+
+
+def _fate(kind: str, c: float) -> str:
+    """Say what happens to those who lack it, compared with the others."""
+    if kind == "survival":
+        return "who have the event earlier" if c > 0.5 else "who have the event later"
+    return "who respond more often" if c > 0.5 else "who respond less often"
 
 
 def _centre(facts: Facts) -> list[Finding]:

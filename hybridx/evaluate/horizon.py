@@ -94,17 +94,26 @@ def _tau(y: Outcome) -> float:
     return float(falling[enough[0]])
 
 
+def median_follow_up(y: Outcome) -> float:
+    """Return the median follow-up in days (reverse Kaplan-Meier); NaN where fewer than half were ever censored.
+
+    Source: Schemper M, Smith TL. Control Clin Trials 1996. doi:10.1016/0197-2456(96)00075-x
+    """
+    followed = censoring_curves(y.time_days, y.event, np.ones((1, len(y))), late_entry(y))
+    below = np.flatnonzero(followed.values[0] <= 0.5)
+    return float(followed.times[below[0]]) if below.size else math.nan
+
+
 def _default_horizon(y: Outcome, tau: float) -> tuple[float, str]:
     time, event = y.time_days, y.event
-    followed = censoring_curves(time, event, np.ones((1, len(time))), late_entry(y))
-    below = np.flatnonzero(followed.values[0] <= 0.5)
-    median_follow_up = float(followed.times[below[0]]) if below.size else tau
+    reached = median_follow_up(y)
+    follow_up = tau if math.isnan(reached) else reached
     least = max(AT_RISK_HORIZON, math.ceil(0.1 * len(time)))
     for mark in reversed(LANDMARK_MONTHS):
         days = mark * DAYS_PER_MONTH
         enough = _followed_at(y, days) >= least and np.sum(event & (time <= days)) >= min(5, event.sum())
-        if days <= min(tau, median_follow_up) and enough:
-            return days, f"the longest usual one within the median follow-up of {months(median_follow_up)}"
+        if days <= min(tau, follow_up) and enough:
+            return days, f"the longest usual one within the median follow-up of {months(follow_up)}"
     middle = float(min(np.median(time), tau))
     first_event = float(time[event].min())
     return max(middle, first_event), "the median observed time; no usual horizon has enough follow-up"

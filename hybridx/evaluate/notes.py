@@ -10,6 +10,7 @@ import numpy as np
 
 from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.outcome import Outcome
+from hybridx.evaluate.compare import holm
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.kinds import KINDS, counted
 from hybridx.evaluate.registry import metrics_of
@@ -30,7 +31,8 @@ def outcome_notes(cohort: Cohort, y: Outcome) -> list[str]:
     """Say what the data are: synthetic, how many, what was left out."""
     notes = [SYNTHETIC] if cohort.provenance.get("synthetic") else []
     n, unknown = int(y.known.sum()), int((~y.known).sum())
-    notes.append(f"{y.endpoint}: {n} patients, {counted(y)}.")
+    meant = f" ({y.responder})" if y.kind == "response" and y.responder not in ("", "responder") else ""
+    notes.append(f"{y.endpoint}: {n} patients, {counted(y)}{meant}.")
     if unknown:
         gone = (
             f" (or with it, or their last follow-up, before day {cohort.landmark_day:g})"
@@ -148,6 +150,8 @@ def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
     notes: list[str] = []
     # the other models too: a reader must hear that the one shown is not the best of them
     others = [n for n in result.models if n != result.primary and result.roles[n] != "reference"]
+    found = {n: result.compare(result.primary, n, metric=metric) for n in others}
+    adjusted = dict(zip(others, holm([d.p_value for d in found.values()]), strict=True))
     for verdict, words in (
         ("not separated", "is not shown to be better than"),
         ("worse", "is worse than"),
@@ -155,10 +159,13 @@ def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
     ):
         parts = []
         for name in others:
-            difference = result.compare(result.primary, name, metric=metric)
+            difference = found[name]
             if not np.isnan(difference.value) and difference.verdict == verdict:
+                # one of many comparisons: the reader is told where the verdict hangs on not counting them
+                weak = verdict != "not separated" and adjusted[name] > 1 - difference.level
+                among = f"; adjusted for {len(others)} comparisons p = {adjusted[name]:.2f}" if weak else ""
                 parts.append(
-                    f"{name} ({difference.value:+.3f}, {difference.low:+.3f} to {difference.high:+.3f})"
+                    f"{name} ({difference.value:+.3f}, {difference.low:+.3f} to {difference.high:+.3f}{among})"
                 )
         if parts:
             notes.append(
@@ -198,6 +205,6 @@ def _coverage(result: Result) -> list[str]:
         return []
     sentence = (
         f"Scored on fewer than {most} patients, those for whom the model says something: {listing(fewer, 12)}. "
-        "Rows with different patients are compared through `compare`, not by eye."
+        "Rows with different patients are not compared by eye: `compare` takes the patients that both score."
     )
     return [sentence]

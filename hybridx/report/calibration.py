@@ -92,7 +92,7 @@ def calibration_drawing(background: Background) -> dict[str, Any] | None:
     said = [
         f"{name} {_short(estimate)}"
         for name, estimate in (
-            ("observed : expected", found.observed_expected),
+            ("Observed : expected", found.observed_expected),
             ("slope", found.slope),
             ("ICI", found.ici),
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hybridx.evaluate.registry import metric_named
 from hybridx.report.background import Background
+from hybridx.report.words import spoken_note
 
 __all__ = ["alarm", "checks_table"]
 
@@ -15,7 +17,8 @@ def checks_table(background: Background) -> dict[str, Any]:
     return {
         "brief": findings.brief,
         "rows": [
-            [f.code, f"{f.severity}, silenced" if f.silenced else f.severity, _said(f)] for f in findings
+            [f.code, f"{f.severity}, silenced" if f.silenced else f.severity, _spoken(background, _said(f))]
+            for f in findings
         ],
         "absent": [f"{code}: {why}" for code, why in findings.not_applicable.items()],
     }
@@ -30,6 +33,13 @@ def alarm(background: Background) -> str:
     return (
         f"The analysis has an error: {errors[0].code}, {errors[0].title.lower()}. {errors[0].sentence}{more}"
     )
+
+
+def _spoken(background: Background, sentence: str) -> str:
+    """Write a finding with the names of models and metrics that the page's tables have."""
+    for name in background.result.metrics:
+        sentence = sentence.replace(f"({name} ", f"({metric_named(name, background.result.kind).title} ")
+    return spoken_note(sentence, background.result.models)
 
 
 def _said(finding: Any) -> str:

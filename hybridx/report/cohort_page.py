@@ -9,14 +9,17 @@ import numpy as np
 import polars as pl
 
 from hybridx.cohort import Cohort, Outcome
+from hybridx.evaluate.horizon import median_follow_up
 from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import checks_table
 from hybridx.report.curves import survival_figure
-from hybridx.report.forest import ForestRow, forest_figure, importance_figure, measured_map
+from hybridx.report.decision_lines import decision_part
+from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure, measured_map
 from hybridx.report.modality_lines import added_value_part, stress_part
 from hybridx.report.page import Page
+from hybridx.report.part_lines import doubts_part, parts_of_cohort
 from hybridx.report.rendering import months, number, percent, render
 from hybridx.report.trust import provenance, trust
 from hybridx.report.words import (
@@ -33,6 +36,8 @@ __all__ = ["build_cohort_report", "cohort_report"]
 
 _MOST_FAILURES = 200
 _MOST_FEATURES = 12
+_MOST_VALUES = 8
+_RANKED = ("Stage", "ECOG")
 
 
 def cohort_report(result: Any, why: Any = None, *, cohort: Cohort | None = None) -> Page:
@@ -63,8 +68,7 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         facts=[
             ("Patients", str(len(cohort))),
             (f"With known {result.endpoint}", str(int(y.known.sum()))),
-            ("Events" if background.is_survival else "Responders", str(y.n_events)),
-            ("Observed time, median", _follow_up(y)),
+            *_outcome_facts(y),
             ("Model", model_title(result.primary)),
         ],
         synthetic=bool(cohort.provenance.get("synthetic")),
@@ -74,7 +78,10 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         differences=_differences(background),
         curves=_curves(background),
         calibration=background.once("calibration", lambda: calibration_drawing(background)),
+        decision=background.once("decision", lambda: decision_part(background)),
         importance=_importance(background),
+        parts_of_cohort=background.once("parts", lambda: parts_of_cohort(background)),
+        doubts=doubts_part(background),
         added=added_value_part(background),
         stress=stress_part(background),
         map=_map(cohort),
@@ -96,6 +103,17 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
 
 def _text(value: Any) -> str:
     return "–" if value is None else str(value)
+
+
+def _outcome_facts(y: Outcome) -> list[tuple[str, str]]:
+    if y.kind == "survival":
+        known = y[np.flatnonzero(y.known)]
+        followed = median_follow_up(known) if len(known) else math.nan
+        return [("Events", str(y.n_events)), ("Median follow-up", f"{months(followed)} months")]
+    if y.kind != "response":
+        return []
+    meant = "" if y.responder in ("", "responder") else f" ({y.responder})"
+    return [(f"Responders{meant}", str(y.n_events))]
 
 
 def _follow_up(y: Outcome) -> str:
@@ -137,10 +155,10 @@ def _differences(background: Background) -> dict[str, Any] | None:
     """Return the primary model minus each other one, on the same patients."""
     result = background.result
     metric = metrics_of(result.kind)[0]
+    found = [r for r in result.comparisons().iter_rows(named=True) if r["difference"] is not None]
     rows = [
-        ForestRow(f"vs {model_title(r['other'])}", _f(r["difference"]), _f(r["low"]), _f(r["high"]))
-        for r in result.comparisons().iter_rows(named=True)
-        if r["difference"] is not None
+        ForestRow(f"vs {model_title(r['other'])}", _f(r["difference"]), _f(r["low"]), _f(r["high"]), digits=3)
+        for r in found
     ]
     if not rows:
         return None
@@ -151,7 +169,32 @@ def _differences(background: Background) -> dict[str, Any] | None:
         "drawing": drawing,
         "caption": f"Paired difference on the same patients, 95 % interval; {better} of the line the model of this "
         "report is better. An interval across the line: no difference was shown.",
+        "columns": (
+            f"{model_title(result.primary)} against",
+            "Patients",
+            "Difference",
+            "p",
+            "p adjusted (Holm)",
+            "Verdict",
+        ),
+        "rows": [
+            (
+                model_title(r["other"]),
+                str(r["n"]),
+                estimate_text(row),
+                _p(r["p_value"]),
+                _p(r["p_adjusted"]),
+                r["verdict"],
+            )
+            for r, row in zip(found, rows, strict=True)
+        ],
     }
+
+
+def _p(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def _curves(background: Background) -> dict[str, Any] | None:
@@ -161,6 +204,7 @@ def _curves(background: Background) -> dict[str, Any] | None:
     drawing = survival_figure(
         None, groups, title=f"{background.result.endpoint} by group of the predicted risk",
         y_label=f"% {survivors(background.result.endpoint)}", until=max(background.until, 6.0),
+        origin=background.result.origin,
     )  # fmt: skip
     caption = (
         f"Observed (Kaplan-Meier) by group of the out-of-fold prediction at {number(background.main_horizon)} months; "
@@ -261,6 +305,14 @@ def _description(cohort: Cohort) -> list[tuple[str, str]]:
         ("centre", "Centre"),
     ):
         if column in patients.columns and patients[column].drop_nulls().len():
-            counts = patients[column].drop_nulls().cast(pl.String).value_counts(sort=True).head(8)
-            rows.append((title, ", ".join(f"{value}: {count}" for value, count in counts.iter_rows())))
+            rows.append((title, _counted(patients[column].drop_nulls().cast(pl.String), title in _RANKED)))
     return rows
+
+
+def _counted(values: pl.Series, ranked: bool) -> str:  # noqa: FBT001 - two ways of ordering one list
+    """Return values with their counts: those with an order in it, others the most frequent first."""
+    counts = values.value_counts().rows()
+    counts.sort(key=lambda pair: pair[0] if ranked else (-pair[1], pair[0]))
+    more = len(counts) - _MOST_VALUES
+    shown = ", ".join(f"{value}: {count}" for value, count in counts[:_MOST_VALUES])
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from hybridx.report.rendering import shorten
 from hybridx.report.svg import ACCENT, HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
 
 __all__ = ["Curve", "survival_figure"]
@@ -69,7 +70,9 @@ def _steps(months: Floats, values: Floats, x: Scale, y: Scale) -> list[tuple[flo
     return points
 
 
-def _frame(drawing: Drawing, x: Scale, y: Scale, month_ticks: Sequence[float], y_label: str) -> None:
+def _frame(  # noqa: PLR0917 - one axis each
+    drawing: Drawing, x: Scale, y: Scale, month_ticks: Sequence[float], y_label: str, origin: str
+) -> None:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         drawing.line(x.start, y(share), x.end, y(share))
         drawing.text(x.start - 7, y(share) + 4, f"{100 * share:.0f}", anchor="end", size=11.5)
@@ -78,7 +81,9 @@ def _frame(drawing: Drawing, x: Scale, y: Scale, month_ticks: Sequence[float], y
         drawing.text(x(month), y.start + 17, f"{month:g}", anchor="middle", size=11.5)
     drawing.line(x.start, y.start, x.end, y.start, MUTED)
     drawing.text(x.start - 36, y.end - 12, y_label, size=11.5)
-    drawing.text(x.end, y.start + 33, "months from baseline", anchor="end", size=11.5)
+    drawing.text(
+        x.end, y.start + 33, f"months from {shorten(origin.replace('_', ' '), 40)}", anchor="end", size=11.5
+    )
 
 
 def _group_labels(
@@ -107,6 +112,7 @@ def survival_figure(
     until: float,
     marks: Sequence[float] = (),
     width: float = 620,
+    origin: str = "baseline",
 ) -> Markup:
     """Draw the patient's predicted curve with its band over the observed curves of the risk groups.
 
@@ -122,6 +128,8 @@ def survival_figure(
         Last month of the axis.
     marks : sequence of float
         Months marked on the patient's curve.
+    origin : str
+        From when the months count.
     """
     height = 300 + 22 + 16 * len(groups)
     month_ticks = [t for t in ticks(0, until, 6) if t <= until]
@@ -135,7 +143,7 @@ def survival_figure(
                 band = f" ({100 * low:.0f} to {100 * high:.0f} %)" if np.isfinite(low) else ""
                 said.append(f"{100 * value:.0f} %{band} at {mark:g} months")
     drawing = Drawing(width, height, title, "Predicted: " + "; ".join(said) + "." if said else "")
-    _frame(drawing, x, y, month_ticks, y_label)
+    _frame(drawing, x, y, month_ticks, y_label, origin)
     if patient is not None and patient.low is not None and patient.high is not None:
         upper, lower = _steps(patient.months, patient.high, x, y), _steps(patient.months, patient.low, x, y)
         drawing.path([*upper, *reversed(lower)], ACCENT, closed=True, fill_opacity="0.16")

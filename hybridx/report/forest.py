@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from hybridx.report.rendering import shorten
 from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, MUTED, Drawing, Scale, ticks
 
-__all__ = ["ForestRow", "forest_figure", "importance_figure", "measured_map"]
+__all__ = ["ForestRow", "estimate_text", "forest_figure", "importance_figure", "measured_map"]
 
 _MAP_PATIENTS = 400  # drawn; a larger cohort is shown by its first ones, and says so
 
@@ -25,6 +26,7 @@ class ForestRow:
     low: float
     high: float
     strong: bool = False
+    digits: int = 2
 
 
 def forest_figure(
@@ -38,7 +40,7 @@ def forest_figure(
     pad = 0.06 * (high - low) or 0.1
     x = Scale(low - pad, high + pad, labels, width - numbers)
     bottom = top + row * len(rows)
-    drawing = Drawing(width, bottom + 40, title, "; ".join(f"{r.label} {_estimate(r)}" for r in rows))
+    drawing = Drawing(width, bottom + 40, title, "; ".join(f"{r.label} {estimate_text(r)}" for r in rows))
     for tick in ticks(x.low, x.high, 3):
         drawing.line(x(tick), top, x(tick), bottom)
         drawing.text(x(tick), bottom + 16, f"{tick:g}", anchor="middle", size=11.5)
@@ -55,17 +57,22 @@ def forest_figure(
             drawing.line(x(r.low), y, x(r.high), y, colour, stroke_width=2.6 if r.strong else 1.8)
         if math.isfinite(r.value):
             drawing.circle(x(r.value), y, 5 if r.strong else 4, colour, stroke="#fff")
-        drawing.text(width - 4, y + 4, _estimate(r), anchor="end", colour=INK, size=12, font_weight=weight)
+        drawing.text(
+            width - 4, y + 4, estimate_text(r), anchor="end", colour=INK, size=12, font_weight=weight
+        )
     drawing.text((x.start + x.end) / 2, bottom + 34, x_label, anchor="middle", size=11.5)
     return drawing.markup()
 
 
-def _estimate(row: ForestRow) -> str:
+def estimate_text(row: ForestRow) -> str:
+    """Write an estimate with its interval, with a true minus and without a minus before zero."""
     if not math.isfinite(row.value):
         return "undefined"
     if not (math.isfinite(row.low) and math.isfinite(row.high)):
-        return f"{row.value:.2f}"
-    return f"{row.value:.2f} ({row.low:.2f} to {row.high:.2f})".replace("-", "−")
+        text = f"{row.value:.{row.digits}f}"
+    else:
+        text = f"{row.value:.{row.digits}f} ({row.low:.{row.digits}f} to {row.high:.{row.digits}f})"
+    return re.sub(r"-(?=0\.0+(?!\d))", "", text).replace("-", "−")
 
 
 def importance_figure(

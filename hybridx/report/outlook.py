@@ -68,7 +68,12 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
     curve = background.curves.get(patient)
     if curve is None or patient not in background.predicted:
         figure = survival_figure(
-            None, background.group_curves, title=f"{endpoint}: the cohort", y_label=label, until=until
+            None,
+            background.group_curves,
+            title=f"{endpoint}: the cohort",
+            y_label=label,
+            until=until,
+            origin=background.result.origin,
         )
         return {"reason": _why_not(background, patient), "figure": figure, **_alternative(background, None)}
     shown = [m for m in background.horizons if m <= background.until and math.isfinite(curve.at(m)[0])]
@@ -76,7 +81,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
     value, low, high = curve.at(main)
     figure = survival_figure(
         curve, background.group_curves, title=f"{endpoint}: this patient's prediction and the cohort",
-        y_label=label, until=until, marks=shown,
+        y_label=label, until=until, marks=shown, origin=background.result.origin,
     )  # fmt: skip
     table = []
     for month in background.horizons:

@@ -16,7 +16,8 @@ __all__ = ["provenance", "trust"]
 
 # In a page's table: the few that a board discusses; the cohort report shows them all.
 _FIRST_METRICS = ("harrell_c", "auc_t", "observed_expected", "roc_auc", "brier")
-_TABLE_WIDTH = 4  # metrics side by side; more than that does not fit a page
+_TABLE_WIDTH = 4  # metrics side by side; five fit where they are all
+_WIDEST = 5
 
 
 def _interval(row: dict[str, Any]) -> str:
@@ -59,13 +60,14 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
     n, events = _count(own, "n"), _count(own, "n_events")
     level = own["level"].drop_nulls()
     kind = "events" if background.is_survival else "responders"
+    width = _WIDEST if len(metrics) <= _WIDEST else _TABLE_WIDTH
     return {
         "tables": [
             {
-                "metrics": [_metric_title(background, m) for m in metrics[i : i + _TABLE_WIDTH]],
-                "rows": [{**row, "cells": row["cells"][i : i + _TABLE_WIDTH]} for row in rows],
+                "metrics": [_metric_title(background, m) for m in metrics[i : i + width]],
+                "rows": [{**row, "cells": row["cells"][i : i + width]} for row in rows],
             }
-            for i in range(0, len(metrics), _TABLE_WIDTH)
+            for i in range(0, len(metrics), width)
         ],
         "n": n,
         "n_events": events,

@@ -102,15 +102,27 @@ def spoken_note(note: str, models: Iterable[str]) -> str:
     --------
     >>> spoken_note("late is not shown to be better than mtv (+0.1, -0.1 to +0.2), clinical (0.0, 0.0 to 0.1)", ["late",
     ...     "mtv", "clinical"])
-    'Late fusion is not shown to be better than PET tumour volume alone (+0.1, -0.1 to +0.2), Clinical facts alone (0.0,
+    'Late fusion is not shown to be better than PET tumour volume alone (+0.1, −0.1 to +0.2), Clinical facts alone (0.0,
     0.0 to 0.1)'
     """
     for name in sorted(models, key=len, reverse=True):
         word = re.escape(name)
         note = re.sub(rf"^{word}(?= (is|failed|warned) )", model_title(name), note)
         note = re.sub(rf"(?:(?<=than )|(?<=, )|(?<=: )){word}(?= (\(|on \d))", model_title(name), note)
+        note = re.sub(rf"(?<=than ){word} alone(?= \()", _alone(name), note)
         note = re.sub(rf"(?<= of ){word}(?= (are|is|includes)\b| \(|\.)", model_title(name), note)
-    return note
+    return _minus(note)
+
+
+def _alone(name: str) -> str:
+    title = model_title(name)
+    return title if title.endswith(" alone") else f"{title} alone"
+
+
+def _minus(note: str) -> str:
+    """Write a minus before a number as one, and none before a zero."""
+    note = re.sub(r"(?<![\w.])-(0\.0+)(?!\d)", r"\1", note)
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", note)
 
 
 def scale_words(scale: str) -> str:

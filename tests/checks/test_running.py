@@ -301,3 +301,18 @@ def test_the_command_line_says_what_was_found(flawed, monkeypatch, tmp_path):
     run_ = CliRunner().invoke(app, words)
     assert run_.exit_code == 0, run_.output
     assert "HX004 error" in run_.output and "HX011 info" in run_.output
+
+
+def test_names_of_genes_and_large_measurements_are_no_alarms(cohort):
+    assert not sounds_late("cnv.FANCD2OS_cnv")
+    assert sounds_late("clinical.daysToDeath")
+    rng = np.random.default_rng(0)
+    n = len(cohort.patients)
+    sums = np.round(10 ** rng.uniform(8.5, 11, n))  # spread over powers of ten
+    single = (
+        rng.uniform(1e10, 9e10, n).astype(np.float32).astype(float)
+    )  # whole, since single precision has no more
+    records = rng.permutation(n) * 7.0 + 4_012_345_671.0
+    for values, alarm in ((sums, False), (single, False), (records, True)):
+        found = analyse(add_column(cohort, "pet.GLRLM_HGRE", values)).checks().of("HX004")
+        assert bool(found) == alarm

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import polars as pl
 import pytest
 
+from hybridx.evaluate.horizon import median_follow_up
 from hybridx.report import cohort_report
+from hybridx.report.background import Background
+from hybridx.report.decision_lines import FEWEST_ACTED, decision_part
+from hybridx.report.part_lines import doubts_part, parts_of_cohort
+from hybridx.report.rendering import months
 from hybridx.report.words import spoken_note
 from tests.report.reading import read
 
@@ -29,7 +35,7 @@ def test_differences_are_paired_ones(result):
     forest = next(label for label in labels if "difference in Harrell C" in label)
     for row in result.comparisons().iter_rows(named=True):
         if row["difference"] is not None:
-            assert f"{row['difference']:.2f}".replace("-", "−") in forest
+            assert f"{row['difference']:.3f}".replace("-", "−") in forest
 
 
 def test_patients_modalities_and_failures(result):
@@ -66,5 +72,55 @@ def test_importance_is_that_of_the_explanation(result):
 def test_follow_up_is_called_what_it_is(result):
     # the median of the observed times is not the median follow-up (reverse Kaplan-Meier) of which the notes speak
     text = read(cohort_report(result).html).text
+    follow_up = median_follow_up(result.outcome)
     assert "Median observed time" in text
-    assert "Median follow-up" not in text
+    assert f"Median follow-up {months(follow_up)} months" in " ".join(text.split())
+
+
+def test_comparisons_stand_with_both_p_values(result):
+    text = " ".join(read(cohort_report(result).html).text.split())
+    assert "p adjusted (Holm)" in text
+    for row in result.comparisons().iter_rows(named=True):
+        if row["difference"] is not None and row["p_adjusted"] >= 0.1:
+            assert f"{row['p_adjusted']:.2f} {row['verdict']}" in text
+
+
+def test_net_benefit_is_that_of_the_decision_curve(result, response_result):
+    for each in (result, response_result):
+        found = decision_part(Background(each))
+        table = each.decision_curve([each.primary]).filter(pl.col("model") == each.primary)
+        assert found["rows"]
+        for threshold, _, benefit, _ in found["rows"]:
+            cut = float(threshold.removesuffix("%")) / 100
+            row = table.filter((pl.col("threshold") - cut).abs() < 1e-9).row(0, named=True)
+            assert float(benefit.split(" (")[0].replace("−", "-")) == pytest.approx(
+                100 * row["net_benefit"], abs=0.051
+            )
+            assert row["flagged"] * row["n"] >= FEWEST_ACTED
+        assert "acting on everybody" in found["caption"]
+
+
+def test_subgroups_are_counted_and_small_ones_are_not_scored(result):
+    parts = {part["columns"][0]: part for part in parts_of_cohort(Background(result))}
+    sexes = result.subgroups("sex").table
+    shown = {row[0]: row for row in parts["Sex"]["rows"]}
+    for row in sexes.iter_rows(named=True):
+        assert shown[row["group"]][1:3] == [str(row["n"]), str(row["n_events"])]
+        assert (shown[row["group"]][3] == "too few") == (row["value"] is None)
+
+
+def test_doubts_are_counted_by_kind_and_name_nobody(result):
+    doubts = pl.DataFrame(
+        {
+            "patient_id": list(result.cohort.patients[:3]),
+            "doubt": [
+                "pet lies further out than 99.2 % of patients (most: pet.x); no training patient had just pet",
+                "pet lies further out than 97 % of patients like those in training (most: pet.y)",
+                "23 % of the ct features lie outside the training range",
+            ],
+        }
+    )
+    told = doubts_part(Background(dataclasses.replace(result, doubts=doubts, _known=dict(result._known))))
+    assert told["rows"][0] == ["pet lies further out than in nearly all training patients", "2"]
+    assert ["many ct features lie outside the training range", "1"] in told["rows"]
+    assert doubts_part(Background(result)) is None
