@@ -74,9 +74,9 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
     if isinstance(model, GradientBoostedCox | SurvivalSVM) and model.coef_ is not None:
         return _linear(model, matrix, background)
     if isinstance(model, XGBoostCox | XGBoostResponse | XGBoostContinuous):
-        return _boosted(model, matrix)
+        return _named(model, _boosted(model, matrix))
     if isinstance(model, XGBoostAFT):
-        return _boosted(model, matrix, factor=-1.0 / model.scale_)  # its margin is a log-time
+        return _named(model, _boosted(model, matrix, factor=-1.0 / model.scale_))  # its margin is a log-time
     if isinstance(model, SurvivalForest):
         share = 1.0 / len(model.node_risk_)
         trees = [tree.tree_ for tree in model.forest_.estimators_]
@@ -87,8 +87,15 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
         found = _trees(model, matrix, trees, [value * share for value in model.node_log_odds_])
         return replace(found, base=found.base + model.intercept_)
     if isinstance(model, GradientBoostedCox):
-        return _trees(model, matrix, model.trees_, model.node_value_)
+        return _named(model, _trees(model, matrix, model.trees_, model.node_value_))
     return _permutation(model, matrix, background)
+
+
+def _named(model: Any, found: Contributions) -> Contributions:
+    # trees of one split each are a sum of functions of one column: what a column adds depends on no other
+    return (
+        replace(found, method="tree SHAP of stumps, exact") if model.tuned_.get("max_depth") == 1 else found
+    )
 
 
 def _spread_out(kept: FloatArray, model: Any, p: int) -> FloatArray:

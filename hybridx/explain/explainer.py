@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +19,47 @@ from hybridx.explain.details import Details
 from hybridx.explain.explanation import Explanation
 from hybridx.explain.fillings import as_the_model_sees, filled_in, stands_for
 from hybridx.explain.knowing import knowing as values_of_knowing
+from hybridx.explain.named import named
+from hybridx.explain.on_scale import decompose_on
+from hybridx.explain.over_time import TimeExplanation
 from hybridx.explain.parts import Parts
-from hybridx.fusion import EarlyFusion, FusionModel
+from hybridx.explain.scales import chosen_scale, own_scale
+from hybridx.fusion import FusionModel
 from hybridx.fusion.image_need import wants_images
-from hybridx.models import SurvivalForest, TableModel, XGBoostAFT
+from hybridx.models import TableModel
 
 __all__ = ["explain"]
 
 FloatArray = npt.NDArray[np.float64]
 
-# What a risk means depends on how event times are distributed.
-_TIMES = {"weibull": "log-hazard", "loglogistic": "event log-odds", "lognormal": "SD of log-time"}
+
+@overload
+def explain(
+    model: Any,
+    X_new: Any,
+    background: Any = ...,
+    *,
+    scale: str | None = ...,
+    times: float | None = ...,
+    tau: float | None = ...,
+    units: Mapping[str, str] | None = ...,
+    features: pl.DataFrame | None = ...,
+    knowing: bool | None = ...,
+) -> Explanation: ...
+
+
+@overload
+def explain(
+    model: Any,
+    X_new: Any,
+    background: Any = ...,
+    *,
+    scale: str,
+    times: Sequence[float] | FloatArray,
+    units: Mapping[str, str] | None = ...,
+    features: pl.DataFrame | None = ...,
+    knowing: bool | None = ...,
+) -> TimeExplanation: ...
 
 
 def explain(
@@ -36,20 +67,32 @@ def explain(
     X_new: Any,
     background: Any = None,
     *,
+    scale: str | None = None,
+    times: float | Sequence[float] | FloatArray | None = None,
+    tau: float | None = None,
     units: Mapping[str, str] | None = None,
     features: pl.DataFrame | None = None,
     knowing: bool | None = None,
-) -> Explanation:
+) -> Explanation | TimeExplanation:
     """Explain a model's predictions: base plus modalities, each the sum of its features, exactly.
 
     Parameters
     ----------
     model : fitted estimator of `hybridx.models` or `hybridx.fusion`, or a `PreparedModel` around one
-        Explained on the scale of its `linear_predictor`.
+        Fitted.
     X_new : polars or pandas table, n rows
         Patients to explain.
     background : polars or pandas table or None
         Patients that "average" refers to, as a rule the training patients; None takes `X_new`.
+    scale : str or None
+        What the prediction is read as. None: the model's `linear_predictor` (log-hazard, log-odds, value; also by its
+        name). Survival: "risk" (1 - S(t), higher is worse) and "survival" (S(t), higher is better) at `times`, "rmst"
+        (expected event-free days up to `tau`, higher is better). Response: "probability". Ordinal: "mean level" (0 the
+        best).
+    times : float or sequence of float, optional
+        Days since origin. One gives an `Explanation`, a sequence a `TimeExplanation`.
+    tau : float, optional
+        Horizon of "rmst" in days.
     units : mapping of column to unit, optional
         UCUM units for tables and figures.
     features : polars.DataFrame, optional
@@ -60,7 +103,7 @@ def explain(
 
     Returns
     -------
-    Explanation
+    Explanation or TimeExplanation
         A modality that a patient lacks contributes exactly 0, and so do its features; what its absence shifts stands
         in the patient's `base`: the prediction for an average patient with the same modalities measured. A missing
         value within a measured modality is what the model imputed, and counts for that feature. A patient with nothing
@@ -68,6 +111,8 @@ def explain(
 
     Raises
     ------
+    SettingsError
+        No such scale for the model's kind of outcome, or times or tau that it does not take.
     ExplanationError
         Contributions do not add up to the prediction, the form that a model offers is not what it predicts, or the
         estimator is none of the library's.
@@ -76,7 +121,8 @@ def explain(
     -----
     Exact for linear models, trees, late and early fusion of these, and every fusion model that offers a linear form or
     weighted members (`hybridx.fusion.protocols`). For all others modalities get Shapley values over all coalitions of
-    what the patient has, and columns a sampled share of them; see `hybridx.explain.coalitions`.
+    what the patient has, and columns a sampled share of them; see
+    `hybridx.explain.coalitions`. Other scales than the model's own: see `hybridx.explain.on_scale`.
     """
     if isinstance(model, TableModel | FusionModel):
         check_is_fitted(model, "tuned_")
@@ -86,20 +132,56 @@ def explain(
         msg = "The background has no rows: pass the training patients."
         raise InputError(msg)
     inner, table = as_the_model_sees(model, frame)
-    parts = decompose(inner, table, as_the_model_sees(model, reference)[1])
+    others = as_the_model_sees(model, reference)[1]
+    chosen = None
+    if scale is not None or times is not None or tau is not None:
+        chosen = chosen_scale(inner, scale, times, tau)
+    if chosen is None:
+        parts, prediction = decompose(inner, table, others), model.linear_predictor(frame)
+        name, predict = own_scale(inner), model.linear_predictor
+    else:
+        parts, prediction = decompose_on(inner, table, others, chosen), chosen.read(inner, table)
+        name = chosen.names[0]
+
+        def predict(table: pl.DataFrame) -> FloatArray:
+            return chosen.read(*as_the_model_sees(model, table))[:, 0]
+
     ids = frame["patient_id"].cast(pl.String).to_list() if "patient_id" in frame.columns else None
     ids = [f"row {i}" for i in range(frame.height)] if ids is None else ids
+    values = named(ids, _values(frame, table, parts.columns), parts.columns)
+    units = {c: u for c, u in ({**_units(features), **(units or {})}).items() if c in parts.columns}
+    if chosen is not None and times is not None and np.ndim(times):
+        return TimeExplanation(
+            days=chosen.days,
+            contributions=parts.features,
+            base=parts.base,
+            prediction=prediction,
+            values=values,
+            modality_names=parts.modalities,
+            scales=chosen.names,
+            method=parts.method,
+            units=units,
+        )
+    if chosen is not None:
+        parts, prediction = (
+            replace(parts, features=parts.features[..., 0], base=parts.base[:, 0]),
+            prediction[:, 0],
+        )
+        knowing = bool(knowing)  # a second round of predictions, on request
     return Explanation(
-        features=_named(ids, parts.features, parts.columns),
-        modalities=_named(ids, parts.modality_sums(), parts.modalities),
+        features=named(ids, parts.features, parts.columns),
+        modalities=named(ids, parts.modality_sums(), parts.modalities),
         base=parts.base,
-        prediction=model.linear_predictor(frame),
-        values=_named(ids, _values(frame, table, parts.columns), parts.columns),
-        scale=_scale(inner),
-        source=Source(model, frame, reference),
+        prediction=prediction,
+        values=values,
+        scale=name,
+        # further questions are asked of the linear predictor
+        source=Source(model, frame, reference) if chosen is None else None,
         method=parts.method,
-        units={c: u for c, u in ({**_units(features), **(units or {})}).items() if c in parts.columns},
-        details=_details(model, frame, reference, parts, ids=ids, features=features, knowing=knowing),
+        units=units,
+        details=_details(
+            model, predict, frame, reference, parts, ids=ids, features=features, knowing=knowing
+        ),
     )
 
 
@@ -109,6 +191,7 @@ def _units(features: pl.DataFrame | None) -> dict[str, str]:
 
 def _details(
     model: Any,
+    predict: Callable[[pl.DataFrame], FloatArray],
     frame: pl.DataFrame,
     reference: pl.DataFrame,
     parts: Parts,
@@ -122,23 +205,13 @@ def _details(
     if wanted and frame.height and hasattr(model, "measured") and len(parts.modalities) > 1:
         inner = as_the_model_sees(model, frame.head(0))[0]
         names = list(inner.modalities_)
-        values = values_of_knowing(model.linear_predictor, frame, reference, names, model.measured(frame))
-        known = None if values is None else _named(ids, values, names)
+        values = values_of_knowing(predict, frame, reference, names, model.measured(frame))
+        known = None if values is None else named(ids, values, names)
     filled = filled_in(model, frame, parts.columns)
     if filled is not None:
         filled = filled.insert_column(0, pl.Series("patient_id", ids, dtype=pl.String))
     about = None if features is None else features.filter(pl.col("column").is_in(parts.columns))
     return Details(known, filled, stands_for(model), about=about)
-
-
-def _scale(model: Any) -> str:
-    endpoint = model.endpoint if isinstance(model, FusionModel) else model.takes
-    if endpoint != "survival":
-        return {"response": "log-odds", "ordinal": "ordinal log-odds", "continuous": "value"}[endpoint]
-    inner = model.model_ if isinstance(model, EarlyFusion) else model
-    if isinstance(inner, XGBoostAFT):
-        return _TIMES[inner.baseline_.distribution]
-    return "log-mortality" if isinstance(inner, SurvivalForest) else "log-hazard"
 
 
 def _values(frame: pl.DataFrame, made: pl.DataFrame, columns: list[str]) -> FloatArray:
@@ -152,8 +225,3 @@ def _values(frame: pl.DataFrame, made: pl.DataFrame, columns: list[str]) -> Floa
         values[:, there] = to_matrix(table, [columns[i] for i in there])
         left = [i for i in left if i not in there]
     return values
-
-
-def _named(ids: list[str], matrix: FloatArray, columns: list[str]) -> pl.DataFrame:
-    table = pl.DataFrame(matrix, schema=dict.fromkeys(columns, pl.Float64), orient="row").fill_nan(None)
-    return table.insert_column(0, pl.Series("patient_id", ids, dtype=pl.String))

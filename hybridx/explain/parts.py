@@ -72,6 +72,6 @@ class Parts:
         features = np.zeros((len(self.base), len(order), *self.features.shape[2:]))
         known = [i for i, column in enumerate(order) if column in place]
         features[:, known] = self.features[:, [place[order[i]] for i in known]]
-        features[np.isnan(self.base)] = np.nan
+        features[np.isnan(self.base).reshape(len(self.base), -1).any(axis=1)] = np.nan
         named = list(dict.fromkeys([*modalities, *self.modalities]))
         return replace(self, columns=order, features=features, modalities=named)
