@@ -204,8 +204,8 @@ class Cohort:
     def with_outcome(self, outcome: Outcome) -> Cohort:
         """Return the cohort with one more endpoint, or with another outcome in the place of one of that name.
 
-        For outcomes that a data folder does not know: ordered ones (CR > PR > SD > PD, grades), continuous ones
-        (% change, absorbed dose).
+        For outcomes that do not stand in the data folder: made from others, such as a class of response, or of a later
+        reading.
 
         Parameters
         ----------

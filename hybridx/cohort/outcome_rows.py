@@ -1,4 +1,4 @@
-"""Outcomes as rows of the cohort's outcome table, and the kinds that a data folder does not know read from them.
+"""Outcomes as rows of the cohort's outcome table, and the ordered and continuous ones read from them.
 
 An ordered outcome has `level` (a name) and `levels` (all of them, best to worst); a continuous one `value` and `unit`.
 """

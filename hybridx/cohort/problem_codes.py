@@ -125,14 +125,26 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
     "T058": ("warning", "differs between patients", "Expression in different units cannot be compared well."),
     "T059": ("error", "cannot be negative", "Counts, TPM and FPKM are never negative (is it a z-score?)."),
     # Outcomes
-    "T060": ("error", "says nothing", "An outcome row with neither time and event nor a response."),
-    "T061": ("error", "is both survival and response", "One row holds a time or event and a response."),
+    "T060": (
+        "error",
+        "says nothing",
+        "An outcome row with neither time and event nor a response, level or value.",
+    ),
+    "T061": (
+        "error",
+        "is more than one outcome",
+        "One row holds two of: time or event, response, level, value.",
+    ),
     "T062": ("error", "has no time", "An event (or its absence) without a time."),
     "T063": ("error", "has no event", "A time without saying whether the event happened then."),
     "T064": ("error", "is not after baseline", "An outcome dated on or before the patient's baseline date."),
     "T065": ("error", "is not a response category", "Not RECIST, PERCIST, responder or non-responder."),
     "T066": ("error", "does not belong to the criterion", "For example a PERCIST category under RECIST."),
-    "T067": ("error", "is of two kinds", "One endpoint is survival in some rows and response in others."),
+    "T067": (
+        "error",
+        "is of two kinds",
+        "One endpoint is, say, survival in some rows and response in others.",
+    ),
     "T068": (
         "error",
         "is not before the end",
@@ -148,7 +160,7 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "has no event",
         "An endpoint without a single event: nothing can be learnt about it.",
     ),
-    "T071": ("warning", "has one class only", "All patients respond, or none does."),
+    "T071": ("warning", "has one class only", "All patients respond, or none does, or all have one level."),
     "T072": ("warning", "is not a usual endpoint", "A name close to a known endpoint: probably misspelt."),
     "T073": (
         "warning",
@@ -156,6 +168,9 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "For example progression-free survival beyond overall survival.",
     ),
     "T074": ("warning", "lies after death", "A measurement later than the patient's death."),
+    "T075": ("error", "has no order", "An ordered endpoint whose levels nobody names from best to worst."),
+    "T076": ("error", "differs within the endpoint", "Levels in another order, or a value in another unit."),
+    "T077": ("error", "is none of the levels", "A level that the endpoint's own list does not hold."),
     # Across tables
     "T080": ("error", "is not in the patients table", "A row about a patient who is not listed."),
     "T081": ("warning", "has no outcome", "A patient without any row in the outcomes table."),
@@ -221,7 +236,7 @@ EXPECTED: Mapping[str, str] = {
     "T058": "one unit in the whole table",
     "T069": "the origin 'baseline' beside a date",
     "T070": "at least one event",
-    "T071": "responders and non-responders",
+    "T071": "patients of at least two classes",
     "T072": "OS, PFS, DFS or another usual name",
     "T073": "a time within overall survival",
     "T074": "a day before death",

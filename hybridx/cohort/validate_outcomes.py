@@ -1,4 +1,4 @@
-"""Rules about outcomes: each row is survival or response, times are after baseline, endpoints can be learnt."""
+"""Rules about outcomes: each row is one kind of outcome, times are after baseline, endpoints can be learnt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 
 from hybridx.cohort.read_table import Table
+from hybridx.cohort.validate_levels import read_levels
 from hybridx.cohort.validate_rows import blame_undated
 from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint, nearest_endpoint
 from hybridx.terms.response import CRITERIA, find_response, nearest_response
@@ -16,6 +17,7 @@ from hybridx.terms.response import CRITERIA, find_response, nearest_response
 __all__ = ["check_outcomes"]
 
 _BASELINE = "baseline"
+_OTHERS = {"response": "response", "level": "ordinal", "value": "continuous"}  # column: kind, beside survival
 # These end with death at the latest, so their time cannot exceed that of overall survival.
 _WITHIN_OS = ("PFS", "DFS", "RFS", "EFS", "DMFS", "MFS", "LMFS", "BMFS", "LRFS", "rPFS")
 
@@ -26,6 +28,7 @@ def check_outcomes(table: Table, start: Mapping[str, date | None]) -> None:
     kinds = _kinds(table)
     _count_times(table, start, kinds)
     _read_responses(table)
+    read_levels(table, kinds)
     _check_entry(table)
     origin = pl.col("origin").fill_null(_BASELINE)
     table.frame = table.frame.with_columns(origin.alias("origin"))
@@ -57,24 +60,27 @@ def _resembles(name: str) -> bool:
 
 
 def _kinds(table: Table) -> list[str]:
-    """Tell survival rows from response rows and name those that are neither, both, or half."""
+    """Tell the kind of each row and name those that are of none, of several, or half."""
     timed = table.given("time_days") | table.given("date")
-    event, response = table.given("event"), table.given("response")
+    event = table.given("event")
+    others = {column: table.given(column) for column in _OTHERS}
+    any_other = pl.Series([any(row) for row in zip(*others.values(), strict=True)], dtype=pl.Boolean)
+    has_other = any(table.has(column) for column in _OTHERS)
     has_time, has_event = table.has("time_days") or table.has("date"), table.has("event")
-    if not has_time and (has_event or not table.has("response")):
+    if not has_time and (has_event or not has_other):
         _blame_column(table, "time_days")
-    if not has_event and (has_time or not table.has("response")) and (timed & ~response).any():
+    if not has_event and (has_time or not has_other) and (timed & ~any_other).any():
         _blame_column(table, "event")
     kinds = []
-    for row, (t, e, r) in enumerate(zip(timed, event, response, strict=True)):
-        if r:
-            both = e or table.given("time_days")[row]
-            kinds.append("" if both else "response")
-            if both:
+    for row, (t, e) in enumerate(zip(timed, event, strict=True)):
+        filled = [column for column in _OTHERS if others[column][row]]
+        if filled:
+            several = e or table.given("time_days")[row] or len(filled) > 1
+            kinds.append("" if several else _OTHERS[filled[0]])
+            if several:
                 hint = "Write two rows, one for each endpoint."
-                table.blame(
-                    "T061", row, "response", expected="either time and event, or a response", hint=hint
-                )
+                wanted = "either time and event, or a response, or a level, or a value"
+                table.blame("T061", row, filled[0], expected=wanted, hint=hint)
             continue
         kinds.append("survival" if t or e else "")
         if t and not e and has_event:
@@ -82,7 +88,7 @@ def _kinds(table: Table) -> list[str]:
         elif e and not t and has_time:
             table.blame("T062", row, "time_days", expected=table.schema.columns["time_days"].expected)
         elif not t and not e and has_time and has_event:
-            table.blame("T060", row, "time_days", expected="time and event, or a response")
+            table.blame("T060", row, "time_days", expected="time and event, or a response, level or value")
     return kinds
 
 
@@ -107,7 +113,7 @@ def _count_times(table: Table, start: Mapping[str, date | None], kinds: list[str
         counted = float((moments[row] - baseline).days)
         if counted <= 0:
             table.blame("T064", row, "date", expected=f"a date after baseline, {baseline}")
-        elif kinds[row] == "response":
+        elif kinds[row] in _OTHERS.values():
             days[row] = counted
         elif times[row] is None and not table.given("time_days")[row]:
             if (origin or _BASELINE) != _BASELINE:
@@ -129,6 +135,7 @@ def _read_responses(table: Table) -> None:
     categories: list[str | None] = []
     criteria: list[str | None] = []
     responders: list[float | None] = []
+    levelled = table.given("level")
     for row, (text, criterion) in enumerate(
         zip(table.frame["response"], table.frame["criterion"], strict=True)
     ):
@@ -143,9 +150,13 @@ def _read_responses(table: Table) -> None:
             expected = f"one of {', '.join(CRITERIA[criterion].categories)}"
             table.blame("T066", row, "response", expected=expected, hint=f"{known[1]} is {known[0]}.")
         categories.append(known[1] if known else None)
-        criteria.append(known[0] if known else None)
+        kept = criterion if levelled[row] else None
+        criteria.append(known[0] if known else kept)
         responders.append(float(CRITERIA[known[0]].is_responder(known[1])) if known else None)
-    means = [None if c is None else " or ".join(CRITERIA[c].responders) for c in criteria]
+    means = [
+        None if c is None or r is None else " or ".join(CRITERIA[c].responders)
+        for c, r in zip(criteria, responders, strict=True)
+    ]
     table.frame = table.frame.with_columns(
         pl.Series("response", categories, dtype=pl.String),
         pl.Series("criterion", criteria, dtype=pl.String),
