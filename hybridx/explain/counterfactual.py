@@ -33,10 +33,9 @@ from hybridx.explain.moves import Moves
 from hybridx.terms.text import check_name, listing, nearest
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from hybridx.explain.asking import Source
     from hybridx.explain.explanation import Explanation
+    from hybridx.explain.tabled import TabledFigure
 
 __all__ = ["CAUTION", "Counterfactual", "counterfactual_of"]
 
@@ -103,7 +102,7 @@ class Counterfactual:
         nearest_found = f"; the nearest: {changes} ({goal})" if changes else ""
         return f"No plausible change of so few values reaches {self.target:.2f}{nearest_found}. {CAUTION}"
 
-    def plot(self) -> go.Figure:
+    def plot(self) -> TabledFigure:
         """Return how far each change goes through the background patients."""
         from hybridx.explain.moves_figure import moves_figure  # noqa: PLC0415 - plotly when something is drawn
 

@@ -15,6 +15,7 @@ from scipy.stats import t as student
 
 from hybridx.errors import NotEnoughDataError
 from hybridx.explain.figures import TOTAL
+from hybridx.explain.tabled import TabledFigure
 from hybridx.terms.estimate import Estimate
 from hybridx.terms.text import check_name
 
@@ -60,8 +61,8 @@ class Dependence:
         """Return the mean contribution over bins of the value."""
         return self.bins
 
-    def plot(self) -> go.Figure:
-        """Return a dot per patient, and the mean of each bin with its interval."""
+    def plot(self) -> TabledFigure:
+        """Return a dot per patient, and the mean of each bin with its interval; no identifiers."""
         known = self.points.drop_nulls("value")
         marker = {"size": 6, "color": TOTAL, "opacity": 0.5}
         if self.colour:
@@ -107,7 +108,8 @@ class Dependence:
         )
         unit = f", {escape(self.unit)}" if self.unit else ""
         figure.update_xaxes(title=f"{escape(self.feature)}{unit}", automargin=True)
-        return figure.update_yaxes(title=f"contribution, {self.scale}", automargin=True)
+        figure.update_yaxes(title=f"contribution, {self.scale}", automargin=True)
+        return TabledFigure(figure, table=self.points.drop("patient_id"))
 
     def __repr__(self) -> str:
         return f"Dependence({self.feature!r}: {self.points.height} patients; rank correlation {self.trend})"

@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 import polars as pl
 from scipy.stats import t as student
 
 from hybridx.cohort.columns import modality_of, to_matrix
 from hybridx.errors import NotEnoughDataError, SettingsError
 from hybridx.explain.interval_bars import interval_bars
+from hybridx.explain.tabled import TabledFigure
 from hybridx.terms.text import check_name
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Importance:
         """Return the rows, or the `top` ones."""
         return self.rows if top is None else self.rows.head(top)
 
-    def plot(self, top: int = 20) -> go.Figure:
+    def plot(self, top: int = 20) -> TabledFigure:
         """Return a bar per row with its interval."""
         rows = self.table(top)
         axis = f"mean size of contribution, {self.scale} ({100 * self.confidence:g} % interval)"

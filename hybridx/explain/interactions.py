@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
@@ -33,6 +32,7 @@ from hybridx.errors import ExplanationError, InputError
 from hybridx.explain.coalitions import Case, worth_of_coalitions
 from hybridx.explain.interval_bars import interval_bars
 from hybridx.explain.synthetic import Substitution
+from hybridx.explain.tabled import TabledFigure
 from hybridx.fusion import FusionModel
 
 __all__ = ["Interactions", "interaction_values", "modality_interactions"]
@@ -65,7 +65,7 @@ class Interactions:
         """Return one row per pair."""
         return self.rows
 
-    def plot(self) -> go.Figure:
+    def plot(self) -> TabledFigure:
         """Return a bar per pair with its interval."""
         pairs = [
             f"{first} with {second}" for first, second in self.rows.select("first", "second").iter_rows()

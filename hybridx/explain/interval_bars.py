@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 import polars as pl
 
 from hybridx.explain.figures import TOTAL, layout
+from hybridx.explain.tabled import TabledFigure
 
 __all__ = ["interval_bars"]
 
 
-def interval_bars(names: Sequence[str], rows: pl.DataFrame, value: str, axis: str, note: str) -> go.Figure:
-    """Return a bar per row of a table with `low` and `high`.
+def interval_bars(names: Sequence[str], rows: pl.DataFrame, value: str, axis: str, note: str) -> TabledFigure:
+    """Return a bar per row of a table with `low` and `high`; the figure gives the table back.
 
     Parameters
     ----------
@@ -49,4 +50,4 @@ def interval_bars(names: Sequence[str], rows: pl.DataFrame, value: str, axis: st
             ),
         )
     )
-    return layout(figure, axis, len(names))
+    return TabledFigure(layout(figure, axis, len(names)), table=rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from hybridx.explain.figures import TOTAL, layout
+from hybridx.explain.tabled import TabledFigure
 
 if TYPE_CHECKING:
     from hybridx.explain.counterfactual import Counterfactual
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["moves_figure"]
 
 
-def moves_figure(found: Counterfactual) -> go.Figure:
+def moves_figure(found: Counterfactual) -> TabledFigure:
     """Return a bar per change: the share of background patients that the value passes, with both values as text."""
     labels, passes, texts = [], [], []
     for row in found.rows.iter_rows(named=True):
@@ -35,4 +36,5 @@ def moves_figure(found: Counterfactual) -> go.Figure:
     figure = layout(figure, "share of background patients whose values are passed", max(len(labels), 1) + 2)
     figure.update_xaxes(range=[0, 1], tickformat=".0%")
     words = f"{found.before:.2f} → {found.after:.2f} {found.scale}. {found.caution}"
-    return figure.update_layout(title={"text": words, "font": {"size": 12}}, margin={"t": 60})
+    figure.update_layout(title={"text": words, "font": {"size": 12}}, margin={"t": 60})
+    return TabledFigure(figure, table=found.rows)

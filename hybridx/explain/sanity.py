@@ -33,6 +33,7 @@ from hybridx.cohort.outcome import as_outcome
 from hybridx.errors import SettingsError
 from hybridx.explain.figures import RAISES, TOTAL
 from hybridx.explain.stability import fit_and_explain, halves, rank_correlation
+from hybridx.explain.tabled import TabledFigure
 
 if TYPE_CHECKING:
     from hybridx.explain.explanation import Explanation
@@ -78,7 +79,7 @@ class Sanity:
         names = ["as they are", *(f"shuffled {k + 1}" for k in range(len(self.shuffled)))]
         return pl.DataFrame({"outcomes": names, "agreement": [self.agreement, *self.shuffled.tolist()]})
 
-    def plot(self) -> go.Figure:
+    def plot(self) -> TabledFigure:
         """Return the agreement with real outcomes beside those with shuffled ones."""
         figure = go.Figure(
             go.Histogram(x=self.shuffled.tolist(), nbinsx=20, marker={"color": TOTAL, "opacity": 0.6})
@@ -90,7 +91,8 @@ class Sanity:
         )
         figure.update_layout(template="plotly_white", height=320, margin={"l": 10, "r": 20, "t": 40, "b": 50})
         figure.update_xaxes(title="agreement of two halves (cosine of contributions), outcomes shuffled")
-        return figure.update_yaxes(title="shuffles")
+        figure.update_yaxes(title="shuffles")
+        return TabledFigure(figure, table=self.table())
 
     def __repr__(self) -> str:
         verdict = (

@@ -14,6 +14,7 @@ from hybridx.cohort.columns import to_matrix
 from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError, SettingsError
 from hybridx.explain.figures import RAISES, TOTAL
+from hybridx.explain.tabled import TabledFigure
 from hybridx.terms.text import check_name
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Similar:
         """Return the rows. They name patients: show them to whoever treats them, and store them nowhere else."""
         return self.rows
 
-    def plot(self) -> go.Figure:
+    def plot(self) -> TabledFigure:
         """Return prediction against distance, without identifiers; filled where the event happened."""
         event = self.rows["event"].to_list() if "event" in self.rows.columns else [None] * self.rows.height
         figure = go.Figure(
@@ -69,7 +70,8 @@ class Similar:
         )
         figure.update_layout(template="plotly_white", height=340, margin={"l": 10, "r": 20, "t": 30, "b": 50})
         figure.update_xaxes(title=f"distance between explanations, {self.scale}", rangemode="tozero")
-        return figure.update_yaxes(title=f"prediction, {self.scale}")
+        figure.update_yaxes(title=f"prediction, {self.scale}")
+        return TabledFigure(figure, table=self.rows.drop("patient_id"))
 
     def __repr__(self) -> str:
         return f"Similar({self.rows.height} patients nearest by {self.level}s, {self.scale})"

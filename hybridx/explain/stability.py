@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 import polars as pl
 from scipy.stats import rankdata
 from scipy.stats import t as student
@@ -37,6 +36,7 @@ from hybridx.errors import HybridxError, NotEnoughDataError, SettingsError
 from hybridx.explain.explainer import explain
 from hybridx.explain.importance import importance_by_fold
 from hybridx.explain.interval_bars import interval_bars
+from hybridx.explain.tabled import TabledFigure
 from hybridx.terms.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Stability:
         """Return the rows, or the `top` ones."""
         return self.rows if top is None else self.rows.head(top)
 
-    def plot(self, top: int = 20) -> go.Figure:
+    def plot(self, top: int = 20) -> TabledFigure:
         """Return the mean rank of each row, with its best and worst."""
         rows = self.table(top)
         axis = f"rank over {self.refits} refits, 1 is the most important (line: best to worst)"
