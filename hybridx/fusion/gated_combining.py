@@ -114,7 +114,7 @@ class Combination:
             loss, ones = _loss_of(y, cuts)
             intercept = _minimise(eta.reshape(-1, 1), loss, ones, ["fixed"])[1]
         else:
-            baseline = BreslowBaseline.fit(y.time_days, y.event, eta[:, 0])
+            baseline = BreslowBaseline.fit(y.time_days, y.event, eta[:, 0], entry=y.entry_days)
         if cuts is not None:
             reference = float(mean_log_hazard(eta + intercept, cuts, horizon).mean())
         return cls(w_line, w_net, w_alone, center, intercept, baseline, cuts, horizon, reference)
@@ -145,7 +145,7 @@ class Combination:
 def _loss_of(y: Outcome, cuts: FloatArray | None) -> tuple[Any, FloatArray]:
     """Return the loss of flattened scores and the columns of its free intercepts."""
     if cuts is not None:
-        loss = IntervalLoss(*person_intervals(cuts, y.time_days, y.event))
+        loss = IntervalLoss(*person_intervals(cuts, y.time_days, y.event, y.entry_days))
         return loss, loss.intercepts
     return make_loss(y), np.ones((len(y), 1 if y.kind == "response" else 0))
 

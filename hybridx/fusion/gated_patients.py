@@ -67,7 +67,7 @@ class Patients:
 def gather(X: Any, y: Any, auxiliary: Any, endpoint: Endpoint) -> Patients:
     """Return the patients with a known outcome and, behind them, those of whom only `auxiliary` is known."""
     if auxiliary is None:
-        frame, main = known_rows(X, y, endpoint)
+        frame, main = known_rows(X, y, endpoint, late_entry=True)
         check_enough(main, "GatedFusion", MIN_EVENTS)
         return Patients(frame, main, None)
     frame, main, other = to_frame(X), as_outcome(y), as_outcome(auxiliary)
@@ -84,7 +84,7 @@ def gather(X: Any, y: Any, auxiliary: Any, endpoint: Endpoint) -> Patients:
         text = f"{neither} of {frame.height} patients have neither outcome known and are left out."
         warnings.warn(text, HybridxWarning, stacklevel=3)
     rows = np.flatnonzero(main.known)
-    first, main = known_rows(frame[rows], main[rows], endpoint)
+    first, main = known_rows(frame[rows], main[rows], endpoint, late_entry=True)
     check_enough(main, "GatedFusion", MIN_EVENTS)
     rest = np.flatnonzero(~as_outcome(y).known & other.known)
     keys = patient_keys(frame, feature_columns(frame))

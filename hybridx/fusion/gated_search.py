@@ -77,7 +77,7 @@ def search(
 def _loss(y: Outcome, cuts: FloatArray | None, output: FloatArray) -> float:
     if cuts is None:
         return make_loss(y).value(output[:, 0])
-    return IntervalLoss(*person_intervals(cuts, y.time_days, y.event)).value(output.ravel())
+    return IntervalLoss(*person_intervals(cuts, y.time_days, y.event, y.entry_days)).value(output.ravel())
 
 
 def held_out(

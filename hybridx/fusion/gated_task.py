@@ -105,9 +105,11 @@ class Task:
         if y.kind == "survival":
             time = np.pad(np.nan_to_num(y.time_days, nan=1.0), (0, pad), constant_values=1.0)
             event = np.pad(y.event, (0, pad))
+            entry = None if y.entry_days is None else np.pad(y.entry_days, (0, pad), constant_values=np.nan)
             if cuts is None:
-                return BatchedCox(time, event, train, device)
-            happened, exposed = person_intervals(cuts, time, event)
+                late = None if entry is None or not np.nan_to_num(entry).any() else entry
+                return BatchedCox(time, event, train, device, late)
+            happened, exposed = person_intervals(cuts, time, event, entry)
             return BatchedBernoulli(happened, exposed, train, (train & event).sum(axis=1), device)
         value = np.pad(np.nan_to_num(y.value), (0, pad))[:, None]
         rare = np.minimum((train * value[:, 0]).sum(axis=1), (train * (1 - value[:, 0])).sum(axis=1))
@@ -118,7 +120,7 @@ class Task:
         if y.kind == "survival":
             if cuts is None:
                 return np.zeros(1)
-            happened, exposed = person_intervals(cuts, y.time_days, y.event)
+            happened, exposed = person_intervals(cuts, y.time_days, y.event, y.entry_days)
             share = (happened.sum(axis=0) + 0.5) / (exposed.sum(axis=0) + 1.0)
         else:
             share = np.array([(y.value.sum() + 0.5) / (len(y) + 1.0)])

@@ -4,7 +4,10 @@ The hazard is constant within an interval, so a curve falls exponentially from o
 
 .. math:: -\log S_i(t) = H_i(t) = \sum_j e_j(t)\, \log(1 + e^{f_{ij}})
 
-with :math:`e_j(t)` the share of interval j that lies before t.
+with :math:`e_j(t)` the share of interval j that lies before t. Who came under observation late (entry u) contributes
+:math:`e_j(t) - e_j(u)`: nothing before, and the rest of the interval of the entry. An event in that very interval, of
+which the share s lay before the entry, counts for 1 - s/2 of it, so that its likelihood, 1 - S(end) / S(u), is right to
+the second order of the hazard.
 """
 
 from __future__ import annotations
@@ -49,13 +52,17 @@ def exposure(cuts: FloatArray, days: FloatArray) -> FloatArray:
 
 
 def person_intervals(
-    cuts: FloatArray, time_days: FloatArray, event: BoolArray
+    cuts: FloatArray, time_days: FloatArray, event: BoolArray, entry_days: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return d and e of `hybridx.fusion.network_losses`, each (n, J)."""
+    """Return d and e of `hybridx.fusion.network_losses`, each (n, J); an entry of NaN is from the start."""
     which = np.minimum(np.searchsorted(cuts, time_days, side="left"), len(cuts) - 1)
     happened = np.zeros((len(time_days), len(cuts)))
     happened[np.flatnonzero(event), which[event]] = 1.0
-    return happened, np.maximum(exposure(cuts, time_days), happened)
+    exposed = np.maximum(exposure(cuts, time_days), happened)
+    if entry_days is None:
+        return happened, exposed
+    before = exposure(cuts, np.nan_to_num(entry_days))
+    return happened, exposed - np.where(happened > 0, before / 2, before)
 
 
 def cumulative_hazard(logits: FloatArray, cuts: FloatArray, days: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ interval j,
    = \sum_{ij} e_{ij} \log(1 + e^{f_{ij}}) - d_{ij} f_{ij},
 
 where d is 1 in the interval of the event, and e the share of the interval that the patient was followed (1 in that of
-the event). Response: the same with one column and e = 1.
+the event; see `hybridx.fusion.gated_time` for late entry). Response: the same with one column and e = 1.
 
 Source
 ------
@@ -29,6 +29,7 @@ __all__ = ["BatchedBernoulli", "BatchedCox", "BatchedLoss"]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
+_LEAST = 1e-300  # share of the largest hazard below which a risk set is empty
 _NOBODY = -1e4  # log-hazard of a row that is not there: its exponential is 0, and 0 - 0 never happens
 
 
@@ -50,6 +51,9 @@ class BatchedCox:
         Patients of each data set.
     device : torch.device
         Where the outputs are.
+    entry_days : array, shape (n,), optional
+        Delayed entry; NaN: from the start. Risk sets are then sums over a table of events by patients, in double
+        precision.
 
     Source
     ------
@@ -57,7 +61,12 @@ class BatchedCox:
     """
 
     def __init__(
-        self, time_days: FloatArray, event: BoolArray, train: BoolArray, device: torch.device
+        self,
+        time_days: FloatArray,
+        event: BoolArray,
+        train: BoolArray,
+        device: torch.device,
+        entry_days: FloatArray | None = None,
     ) -> None:
         n, plans = len(time_days), [_risk_sets(time_days, event, rows) for rows in train]
         n_events = max(len(p["first"]) for p in plans)
@@ -76,6 +85,12 @@ class BatchedCox:
         self._log_share = padded("log_share", (n_events,), 0.0, torch.float32)[:, None]
         self._there = padded("there", (n_events,), 0.0, torch.float32)[:, None]
         self._size = self._there.sum(dim=-1).clamp_min(1.0)
+        self._later = None
+        if entry_days is not None:
+            later = np.zeros((len(plans), n, n_events))
+            for f, (plan, rows) in enumerate(zip(plans, train, strict=True)):
+                later[f, :, : len(plan["first"])] = _later(plan, time_days, event, entry_days, rows).T
+            self._later = torch.as_tensor(later, dtype=torch.float64, device=device)[:, None]
 
     def __call__(self, output: torch.Tensor) -> torch.Tensor:
         """Return the loss of log-hazards (F, S, n, 1), shape (F, S)."""
@@ -86,9 +101,16 @@ class BatchedCox:
             return torch.gather(values, 2, index.expand(-1, networks, -1))
 
         ordered = functional.pad(at(eta, self._order), (0, 1), value=_NOBODY)
-        at_risk = torch.logcumsumexp(ordered.flip(-1), dim=-1).flip(-1)
+        if self._later is None:
+            at_risk = torch.logcumsumexp(ordered.flip(-1), dim=-1).flip(-1)
+            after = at(at_risk, self._after)
+        else:
+            top = output[..., 0].detach().amax(dim=-1, keepdim=True)
+            each = (output[..., 0] - top).double().exp()
+            total = (each[:, :, None] @ self._later)[:, :, 0]
+            after = total.clamp_min(_LEAST).log().to(output.dtype) + top
         tied = at(ordered, self._tied).unflatten(2, (self._first.shape[2], -1)).logsumexp(dim=-1)
-        denominator = torch.logaddexp(at(at_risk, self._after), tied + self._log_share)
+        denominator = torch.logaddexp(after, tied + self._log_share)
         return ((denominator - at(ordered, self._first)) * self._there).sum(dim=-1) / self._size
 
 
@@ -117,6 +139,20 @@ def _risk_sets(
         "log_share": np.log1p(-share),
         "there": np.ones(len(events)),
     }
+
+
+def _later(
+    plan: dict[str, npt.NDArray[np.float64]],
+    time_days: FloatArray,
+    event: BoolArray,
+    entry_days: FloatArray,
+    train: BoolArray,
+) -> BoolArray:
+    """Return who is at risk beside those with an event on the same day, events by patients."""
+    when = time_days[plan["order"][plan["first"].astype(int)].astype(int)][:, None]
+    still = (time_days > when) | ((time_days == when) & ~event)
+    entered = ~(np.asarray(entry_days) >= when)  # NaN: from the start
+    return still & entered & train
 
 
 class BatchedBernoulli:

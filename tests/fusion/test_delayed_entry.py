@@ -5,7 +5,14 @@ import pytest
 from sklearn.base import clone
 
 from hybridx.cohort import Outcome
-from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, ImageFusion, KernelFusion, LateFusion
+from hybridx.fusion import (
+    BlockPenalizedFusion,
+    EarlyFusion,
+    GatedFusion,
+    ImageFusion,
+    KernelFusion,
+    LateFusion,
+)
 from tests.fusion.image_world import draw_images
 from tests.models.world import draw
 
@@ -16,6 +23,8 @@ MODELS = {
     "lasso": BlockPenalizedFusion("lasso"),
     "priority": BlockPenalizedFusion("priority"),
     "kernel": KernelFusion(),
+    "gated": GatedFusion(n_members=1, epochs=40, weight_decay=0.1, n_folds=3),
+    "hazards": GatedFusion(head="hazard", n_members=1, epochs=40, weight_decay=0.1, n_folds=3),
 }
 each = pytest.mark.parametrize("name", list(MODELS))
 

@@ -163,6 +163,50 @@ def test_cox_of_many_folds_is_cox_of_each(whole_days):
             assert (eta.grad[f, s, ~rows[f], 0] == 0).all()
 
 
+@pytest.mark.parametrize("whole_days", [False, True])
+def test_cox_with_late_entry_is_cox_of_each(whole_days):
+    rng = np.random.default_rng(5)
+    time = rng.exponential(20, 60) + 1
+    time = np.ceil(time / 5) if whole_days else time
+    entry = np.where(rng.random(60) < 0.6, np.floor(rng.random(60) * time), np.nan)
+    entry = np.where(entry >= time, np.nan, entry)
+    event, rows = rng.random(60) < 0.6, rng.random((3, 60)) < 0.7
+    eta = torch.tensor(rng.normal(size=(3, 2, 60, 1)) * 2, dtype=torch.float32, requires_grad=True)
+    value = BatchedCox(time, event, rows, CPU, entry)(eta)
+    value.sum().backward()
+    for f in range(3):
+        loss = CoxLoss(time[rows[f]], event[rows[f]], entry=entry[rows[f]])
+        for s in range(2):
+            score = eta.detach()[f, s, rows[f], 0]
+            assert value[f, s].item() == pytest.approx(loss.value(score.numpy()) / loss.size, rel=1e-5)
+            expected = loss.gradient(score.double().numpy()) / loss.size
+            np.testing.assert_allclose(eta.grad[f, s, rows[f], 0], expected, atol=1e-6)
+            assert (eta.grad[f, s, ~rows[f], 0] == 0).all()
+    nobody_late = BatchedCox(time, event, rows, CPU, np.zeros(60))(eta)
+    torch.testing.assert_close(nobody_late, BatchedCox(time, event, rows, CPU)(eta), rtol=1e-5, atol=1e-5)
+    far = torch.tensor([500.0, -500.0, 0.0]).reshape(1, 1, 3, 1).requires_grad_()
+    loss = BatchedCox(
+        np.array([3.0, 3.0, 5.0]), np.array([1, 1, 0]) > 0, np.ones((1, 3)) > 0, CPU, np.array([0, 1, 4.0])
+    )
+    loss(far).sum().backward()
+    assert torch.isfinite(far.grad).all() and torch.isfinite(loss(far)).all()
+
+
+def test_an_interval_counts_from_the_entry():
+    cuts = np.array([10.0, 20.0])
+    time, event = np.array([15.0, 25.0, 18.0, 5.0]), np.array([False, False, True, True])
+    entry = np.array([5.0, 12.0, 14.0, np.nan])
+    happened, exposed = person_intervals(cuts, time, event, entry)
+    assert happened.tolist() == [[0, 0], [0, 0], [0, 1], [1, 0]]
+    assert exposed.tolist() == [[0.5, 0.5], [0, 0.8], [0, 0.8], [1, 0]]
+    # the event in the interval of its entry: the probability of it among those alive then, up to a constant
+    small = np.array([[0.0, -4.0], [0.0, -2.5]])
+    hazard, rest = np.logaddexp(0.0, small[:, 1]), 0.6
+    exact = np.log(-np.expm1(-rest * hazard))
+    ours = -np.array([IntervalLoss(happened[2:3], exposed[2:3]).value(eta) for eta in small])
+    assert np.diff(ours)[0] == pytest.approx(np.diff(exact)[0], abs=1e-3)
+
+
 def test_cox_is_finite_far_out_and_does_not_feel_a_shift():
     time, event = np.array([3.0, 3.0, 5.0]), np.array([True, True, False])
     loss = BatchedCox(time, event, np.ones((1, 3), dtype=bool), CPU)
