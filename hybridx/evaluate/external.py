@@ -31,6 +31,7 @@ from hybridx.fusion.drift import drift_notes, fingerprint
 from hybridx.fusion.image_need import wants_images
 from hybridx.fusion.locked import LockedModel
 from hybridx.fusion.newcomers import check_units, frame_for
+from hybridx.fusion.training_rows import met_in_training
 
 __all__ = ["score_locked"]
 
@@ -89,7 +90,11 @@ def score_locked(
     y = cohort.outcomes(endpoint)
     Resamples(len(y), resamples, 0, level)
     _refuse(estimator, manifest, y)
+    cohort, met = _strangers(estimator, manifest, cohort, y)
+    y = cohort.outcomes(endpoint)
+    _refuse(estimator, manifest, y)
     frame, doubts, notes = _seen(locked, manifest, estimator, cohort, y)
+    notes += met
     last_day = float((manifest or {}).get("last_day") or np.inf)
     moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)
     if y.kind == "survival":
@@ -179,6 +184,30 @@ def _refuse(estimator: Any, manifest: Any, y: Outcome) -> None:
         raise NotEnoughDataError(msg)
 
 
+_MEMORY = (
+    "These are the very patients that the model was trained on: a score on them would be its memory, not its worth. "
+    "For an honest score of this procedure on this cohort use hybridx.evaluate(...)."
+)
+
+
+def _strangers(estimator: Any, manifest: Any, cohort: Cohort, y: Outcome) -> tuple[Cohort, list[str]]:
+    """Return the cohort without those who have the values of a training patient, and a note that says how many."""
+    if not (manifest or {}).get("marks"):
+        return cohort, []
+    met = met_in_training(manifest, frame_for(estimator, manifest, cohort)[0])
+    if not met.any():
+        return cohort, []
+    if met[y.known].all():
+        raise InputError(_MEMORY)
+    n = int(met.sum())
+    who = "1 patient was" if n == 1 else f"{n} patients were"
+    note = (
+        f"{who} among the training patients of the model, by their values, and left out: scored are the other "
+        f"{len(met) - n}. Who was measured anew in between is not recognised."
+    )
+    return cohort.select(p for p, seen in zip(cohort.patients, met, strict=True) if not seen), [note]
+
+
 def _seen(
     locked: Any, manifest: Any, estimator: Any, cohort: Cohort, y: Outcome
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
@@ -196,11 +225,7 @@ def _seen(
     if manifest.get("fingerprint") and manifest["fingerprint"] == fingerprint(
         frame.filter(pl.Series(y.known)), manifest["columns"]
     ):
-        msg = (
-            "These are the very patients that the model was trained on: a score on them would be its memory, not its "
-            "worth. For an honest score of this procedure on this cohort use hybridx.evaluate(...)."
-        )
-        raise InputError(msg)
+        raise InputError(_MEMORY)
     said = locked.predict(cohort).select("patient_id", doubt="warnings").filter(pl.col("doubt") != "")
     notes = _mismatch(manifest, cohort, y) + drift_notes(manifest, frame)
     if said.height:

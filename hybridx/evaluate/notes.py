@@ -13,7 +13,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.compare import holm
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.kinds import KINDS, counted
-from hybridx.evaluate.registry import metrics_of
+from hybridx.evaluate.registry import metric_named, metrics_of
 from hybridx.evaluate.training_noise import refitted
 from hybridx.terms.text import listing
 
@@ -192,7 +192,7 @@ def _worth_of_probabilities(result: Result) -> list[str]:
         return []
     sentence = (
         f"{told} of {result.primary} are not shown to be better than the overall {what} of the training "
-        f"patients ({metric} {d.value_a:.3f} against {d.value_b:.3f}; difference {d.low:+.3f} to {d.high:+.3f})."
+        f"patients ({metric_named(metric, result.kind).title} {d.value_a:.3f} against {d.value_b:.3f}; difference {d.low:+.3f} to {d.high:+.3f})."
     )
     return [sentence]
 

@@ -30,6 +30,7 @@ from hybridx.fusion.drift import fingerprint, moments_of
 from hybridx.fusion.lockable import check_lockable, input_measured, input_modalities, without_patients
 from hybridx.fusion.newcomers import check_units, extraction, far_values, frame_for
 from hybridx.fusion.support import SupportDetector, far_out, support_detectors
+from hybridx.fusion.training_rows import MET, marks_of, met_in_training
 from hybridx.prepare import PreparedModel
 from hybridx.prepare.limits import range_limits
 from hybridx.terms.text import listing
@@ -213,6 +214,7 @@ class LockedModel:
         if any(t > self._last_day for t in times):
             text = f"no survival after day {self._last_day:g}, the last follow-up in training"
             doubts = [*doubts, (text, pl.Series(measured.any(axis=1)))]
+        doubts = [(MET, pl.Series(met_in_training(self.manifest, frame))), *doubts]
         for text, rows in doubts:
             for row in np.flatnonzero(rows.to_numpy()):
                 found[row].append(text)
@@ -294,7 +296,9 @@ def _by_column(columns: list[str], low: FloatArray, high: FloatArray) -> dict[st
 def lock(
     model: FusionModel | PreparedModel, X: Any, y: Outcome, *, cohort: Cohort | None = None
 ) -> LockedModel:
-    """Bind a fitted model to a description of its training patients (counts and ranges, no single patient).
+    """Bind a fitted model to a description of its training patients: counts and ranges, and nobody's values.
+
+    Short keyed hashes of rare rows go along, by which training patients are recognised (`training_rows`).
 
     Parameters
     ----------
@@ -322,6 +326,7 @@ def lock(
     made = {} if cohort is None else extraction(cohort)
     if cohort is not None:
         units = dict(cohort.features.select("column", pl.col("unit").fill_null("")).iter_rows())
+    whole = fingerprint(frame, model.columns_)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "model": type(model).__name__,
@@ -344,7 +349,8 @@ def lock(
         "ranges": ranges,
         "limits": limits,
         "moments": moments_of(frame, model.columns_),
-        "fingerprint": fingerprint(frame, model.columns_),
+        "fingerprint": whole,
+        "marks": marks_of(frame, model.columns_, whole),
         "notes": list(model.notes_),
         "training": dict(cohort.provenance) if cohort is not None else {},
         "versions": {package: importlib.metadata.version(package) for package in PACKAGES},

@@ -116,7 +116,7 @@ def extract(
         data.tables["patients"]["patient_id"].to_list(),
         blocks,
         tables=_tables(data.tables, image_tables(measured)),
-        provenance=_provenance(data.path, chosen, encoder, keys),
+        provenance=_provenance(data.path, chosen, encoder, keys or _table_keys(data)),
         folder=cache,
     )
     return Cohort.load(cohort.save(target))
@@ -168,6 +168,13 @@ def _tables(source: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame
     # a lesion table that came with the data was read by a person; ours does not replace it
     own = {"lesions"} & {name for name, table in source.items() if table.height}
     return {**source, **{name: table for name, table in found.items() if name not in own}}
+
+
+def _table_keys(data: Folder) -> list[str]:
+    """Return what tells one folder without images from another."""
+    return [
+        f"{name} {content_hash(table.write_csv().encode())}" for name, table in sorted(data.tables.items())
+    ]
 
 
 def _provenance(

@@ -11,7 +11,25 @@ from hybridx.errors import InputError, NotEnoughDataError
 from hybridx.evaluate import score_locked
 from hybridx.fusion import EarlyFusion, lock
 from hybridx.fusion.drift import drift_notes
+from hybridx.fusion.training_rows import marks_of, met_in_training
 from tests.evaluate.world import make_cohort
+
+
+def joined(first, second, prefix):
+    """Return one cohort of both, the second one's patients under other names."""
+    names = {p: f"{prefix}{p}" for p in second.patients}
+
+    def both(a, b):
+        return pl.concat([a, b.with_columns(pl.col("patient_id").replace(names))], how="diagonal_relaxed")
+
+    return dataclasses.replace(
+        first,
+        patients=(*first.patients, *names.values()),
+        blocks={m: both(first.blocks[m], second.blocks[m]) for m in first.blocks},
+        measured=both(first.measured, second.measured),
+        days=both(first.days, second.days),
+        tables={t: both(first.tables[t], second.tables[t]) for t in first.tables},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +111,51 @@ def test_a_score_on_the_training_patients_is_refused(locked, training):
     for cohort in (training, training.select(sorted(training.patients))):
         with pytest.raises(InputError, match="the very patients that the model was trained on"):
             score_locked(locked, cohort, "OS")
-    half = training.select(
-        training.patients[:40]
-    )  # a part of them is not recognised: it must be told apart by name
-    assert score_locked(locked, half, "OS", resamples=100).outcome.known.all()
+    with pytest.raises(InputError, match="the very patients"):
+        score_locked(locked, training.select(training.patients[:40]), "OS")
+
+
+def test_training_patients_among_strangers_are_left_out_whatever_their_names(locked, training, elsewhere):
+    again = training.select(training.patients[5:15])
+    mixed = joined(elsewhere, again, "Q")
+    found = score_locked(locked, mixed, "OS", resamples=100)
+    alone = score_locked(locked, elsewhere, "OS", resamples=100)
+    assert "10 patients were among the training patients" in " ".join(found.notes)
+    assert found.cohort.patients == elsewhere.patients
+    assert found.table("harrell_c").equals(alone.table("harrell_c"))
+    assert "were among" not in " ".join(alone.notes)
+    warned = locked.predict(mixed).filter(pl.col("warnings").str.contains("this prediction is memory"))
+    assert warned["patient_id"].to_list() == [f"Q{p}" for p in again.patients]
+
+
+def test_marks_hold_no_value_and_recognise_no_stranger(locked, training):
+    marks = locked.manifest["marks"]
+    assert marks
+    for known in marks.values():
+        assert len(known["marks"]) <= len(training)
+        assert all(len(mark) == 8 for mark in known["marks"])
+        assert known["marks"] == sorted(known["marks"])  # not in the order of patients
+    strangers = [
+        met_in_training(locked.manifest, make_cohort(70, seed=s).frame()).any() for s in range(20, 40)
+    ]
+    assert not any(strangers)
+
+
+def test_few_or_common_values_are_never_marked():
+    rng = np.random.default_rng(0)
+    n = 300
+    few = pl.DataFrame(
+        {
+            "patient_id": [f"P{i}" for i in range(n)],
+            "clinical.measured": [True] * n,
+            "clinical.age": rng.integers(40, 80, n).astype(float),
+            "clinical.sex": rng.integers(0, 2, n).astype(float),
+            "clinical.stage": rng.integers(1, 5, n).astype(float),
+        }
+    )
+    assert marks_of(few, {"clinical": ["clinical.age", "clinical.sex", "clinical.stage"]}, "ab") == {}
+    empty = few.with_columns(pl.col("clinical.age", "clinical.sex", "clinical.stage") * float("nan"))
+    assert marks_of(empty, {"clinical": ["clinical.age"]}, "ab") == {}
 
 
 def test_what_cannot_be_scored_is_refused(locked, elsewhere):
