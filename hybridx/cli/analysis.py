@@ -60,6 +60,13 @@ def evaluate(
     bands: Annotated[
         int, typer.Option(min=0, help="Bootstrap refits behind each patient's band, 10 or more; 0: none.")
     ] = 30,
+    coalitions: Annotated[
+        bool,
+        typer.Option("--coalitions", help="Also fit every combination of modalities: what does each add?"),
+    ] = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Also take each modality from the test patients: what is lost?")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", "-j", min=1, help="Processes; default: all cores.")
     ] = None,
@@ -72,6 +79,8 @@ def evaluate(
     Finished folds are kept beside the results until these are written: after a crash the same command goes on there.
 
     Example: `hybridx evaluate cohort/ --endpoint OS --out results/`
+
+    Example: `hybridx evaluate cohort/ -e OS --coalitions --stress`
 
     Example: `hybridx evaluate cohort/ -e OS --design centres`
 
@@ -104,6 +113,8 @@ def evaluate(
             horizon_days=None if horizon_months is None else horizon_months * DAYS_PER_MONTH,
             explain=hx.explain,
             bands=bands,
+            coalitions=coalitions,
+            stress=stress,
             workers=workers,
             checkpoint=kept,
         )
@@ -113,6 +124,10 @@ def evaluate(
     for finding in result.checks():
         if finding.severity != "error" or finding.silenced:
             say(str(finding))
+    if coalitions:
+        say(repr(result.added_value()))
+    if stress:
+        say(repr(result.stress_test()))
     if result.apparent.height:
         say("Corrected for optimism:")
         for row in result.optimism(model=result.primary).iter_rows(named=True):

@@ -41,6 +41,7 @@ __all__ = ["AddedValue", "added_value_of"]
 
 Coalition = tuple[str, ...]
 NOTHING = "(nothing)"
+JOIN = " + "
 
 _COALITIONS: dict[str, Any] = {
     "coalition": pl.String, "model": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64,
@@ -95,14 +96,30 @@ class AddedValue:
     def __repr__(self) -> str:
         lines = [f"AddedValue({self.title})", f"  {self.metric.title} of each coalition"]
         lines += [
-            f"    {row['coalition']:<36} {_interval(row, 'value')}  n = {row['n']}"
+            f"    {self._short(row['coalition']):<36} {_interval(row, 'value')}  n = {row['n']}"
             for row in self.coalitions.iter_rows(named=True)
         ]
-        lines.append("  added on average (simultaneous interval)")
-        for row in self.averages.iter_rows(named=True):
+        lines.append("  added to all the others (simultaneous interval)")
+        for row in self.increments.iter_rows(named=True):
+            if self._short(row["added_to"]) == f"all but {row['modality']}":
+                shown = {**row, "low": row["low_simultaneous"], "high": row["high_simultaneous"]}
+                lines.append(f"    {row['modality']:<36} {_interval(shown, 'difference', sign='+')}")
+        defined = self.averages.drop_nulls("added")
+        if defined.height:
+            lines.append("  added on average (simultaneous interval)")
+        for row in defined.iter_rows(named=True):
             shown = {**row, "low": row["low_simultaneous"], "high": row["high_simultaneous"]}
             lines.append(f"    {row['modality']:<36} {_interval(shown, 'added', sign='+')}")
         return "\n".join([*lines, f"  - {self.note}"])
+
+    def _short(self, coalition: str) -> str:
+        """Name a coalition by what it lacks, where that is less to read."""
+        everything = self.averages["modality"].to_list()
+        inside = coalition.split(JOIN)
+        lacking = [m for m in everything if m not in inside]
+        if not lacking:
+            return "all"
+        return f"all but {lacking[0]}" if len(lacking) == 1 and len(inside) > 1 else coalition
 
     def _repr_html_(self) -> str:
         from html import escape  # noqa: PLC0415 - only where something is shown
@@ -154,7 +171,7 @@ def added_value_of(result: Result, metric: str, *, who_have_it: bool = False) ->
 
 
 def _label(coalition: Coalition) -> str:
-    return " + ".join(coalition) if coalition else NOTHING
+    return JOIN.join(coalition) if coalition else NOTHING
 
 
 def _coalition_table(result: Result, metric: Metric, models: dict[Coalition, str]) -> pl.DataFrame:

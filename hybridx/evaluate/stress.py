@@ -68,12 +68,11 @@ class StressTest:
         return stress_figure(self)
 
     def __repr__(self) -> str:
+        """Say where each modality's curve begins and ends; `table` has what lies between."""
         lines = [f"StressTest({self.title})"]
-        for row in self.table.iter_rows(named=True):
-            value = "undefined" if row["value"] is None else f"{row['value']:.3f}"
-            low, high = row["low"], row["high"]
-            interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
-            lines.append(f"  {row['modality']:<16} lost by {100 * row['share']:>3.0f} %  {value}{interval}")
+        for (modality,), curve in self.table.group_by("modality", maintain_order=True):
+            steps = [_step(row) for row in curve.sort("share").iter_rows(named=True)]
+            lines.append(f"  {modality!s:<16} {' -> '.join(dict.fromkeys((steps[0], steps[-1])))}")
         return "\n".join([*lines, f"  - {self.note}"])
 
     def _repr_html_(self) -> str:
@@ -81,6 +80,13 @@ class StressTest:
 
         table = self.table.drop("method")._repr_html_()
         return f"<div><p><b>{escape(self.title)}</b></p>{table}<p>{escape(self.note)}</p></div>"
+
+
+def _step(row: dict[str, Any]) -> str:
+    value = "undefined" if row["value"] is None else f"{row['value']:.3f}"
+    low, high = row["low"], row["high"]
+    interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
+    return f"lost by {100 * row['share']:.0f} %: {value}{interval}"
 
 
 def stress_test_of(result: Result, shares: Sequence[float], metric: str) -> StressTest:

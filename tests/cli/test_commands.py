@@ -286,3 +286,13 @@ def test_locked_model_is_scored_where_outcomes_are_there(cohort, model, tmp_path
     assert "Locked(" in run.stdout
     assert isinstance(hx.Result.load(tmp_path / "s").design, hx.designs.Locked)
     assert pl.read_csv(tmp_path / "p.csv").height == 20
+
+
+@pytest.mark.slow
+def test_what_modalities_add_and_what_their_loss_costs_is_told(cohort, tmp_path):
+    out = tmp_path / "out"
+    words = ("--folds", 2, "--repeats", 1, "--bands", 0, "-j", 1, "--coalitions", "--stress")
+    run = hybridx("evaluate", cohort, "-e", "OS", "--out", out, *words)
+    assert run.exit_code == 0, run.output
+    assert "added to all the others" in run.stderr
+    assert "StressTest(OS" in run.stderr

@@ -213,7 +213,7 @@ def test_the_score_falls_with_the_share_of_what_matters(result):
     assert (clinical.diff().drop_nulls() < 0.01).all() and clinical[0] - clinical[-1] > 0.05
     lab = stress.table.filter(pl.col("modality") == "lab")["value"]
     assert abs(lab[0] - lab[-1]) < 0.03
-    assert len(stress.figure().data) == 3 and "lost by  50 %" in repr(stress)
+    assert len(stress.figure().data) == 3 and "lost by 100 %" in repr(stress)
 
 
 def test_a_patient_without_the_modality_is_predicted_the_same_without_it(result):
