@@ -128,7 +128,7 @@ def _waves(link: Link, low: float, high: float) -> tuple[FloatArray, ComplexArra
     for count in _WAVES:
         omega = np.pi * np.arange(count + 1) / (2.0 * half)
         # Chebyshev's points: closer together at the ends, where least squares would go astray
-        u = half * np.cos(np.pi * (np.arange(6 * count) + 0.5) / (6 * count))
+        u = half * np.cos(np.pi * (np.arange(4 * count) + 0.5) / (4 * count))
         basis = np.hstack([np.cos(np.outer(u, omega)), np.sin(np.outer(u, omega[1:]))])
         found = np.linalg.lstsq(basis, link(middle + u), rcond=1e-14)[0]
         check = np.linspace(-half, half, 7 * count + 1)

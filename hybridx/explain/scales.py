@@ -77,7 +77,7 @@ class Scale:
         """Days at which curves are needed."""
         if self.kind != "rmst":
             return self.days
-        return (np.arange(_NODES) + 0.5) * (self.days[0] / _NODES)
+        return np.asarray((np.arange(_NODES) + 0.5) * (self.days[0] / _NODES))
 
     def of_curves(self, curves: FloatArray) -> FloatArray:
         """Return the scale's numbers (..., n_times) from S at `grid`, (..., n_grid)."""

@@ -10,7 +10,7 @@ from hybridx.errors import ExplanationError
 from hybridx.explain import coalitions, explain
 from hybridx.explain.synthetic import Substitution
 from hybridx.fusion import EarlyFusion, LateFusion, LinearForm, WeightedMembers
-from hybridx.models import CoxRidge, XGBoostAFT
+from hybridx.models import CoxRidge, XGBoostAFT, XGBoostContinuous
 from tests.explain.toys import (
     COLUMNS,
     Additive,
@@ -23,7 +23,7 @@ from tests.explain.toys import (
     table,
 )
 from tests.models.catalogue import FUSION_MODELS
-from tests.models.world import draw, without
+from tests.models.world import draw, draw_other, without
 
 BACKGROUND = table(24, seed=1, missing=0.0)
 PATIENTS = table(14, seed=2)
@@ -108,6 +108,62 @@ def world():
     X, y, response, _ = draw(120, seed=3)
     gone = without(without(X, "clinical", np.arange(120) % 7 == 0), "pet", np.arange(120) % 5 == 0)
     return gone, y, response
+
+
+SCALES = {
+    "survival": (
+        {},
+        {"scale": "risk", "times": [200.0, 600.0]},
+        {"scale": "survival", "times": 400.0},
+        {"scale": "rmst", "tau": 800.0},
+    ),
+    "response": ({}, {"scale": "probability"}),
+    "ordinal": ({}, {"scale": "mean level"}),
+    "continuous": ({},),
+}
+EVERY_FUSION = {
+    **FUSION_MODELS,
+    "early_ordinal": EarlyFusion(endpoint="ordinal"),
+    "early_continuous": EarlyFusion(endpoint="continuous"),
+    "early_values": EarlyFusion(XGBoostContinuous(max_depth=2, n_rounds=10), endpoint="continuous"),
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    _, y, response, truth = draw(120, seed=3)
+    ordinal, continuous = draw_other(truth)
+    return {"survival": y, "response": response, "ordinal": ordinal, "continuous": continuous}
+
+
+@pytest.mark.parametrize("name", EVERY_FUSION)
+def test_every_fusion_model_adds_up_on_every_scale_of_its_endpoint(name, world, outcomes):
+    X = world[0]
+    model = clone(EVERY_FUSION[name])
+    model.fit(X[:80], outcomes[model.endpoint][:80])
+    patients = X[80:86]  # all patterns of modalities but nothing at all
+    for asked in SCALES[model.endpoint]:
+        why = explain(model, patients, X[:80], **asked)
+        parts = [why.at(day) for day in why.days] if hasattr(why, "days") else [why]
+        wanted = model.linear_predictor(patients)
+        if asked.get("scale") == "probability":
+            wanted = model.predict_proba(patients)[:, 1]
+        elif "times" in asked:
+            curves = model.predict_survival(patients, asked["times"])
+            wanted = 1 - curves if asked["scale"] == "risk" else curves
+        wanted = (
+            wanted.reshape(len(patients), -1).T if asked.get("scale") not in {"rmst", "mean level"} else None
+        )
+        for k, part in enumerate(parts):
+            if wanted is not None:
+                np.testing.assert_allclose(part.prediction, wanted[k], rtol=1e-9, atol=1e-12)
+            total = part.base + numbers(part.modalities).sum(axis=1)
+            size = np.maximum(np.abs(part.prediction), 1e-3)
+            assert np.isfinite(total).all() and (np.abs(total - part.prediction) <= 1e-6 * size).all()
+            inner = part.base + numbers(part.features).sum(axis=1)
+            assert (np.abs(inner - part.prediction) <= 1e-6 * size).all()
+            assert np.abs(numbers(part.features)).max() > 0
+            assert "exact" in part.method or "standard error" in part.method
 
 
 def test_a_composite_is_the_weighted_sum_of_its_members(world):
