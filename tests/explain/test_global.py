@@ -78,14 +78,18 @@ def test_interval_over_patients_is_the_textbook_one_for_a_mean():
     assert rows["high"][0] == pytest.approx(size.mean() + 1.96 * error, abs=0.15 * error)
 
 
-def test_interval_over_folds_is_the_corrected_one():
+def test_interval_over_folds_is_the_grouped_jackknife():
     by_fold = np.array([1.0, 1.4, 0.8, 1.2, 1.1])
     folds = np.repeat(np.arange(5), 10)
     rows = told(by_fold[folds][:, None], folds=folds).importance_intervals().table()
-    half = 2.776445105 * by_fold.std(ddof=1) * np.sqrt(1 / 5 + 1 / 4)  # t(0.975, 4 degrees of freedom)
-    assert rows["high"][0] == pytest.approx(1.1 + half)
-    assert rows["low"][0] == pytest.approx(1.1 - half)
+    # t(0.975, 4 degrees of freedom); delete-a-group jackknife of 5 groups, on the scale of factors
+    ratio = 2.776445105 * by_fold.std(ddof=1) * 4 / np.sqrt(5) / 1.1
+    assert ratio > 1
+    assert rows["high"][0] == pytest.approx(1.1 * (np.e + ratio - 1))
+    assert rows["low"][0] == pytest.approx(1.1 * np.exp(-ratio))
     assert rows["folds"].to_list() == [5]
+    near = told((1.1 + 0.01 * by_fold)[folds][:, None], folds=folds).importance_intervals().table()
+    assert near["high"][0] * near["low"][0] == pytest.approx(near["mean_abs"][0] ** 2)
 
 
 def test_a_patient_tested_twice_is_drawn_as_one():
