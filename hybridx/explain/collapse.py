@@ -45,12 +45,12 @@ def collapsed(why: Explanation, by: Any, features: pl.DataFrame | None) -> Expla
     for column in why.feature_names:
         # never across modalities: a group's sum must stay part of one modality's
         members.setdefault(_group(column, names.get(column)), []).append(column)
-    single = {group: columns[0] for group, columns in members.items() if len(columns) == 1}
     # a group of one is that feature, under its own name, with its value
-    final = {single.get(group, group): columns for group, columns in members.items()}
-    if len(final) < len(members):
-        taken = [name for name, count in Counter(single.get(g, g) for g in members).items() if count > 1]
-        msg = f"Groups are named like columns that stand alone: {listing(taken)}. Give them other names."
+    final = {(columns[0] if len(columns) == 1 else group): columns for group, columns in members.items()}
+    taken = [name for name, columns in final.items() if len(columns) > 1 and name in why.feature_names]
+    taken = [name for name in taken if name not in why.details.groups or name not in final[name]]
+    if taken or len(final) < len(members):
+        msg = f"Groups are named like columns of the explanation: {listing(taken)}. Give them other names."
         raise InputError(msg)
     sums = {
         name: why.features.select(pl.sum_horizontal(columns, ignore_nulls=False)).to_series()

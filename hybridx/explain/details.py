@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,8 +86,12 @@ class Details:
             for name in ("knowing", "imputed", "about")
             if (folder / f"{name}.parquet").is_file()
         }
-        return replace(
-            cls(stands_for=dict(facts.get("stands_for", {})), groups=dict(facts.get("groups", {}))), **found
+        return cls(
+            knowing=found.get("knowing"),
+            imputed=found.get("imputed"),
+            stands_for=dict(facts.get("stands_for", {})),
+            groups=dict(facts.get("groups", {})),
+            about=found.get("about"),
         )
 
 

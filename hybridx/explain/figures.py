@@ -144,6 +144,8 @@ def modality_bars(table: pl.DataFrame, scale: str) -> TabledFigure:
             orientation="h",
             marker={"color": [colour_of(value, scale) for _, value in rows]},
             text=[f"{value:+.2f}" for _, value in rows],
+            textposition="inside",
+            insidetextanchor="middle",  # the ends are for the marks
             hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
         )
     )
@@ -195,7 +197,11 @@ def beeswarm(table: pl.DataFrame, scale: str) -> TabledFigure:
         # dots spread around their line in a fixed pattern: the height carries no information
         jitter = pl.Series("y", position + 0.3 * np.sin(2.4 * np.arange(rows.height)))
         rows = rows.with_columns(jitter).drop_nulls("contribution")
-        known, unknown = rows.drop_nulls("value"), rows.filter(pl.col("value").is_null())
+        # 0 without a value: the modality is not measured
+        known, unknown = (
+            rows.drop_nulls("value"),
+            rows.filter(pl.col("value").is_null() & (pl.col("contribution") != 0)),
+        )
         label = escape(name)
         figure.add_scatter(
             x=known["contribution"].to_list(),

@@ -77,7 +77,7 @@ def knowing(
     nobody = float(known[~np.isnan(known)].mean()) if (~np.isnan(known)).any() else 0.0
     for pattern in np.unique(measured[measured.any(axis=1)], axis=0):
         rows, present = np.flatnonzero((measured == pattern).all(axis=1)), np.flatnonzero(pattern)
-        worth = _worth(predict, frame[rows], [modalities[i] for i in present])
+        worth = _worth(predict, frame[rows], [modalities[int(i)] for i in present])
         worth[0] = nobody
         result[rows] = 0.0
         result[np.ix_(rows, present)] = (shapley_weights(len(present)) @ worth).T

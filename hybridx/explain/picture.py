@@ -109,7 +109,7 @@ class Picture:
                 total = step if total is None else total + step
         if not slope or total is None:
             return values, np.zeros(tuple(patches.shape))
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         gradient = patches.grad
         return values, np.zeros(tuple(patches.shape)) if gradient is None else gradient.numpy().astype(
             np.float64

@@ -62,7 +62,7 @@ def _overlap(centre: FloatArray, width: float, origin: float, step: float, count
     start = origin - step / 2 + step * np.arange(count)
     low = np.maximum(centre[:, None] - width / 2, start[None])
     high = np.minimum(centre[:, None] + width / 2, start[None] + step)
-    return np.clip(high - low, 0.0, None) / step
+    return np.asarray(np.clip(high - low, 0.0, None) / step)
 
 
 def _resampled(values: FloatArray, box: Grid, image: Grid) -> tuple[FloatArray, float]:
@@ -72,8 +72,8 @@ def _resampled(values: FloatArray, box: Grid, image: Grid) -> tuple[FloatArray, 
     for sign in (1.0, -1.0):
         part = np.clip(sign * values, 0.0, None)
         source = sitk.GetImageFromArray(part)
-        source.SetSpacing(box.spacing)
-        source.SetOrigin(box.origin)
+        source.SetSpacing(box.spacing)  # type: ignore[no-untyped-call]
+        source.SetOrigin(box.origin)  # type: ignore[no-untyped-call]
         moved = sitk.GetArrayFromImage(
             sitk.Resample(
                 source,

@@ -158,7 +158,8 @@ def _closed(values: FloatArray, total: float) -> FloatArray:
     """Deal what is missing from a sum out in proportion to size."""
     size = np.abs(values)
     whole = float(size.sum())
-    return values + (total - values.sum()) * (size / whole if whole else np.full(size.shape, 1.0 / size.size))
+    share = size / whole if whole else np.full(size.shape, 1.0 / size.size)
+    return np.asarray(values + (total - values.sum()) * share)
 
 
 def _regions(patch: Patches) -> IntArray:

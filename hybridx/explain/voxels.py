@@ -96,7 +96,7 @@ class VoxelExplanation:
 
     def table(self) -> pl.DataFrame:
         """Return one row per map: `sum`, what `raises`, what `lowers`, and `inside`, its share in the lesion."""
-        rows = []
+        rows: list[tuple[str, float, float | None, float | None, float | None]] = []
         for name, one in self.maps.items():
             values = one.array.astype(np.float64)
             up, down = float(values[values > 0].sum()), float(values[values < 0].sum())
