@@ -190,9 +190,10 @@ def _worth_of_probabilities(result: Result) -> list[str]:
     d = result.compare(result.primary, references[0], metric=metric)
     if np.isnan(d.value) or d.verdict == "better":
         return []
+    title = metric_named(metric, result.kind).title
     sentence = (
         f"{told} of {result.primary} are not shown to be better than the overall {what} of the training "
-        f"patients ({metric_named(metric, result.kind).title} {d.value_a:.3f} against {d.value_b:.3f}; difference {d.low:+.3f} to {d.high:+.3f})."
+        f"patients ({title} {d.value_a:.3f} against {d.value_b:.3f}; difference {d.low:+.3f} to {d.high:+.3f})."
     )
     return [sentence]
 

@@ -19,6 +19,7 @@ from hybridx.errors import SettingsError
 from hybridx.imaging.checking import group_rows, table_faults
 from hybridx.imaging.study import rows_of
 from hybridx.measure.clinical import clinical_block
+from hybridx.measure.copy_number import copy_number_block
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.expression import expression_block
 from hybridx.measure.extract_blocks import Measured, Source, image_blocks, image_tables
@@ -161,7 +162,12 @@ def _table_blocks(data: Folder, settings: ExtractSettings) -> list[Block]:
         "expression": lambda: expression_block(tables, schemas, settings.expression),
     }
     held = [name for name in builders if name in tables and tables[name].height]
-    return [clinical_block(tables, schemas), *(builders[name]() for name in held)]
+    copies = any(name in tables and tables[name].height for name in ("segments", "copynumber"))
+    return [
+        clinical_block(tables, schemas),
+        *(builders[name]() for name in held),
+        *([copy_number_block(tables, settings.genomics)] if copies else []),
+    ]
 
 
 def _tables(source: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
@@ -173,7 +179,7 @@ def _tables(source: Mapping[str, pl.DataFrame], found: Mapping[str, pl.DataFrame
 def _table_keys(data: Folder) -> list[str]:
     """Return what tells one folder without images from another."""
     return [
-        f"{name} {content_hash(table.write_csv().encode())}" for name, table in sorted(data.tables.items())
+        f"{name} {content_hash(table.write_ndjson().encode())}" for name, table in sorted(data.tables.items())
     ]
 
 

@@ -245,3 +245,13 @@ def test_a_folder_without_images_is_a_cohort_too(tmp_path):
     cohort = run(small_folder(tmp_path / "data", n=2, n_images=0), tmp_path / "out")
     assert "pet" not in cohort.modalities and "lab" in cohort.modalities
     assert cohort.tables["failures"].height == 0
+
+
+def test_folders_of_tables_alone_are_told_apart(tmp_path):
+    marks = []
+    for age in (61, 62):
+        folder = tmp_path / str(age)
+        folder.mkdir()
+        (folder / "patients.csv").write_text(f"patient_id,age_years\nP1,{age}\nP2,70\n", encoding="utf-8")
+        marks.append(hx.extract(folder, out=folder / "cohort", progress=False).provenance["inputs_hash"])
+    assert marks[0] != marks[1]
