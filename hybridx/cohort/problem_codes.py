@@ -213,6 +213,8 @@ CODES: Mapping[str, tuple[Severity, str, str]] = {
         "is hardly measured",
         "A set of genes of which the expression table holds less than 80 %.",
     ),
+    "T096": ("error", "ends before it starts", "A segment of the genome whose end lies before its start."),
+    "T097": ("error", "overlaps another", "Two segments of one sample cover the same bases."),
 }
 
 # What was wanted, where that is the same for every case of a code.
@@ -249,5 +251,6 @@ EXPECTED: Mapping[str, str] = {
     "T093": "a path below the data folder",
     "T094": "name, description and genes, separated by tabs",
     "T095": "at least 80 % of the genes of a set",
+    "T097": "segments beside each other",
     "T085": "predictors that were known on day 0",
 }

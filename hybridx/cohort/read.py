@@ -26,7 +26,13 @@ from hybridx.cohort.validate_cross import (
     check_studies,
     check_treatments,
 )
-from hybridx.cohort.validate_genomics import check_expression, check_gene_sets, check_variants, name_genes
+from hybridx.cohort.validate_genomics import (
+    check_expression,
+    check_gene_sets,
+    check_segments,
+    check_variants,
+    name_genes,
+)
 from hybridx.cohort.validate_labs import check_labs
 from hybridx.cohort.validate_outcomes import check_outcomes
 from hybridx.cohort.validate_rows import baselines, check_keys, check_paths, check_patients, count_days
@@ -228,7 +234,7 @@ def _guess(name: str) -> str:
     words = {t: t for t in TABLES} | {
         "laboratory": "labs", "labor": "labs", "labor_values": "labs", "lab_values": "labs", "blood": "labs",
         "mutations": "variants", "genomics": "variants", "rna": "expression", "rnaseq": "expression",
-        "samples": "sequencing",
+        "samples": "sequencing", "cna": "copynumber", "cnv": "copynumber", "gistic": "copynumber", "seg": "segments",
         "clinical": "patients", "clinic": "patients", "patienten": "patients", "images": "studies",
         "imaging": "studies", "scans": "studies", "followup": "outcomes", "survival": "outcomes",
         "therapy": "treatments", "therapies": "treatments",
@@ -260,7 +266,7 @@ def _check(tables: Mapping[str, Table], schemas: Schemas, start: Mapping[str, da
             check_paths(table)
         if name == "labs":
             check_labs(table, schemas.analytes)
-        elif name in {"variants", "expression"}:
+        elif name in {"variants", "expression", "copynumber"}:
             name_genes(table)
         _fill_defaults(table)
         check_keys(table)
@@ -269,6 +275,7 @@ def _check(tables: Mapping[str, Table], schemas: Schemas, start: Mapping[str, da
             "treatments": check_treatments,
             "variants": check_variants,
             "expression": check_expression,
+            "segments": check_segments,
         }.get(name)
         if rule is not None:
             rule(table)

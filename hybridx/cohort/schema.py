@@ -36,6 +36,8 @@ TABLES = (
     "sequencing",
     "variants",
     "expression",
+    "segments",
+    "copynumber",
     "treatments",
     "outcomes",
     "lesions",

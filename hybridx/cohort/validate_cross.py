@@ -11,7 +11,7 @@ from hybridx.terms.text import nearest
 
 __all__ = ["check_after_death", "check_coverage", "check_references", "check_studies", "check_treatments"]
 
-_MEASURED = ("studies", "labs", "variants", "expression")
+_MEASURED = ("studies", "labs", "variants", "expression", "segments", "copynumber")
 
 
 def known_patients(tables: Mapping[str, Table]) -> set[str] | None:

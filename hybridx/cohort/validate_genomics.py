@@ -11,7 +11,7 @@ from hybridx.cohort.read_table import Table
 from hybridx.terms.gene_sets import GeneSet
 from hybridx.terms.genes import canonical_gene
 
-__all__ = ["check_expression", "check_gene_sets", "check_variants", "name_genes"]
+__all__ = ["check_expression", "check_gene_sets", "check_segments", "check_variants", "name_genes"]
 
 
 def name_genes(table: Table) -> None:
@@ -62,6 +62,31 @@ def check_expression(table: Table) -> None:
     if units.height > 1 and second.is_empty():
         hint = f"This table has {', '.join(units['unit'])}: bring all patients to one unit before comparing them."
         table.blame("T058", units["row"][1], "unit", hint=hint)
+
+
+def check_segments(table: Table) -> None:
+    """Check that each segment ends after it starts, and that those of one sample do not overlap."""
+    if not table.has("chromosome", "start", "end"):
+        return
+    start, end = table.frame["start"], table.frame["end"]
+    for row in (end < start).fill_null(False).arg_true():
+        table.blame("T096", row, "end", expected=f"a base from {start[row]} on")
+    place = ["patient_id", "day", "chromosome"]
+    bare = pl.col("chromosome").str.replace("^chr", "")
+    rows = table.frame.select(*place[:2], bare, "start", "end").with_row_index("row").drop_nulls()
+    rows = rows.filter(pl.col("end") >= pl.col("start")).sort(*place, "start", "row")
+    rows = rows.with_columns(pl.col("end", "row").shift(1).over(place).name.prefix("before_"))
+    for row, before in (
+        rows.filter(pl.col("start") <= pl.col("before_end")).select("row", "before_row").iter_rows()
+    ):
+        told = start[row] == start[before] and len({table.frame["chromosome"][r] for r in (row, before)}) == 1
+        if not told:  # the same segment twice is told elsewhere
+            table.blame(
+                "T097",
+                row,
+                "start",
+                hint=f"It begins before the segment of row {table.raw.lines[before]} ends.",
+            )
 
 
 def check_gene_sets(sets: Iterable[GeneSet], expression: Table | None, file: str) -> list[Problem]:

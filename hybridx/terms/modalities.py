@@ -41,6 +41,7 @@ MODALITIES: Mapping[str, Modality] = {
         Modality("lab", "Laboratory values"),
         Modality("genomics", "Genomics"),
         Modality("expression", "Gene expression"),
+        Modality("copynumber", "Copy number"),
     )
 }
 
