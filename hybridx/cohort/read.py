@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from hybridx.cohort.find_tables import DECLARED, find_tables
 from hybridx.cohort.problem import Problem, found
 from hybridx.cohort.read_cells import type_cells
 from hybridx.cohort.read_censored import note_censored
@@ -39,10 +39,6 @@ from hybridx.cohort.validate_rows import baselines, check_keys, check_paths, che
 from hybridx.terms.gene_sets import parse_gmt
 
 __all__ = ["Folder", "read_folder"]
-
-_READ = (".csv", ".parquet")
-_TABULAR = (*_READ, ".tsv", ".xlsx", ".xls", ".ods", ".feather", ".sav")
-_DECLARED = ("columns.yaml", "columns.yml")
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Folder:
     schemas, problems = _declared(entries)
     schemas, more = _gene_sets(entries, schemas)
     problems += more
-    paths, more = _find_tables(entries)
+    paths, more = find_tables(entries)
     problems += more
     tables = {
         name: _typed(match_header(read_raw(paths[name], list(schemas[name].columns)), schemas[name]))
@@ -163,7 +159,7 @@ def _nothing(path: Path, problems: list[Problem]) -> Folder:
 
 
 def _declared(entries: list[Path]) -> tuple[Schemas, list[Problem]]:
-    file = next((p for p in entries if p.name.casefold() in _DECLARED), None)
+    file = next((p for p in entries if p.name.casefold() in DECLARED), None)
     if file is None:
         return load_schemas(), []
     schemas, problems = read_declared(file, load_schemas())
@@ -190,57 +186,6 @@ def _gene_sets(entries: list[Path], schemas: Schemas) -> tuple[Schemas, list[Pro
         ]
     problems = [found("T094", file.name, line, hint=f"Here {why}.") for line, why in faults.items()]
     return replace(schemas, gene_sets=tuple(sets)), problems
-
-
-def _find_tables(entries: list[Path]) -> tuple[dict[str, Path], list[Problem]]:
-    paths: dict[str, Path] = {}
-    problems: list[Problem] = []
-    resembling: list[str] = []
-    for file in (p for p in entries if p.is_file()):
-        name, suffix = file.stem.casefold(), file.suffix.casefold()
-        if name in TABLES and suffix in _READ:
-            if name in paths:
-                hint = f"{paths[name].name} is read, {file.name} is not: remove one."
-                problems.append(found("T003", file.name, hint=hint))
-            paths.setdefault(name, file)
-        elif file.name.casefold() not in _DECLARED and suffix in (*_TABULAR, ".yaml", ".yml", ".txt"):
-            problem = _unread(file, name, suffix)
-            if problem is not None:
-                problems.append(problem)
-                resembling += [file.name] if problem.code == "T004" else []
-    if "patients" not in paths:
-        like = next((f for f in resembling if "patients.csv" in _guess(Path(f).stem.casefold())), None)
-        hint = f"Is it {like!r}?" if like else "It is the one table that must be there."
-        problems.insert(
-            0, found("T002", "patients.csv", expected="patients.csv or patients.parquet", hint=hint)
-        )
-    return {name: paths[name] for name in TABLES if name in paths}, problems
-
-
-def _unread(file: Path, name: str, suffix: str) -> Problem | None:
-    if suffix in {".yaml", ".yml"}:
-        close = difflib.SequenceMatcher(None, name, "columns").ratio() >= 0.75
-        return found("T004", file.name, hint="Did you mean columns.yaml?") if close else None
-    guess = _guess(name)
-    if guess:
-        cure = f"Save it as {guess}." if name in TABLES else f"Did you mean {guess}?"
-        return found("T004", file.name, hint=cure)
-    if suffix == ".txt":
-        return None
-    return found("T005", file.name, expected="one of " + ", ".join(f"{t}.csv" for t in TABLES))
-
-
-def _guess(name: str) -> str:
-    words = {t: t for t in TABLES} | {
-        "laboratory": "labs", "labor": "labs", "labor_values": "labs", "lab_values": "labs", "blood": "labs",
-        "mutations": "variants", "genomics": "variants", "rna": "expression", "rnaseq": "expression",
-        "samples": "sequencing", "cna": "copynumber", "cnv": "copynumber", "gistic": "copynumber", "seg": "segments",
-        "clinical": "patients", "clinic": "patients", "patienten": "patients", "images": "studies",
-        "imaging": "studies", "scans": "studies", "followup": "outcomes", "survival": "outcomes",
-        "therapy": "treatments", "therapies": "treatments",
-    }  # fmt: skip
-    close = difflib.get_close_matches(name, list(words), n=1, cutoff=0.75)
-    return f"{words[close[0]]}.csv" if close else ""
 
 
 def _check_size(table: Table) -> None:
