@@ -17,6 +17,7 @@ from hybridx.evaluate.discrimination import harrell_values
 from hybridx.evaluate.horizon import moment_of
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.weighted_km import late_entry, survival_curves
+from hybridx.terms.sample_size import RESTS, events_for_features
 
 __all__ = ["EnoughData", "enough_data", "enough_notes"]
 
@@ -83,17 +84,13 @@ class EnoughData:
     @property
     def verdict(self) -> str:
         """One sentence."""
-        word = "events" if self.kind == "survival" else "of the rarer outcome"
-        have = (
-            f"{self.n_events} {word} for {self.candidate_features} candidate features "
-            f"({self.events_per_feature:.2g} each)"
-        )
+        have = events_for_features(self.n_events, self.candidate_features, self.kind)
         if self.enough:
             return f"{have}: enough for regression without penalty (Riley asks for {self.n_needed} patients)."
         carried = f"{self.features_carried} feature" + ("" if self.features_carried == 1 else "s")
         return (
             f"{have}: regression without penalty would need {self.n_needed} patients (Riley); the {self.n} here carry "
-            f"{carried}. Everything beyond rests on penalties and held-out scores."
+            f"{carried}. Everything beyond {RESTS}."
         )
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in
 from hybridx.errors import InputError, NotEnoughDataError
 from hybridx.fusion.base import FusionModel
 from hybridx.fusion.kernel import KernelFusion
+from hybridx.terms.sample_size import RESTS, events_for_features, events_word
 
 __all__ = ["Recommendation", "recommend"]
 
@@ -145,7 +146,7 @@ def recommend(data: Cohort | tuple[Any, Any], endpoint: str | None = None) -> Re
     known = np.flatnonzero(y.known)
     X, y = X[known], y[known]
     rare = y.n_events if y.kind == "survival" else min(y.n_events, len(y) - y.n_events)
-    what = "events" if y.kind == "survival" else "patients of the rarer class"
+    what = events_word(y.kind)
     if rare < MIN_EVENTS or len(y) < MIN_PATIENTS:
         msg = (
             f"{len(y)} patients with {rare} {what} for {y.endpoint!r} carry no fusion model: with fewer than "
@@ -163,7 +164,7 @@ def recommend(data: Cohort | tuple[Any, Any], endpoint: str | None = None) -> Re
         }
     )
     model = KernelFusion(endpoint="survival" if y.kind == "survival" else "response")
-    return Recommendation(type(model).__name__, model, tuple(_reasons(X, len(y), rare, what)), table)
+    return Recommendation(type(model).__name__, model, tuple(_reasons(X, len(y), rare, y.kind)), table)
 
 
 def _table(data: Cohort | tuple[Any, Any], endpoint: str | None) -> tuple[pl.DataFrame, Outcome]:
@@ -184,18 +185,16 @@ def _table(data: Cohort | tuple[Any, Any], endpoint: str | None) -> tuple[pl.Dat
     return X, y
 
 
-def _reasons(X: pl.DataFrame, n: int, rare: int, what: str) -> list[str]:
+def _reasons(X: pl.DataFrame, n: int, rare: int, kind: str) -> list[str]:
     modalities = modalities_in(X)
     if not modalities:
         msg = "The table has no feature column: features are numeric columns named '<modality>.<name>'."
         raise InputError(msg)
     p = len(feature_columns(X))
-    reasons = [
-        f"{n} patients, {rare} {what}, {p} features in {len(modalities)} modalities ({p / rare:.1f} features for each "
-        "event): all features can be kept only if they are shrunk, each modality by its own measure."
-        if p > rare
-        else f"{n} patients, {rare} {what}, {p} features in {len(modalities)} modalities."
-    ]
+    told = f"{n} patients, {events_for_features(rare, p, kind)}, in {len(modalities)} modalities"
+    if p > rare:
+        told += ": all features can be kept only if they are shrunk, each modality by its own measure"
+    reasons = [f"{told}. What is learnt {RESTS}." if p > rare else f"{told}."]
     measured = {m: int(measured_mask(X, m).sum()) for m in modalities}
     partial = [f"{m} ({k} of {n})" for m, k in measured.items() if k < n]
     if partial:
@@ -212,6 +211,6 @@ def _reasons(X: pl.DataFrame, n: int, rare: int, what: str) -> list[str]:
         reasons.append("There is no clinical block: nothing to show an added value against.")
     if rare < 50:
         reasons.append(
-            f"{rare} {what} give wide intervals whatever the model: expect it near its clinical part."
+            f"{rare} {events_word(kind)} give wide intervals whatever the model: expect it near its clinical part."
         )
     return reasons

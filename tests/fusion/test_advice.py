@@ -32,7 +32,7 @@ def test_the_number_of_events_decides_what_is_carried():
 
 def test_reasons_count_what_is_there():
     text = repr(recommend(cohort(60, 30, columns=100)))
-    assert "60 patients, 30 events, 101 features in 2 modalities" in text
+    assert "60 patients, 30 events for 101 candidate features (0.3 each), in 2 modalities" in text
     assert "pet (40 of 60)" in text and "wide intervals" in text
     assert "<script>" not in recommend(cohort(60, 30))._repr_html_()
 
@@ -40,7 +40,9 @@ def test_reasons_count_what_is_there():
 def test_a_response_counts_its_rarer_class():
     X, _ = cohort(100, 10)
     advice = recommend((X, Outcome.response((np.arange(100) < 88).astype(float))))
-    assert "12 patients of the rarer class" in advice.reasons[0] and advice.model.endpoint == "response"
+    assert (
+        "12 of the rarer outcome for 5 candidate" in advice.reasons[0] and advice.model.endpoint == "response"
+    )
 
 
 @pytest.mark.parametrize(("n", "events"), [(40, 9), (25, 20)])
@@ -63,3 +65,12 @@ def test_bad_input_is_named():
         recommend(X)
     with pytest.raises(InputError, match="no feature column"):
         recommend((pl.DataFrame({"age": np.arange(60)}), y))
+
+
+def test_it_counts_and_says_the_same_as_the_sample_size_check():
+    from hybridx.evaluate.enough import enough_data
+    from tests.evaluate.world import make_cohort
+
+    whole = make_cohort()
+    counted = enough_data(whole, "OS").verdict.partition(":")[0]
+    assert counted in recommend(whole, "OS").reasons[0]
