@@ -117,13 +117,15 @@ def worth_of_coalitions(case: Case, full: FloatArray, masks: Iterable[int]) -> d
     n, (b, k) = len(rows), background.shape
     nobody = made.predict(background, background[:, 0], pattern).mean(axis=0)
     worth: dict[int, FloatArray] = {2**k - 1: full, 0: np.full(full.shape, nobody)}
-    for mask in masks:
-        if mask in worth:
-            continue
-        inside = np.array([bool(mask >> i & 1) for i in range(k)])
-        source = np.where(inside, rows[:, None, None], background[None])
-        found = made.predict(source.reshape(n * b, k), np.repeat(rows, b), pattern)
-        worth[mask] = found.reshape(n, b, *found.shape[1:]).mean(axis=1)
+    wanted = [mask for mask in dict.fromkeys(masks) if mask not in worth]
+    together = max(1, made.chunk // (n * b))  # one call of a model costs as much as some hundred rows
+    for start in range(0, len(wanted), together):
+        part = wanted[start : start + together]
+        inside = np.array([[bool(mask >> i & 1) for i in range(k)] for mask in part])
+        source = np.where(inside[:, None, None], rows[:, None, None], background)
+        carrier = np.tile(np.repeat(rows, b), len(part))
+        found = made.predict(source.reshape(-1, k), carrier, pattern)
+        worth |= zip(part, found.reshape(len(part), n, b, *found.shape[1:]).mean(axis=2), strict=True)
     return worth
 
 
