@@ -156,8 +156,9 @@ def sentence(table: pl.DataFrame) -> str:
     size = max(float(table["features"].sum()), float(table["knowing"].sum()))
     if not table.height or float(table["difference"].sum()) <= _MUCH * size:
         return ""
-    name, features, knowing_it, _ = table.row(0)
+    name, features, knowing_it, apart = table.row(0)
     return (
         f"Features and knowing differ: the values of {name} move a prediction by {features:.2g} on average, knowing "
-        f"{name} at all by {knowing_it:.2g}, because without it the model weighs other modalities anew"
+        f"{name} at all by {knowing_it:.2g}, {apart:.2g} apart in a patient: without it the model weighs the others "
+        "anew or takes its absence as a sign"
     )

@@ -109,7 +109,10 @@ def test_a_large_difference_is_said_in_one_sentence():
     known = pl.DataFrame({"patient_id": ids, "pet": [0.5, -0.5], "ct": [0.1, 0.1]})
     table = told_apart(features, known)
     assert table.row(0) == ("pet", 1.0, 0.5, 0.5)
-    assert "the values of pet move a prediction by 1 on average, knowing pet at all by 0.5" in sentence(table)
+    assert (
+        "the values of pet move a prediction by 1 on average, knowing pet at all by 0.5, 0.5 apart in a patient"
+        in sentence(table)
+    )
     assert not sentence(told_apart(features, features))
 
 

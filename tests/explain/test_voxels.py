@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hybridx.cohort import images
 from hybridx.errors import ExplanationError, InputError
 from hybridx.explain import explain, explain_voxels
-from hybridx.explain.picture import Picture
+from hybridx.explain.picture import Picture, picture_of
 from hybridx.explain.voxel_grid import box_grid, onto_image
 from hybridx.explain.voxel_paths import along_paths, by_regions, tilted
 from hybridx.fusion import EarlyFusion, ImageFusion, LateFusion
@@ -73,6 +73,25 @@ def test_what_was_planted_is_found_in_the_lesion(world, late):
         share.append(np.mean(list(found.inside.values())))
         fills.append(found.lesion_share)
     assert np.mean(share) > 3 * np.mean(fills)
+
+
+def test_the_voxels_named_are_those_that_move_the_prediction(world, late):
+    """Half a hundredth of the voxels, exchanged for another patient's, by size of the map and at random."""
+    X, _ = world
+    row, other = X.filter("deep.measured")[4], X.filter("deep.measured")[9]
+    patch, away = (images.read(one["deep.image"][0])["patch"].astype(np.float32) for one in (row, other))
+    picture = picture_of(late, row, X, "deep", patch)
+    found = along_paths(picture, patch, away[None], np.ones(1), 0.3)
+    size, few = np.abs(found.values[:2]).ravel(), found.values[:2].size // 200
+    rng = np.random.default_rng(0)
+
+    def moved(chosen):
+        swapped = patch.copy()
+        swapped[:2].reshape(-1)[chosen] = away[:2].reshape(-1)[chosen]
+        return abs(float(picture.predict(swapped[None])[0] - picture.predict(patch[None])[0]))
+
+    by_chance = np.mean([moved(rng.permutation(size.size)[:few]) for _ in range(5)])
+    assert moved(np.argsort(-size)[:few]) > 3 * by_chance
 
 
 def test_trees_have_no_slope_and_are_told_by_regions(world):
