@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hybridx.errors import HybridxWarning, InputError, SettingsError
+from hybridx.errors import InputError, SettingsError
 from hybridx.prepare.base import FloatArray, TableTransformer
+from hybridx.prepare.combat_centres import labels_of, refuse_confounded, tell_small, tell_strangers
 from hybridx.prepare.combat_model import Pooled, Shrinkage, pooled_fit, shift_and_scale
 from hybridx.prepare.covariates import design_of, learn_covariates
 from hybridx.prepare.table import FeatureTable
@@ -22,7 +22,7 @@ __all__ = ["ComBat"]
 METHODS = ("parametric", "nonparametric", "none")
 UNSEEN = ("pooled", "estimate", "error")
 # Facts about the patient rather than readings of a scanner.
-_NOT_SCANNED = ("clinical", "lab", "genomics")
+_NOT_SCANNED = ("clinical", "lab", "genomics", "copynumber")
 
 
 class ComBat(TableTransformer):
@@ -166,7 +166,7 @@ class ComBat(TableTransformer):
     def _learn_table(self, table: FeatureTable, y: Any) -> dict[str, str]:  # noqa: ARG002
         self._check()
         names = [self.covariates] if isinstance(self.covariates, str) else list(self.covariates)
-        labels = _labels(table.column(self.batch, "ComBat"))
+        labels = labels_of(table.column(self.batch, "ComBat"))
         self.covariates_ = learn_covariates(table, names, "ComBat")
         design = design_of(table, self.covariates_, "ComBat")
         self.state_, self.left_ = {}, {}
@@ -207,13 +207,15 @@ class ComBat(TableTransformer):
         sizes = {str(label): int(count) for label, count in zip(found, counts, strict=True)}
         large = [label for label, size in sizes.items() if size >= self.min_patients]
         learnt = large if self.small == "leave" else list(sizes)
-        self._speak(modality, sizes, large)
+        tell_small(modality, self.batch, sizes, self.min_patients, stay=self.small == "leave")
         reference = self._reference(modality, large, learnt)
         if len(learnt) < 2 or not large or not len(columns):
             return [(modality, label, size, "no") for label, size in sizes.items()]
         rows = np.flatnonzero(measured & np.isin(labels.astype(np.str_), learnt))
         code = np.searchsorted(np.array(learnt), labels[rows].astype(np.str_))
-        self._refuse_confounded(modality, code, len(learnt), design[rows])
+        refuse_confounded(
+            modality, self.batch, self.covariates_, np.column_stack([np.eye(len(learnt))[code], design[rows]])
+        )
         values = table.matrix[np.ix_(rows, columns)]
         pooled = pooled_fit(values, code, len(learnt), design[rows], reference)
         useful = ~np.isnan(pooled.sd)
@@ -255,19 +257,6 @@ class ComBat(TableTransformer):
                 chosen.append(int(i))
         return np.array(chosen, dtype=np.intp)
 
-    def _speak(self, modality: str, sizes: dict[str, int], large: list[str]) -> None:
-        if len(large) < 2:
-            text = f"ComBat: {modality} has {len(large)} {self.batch} of at least {self.min_patients} training patients"
-            warnings.warn(
-                f"{text}: nothing to harmonise." if len(sizes) < 2 else f"{text}.",
-                HybridxWarning,
-                stacklevel=2,
-            )
-        elif len(large) < len(sizes) and self.small == "leave":
-            little = [f"{label} ({size})" for label, size in sizes.items() if label not in large]
-            text = f"ComBat: {modality} of {self.batch} {listing(little)} stays as it is (< {self.min_patients})."
-            warnings.warn(text, HybridxWarning, stacklevel=2)
-
     def _reference(self, modality: str, large: list[str], learnt: list[str]) -> int | None:
         if self.reference is None:
             return None
@@ -279,20 +268,9 @@ class ComBat(TableTransformer):
             raise InputError(msg)
         return learnt.index(self.reference)
 
-    def _refuse_confounded(
-        self, modality: str, code: npt.NDArray[np.intp], n_batches: int, design: FloatArray
-    ) -> None:
-        whole = np.column_stack([np.eye(n_batches)[code], design])
-        if np.linalg.matrix_rank(whole) < whole.shape[1]:
-            msg = (
-                f"ComBat: in {modality}, the effect of {listing(self.covariates_)} cannot be told apart from that of "
-                f"{self.batch} (some level occurs in one place only, or two covariates say the same). Leave one out."
-            )
-            raise InputError(msg)
-
     def _transform_table(self, table: FeatureTable) -> FloatArray:
         result = table.matrix[:, self.kept_].copy()
-        labels = _labels(table.column(self.batch, "ComBat"))
+        labels = labels_of(table.column(self.batch, "ComBat"))
         design = design_of(table, self.covariates_, "ComBat")
         place = {name: i for i, name in enumerate(table.names)}
         strangers: dict[str, set[str]] = {}
@@ -302,7 +280,9 @@ class ComBat(TableTransformer):
             known = set(self.batches_.filter(modality=modality)["batch"])
             for label in dict.fromkeys(labels[measured].tolist()):
                 rows = (
-                    measured[labels[measured] == label] if label is not None else _without(labels, measured)
+                    measured[labels[measured] == label]
+                    if label is not None
+                    else np.array([row for row in measured if labels[row] is None], dtype=np.intp)
                 )
                 values = result[np.ix_(rows, columns)]
                 pooled = Pooled(state["mean"], state["slope"], state["sd"])
@@ -324,36 +304,9 @@ class ComBat(TableTransformer):
                     continue
                 z = (pooled.standardised(values, design[rows]) - gamma) / np.sqrt(delta)
                 result[np.ix_(rows, columns)] = pooled.restored(z, design[rows])
-        self._about_strangers(strangers)
+        tell_strangers(strangers, self.batch, self.unseen, self.min_unseen)
         return result
-
-    def _about_strangers(self, strangers: dict[str, set[str]]) -> None:
-        if not strangers:
-            return
-        what = f"{self.batch} {listing(sorted(strangers))}"
-        if self.unseen == "error":
-            msg = (
-                f"ComBat never saw {what} in training. Choose unseen='pooled' (values stay as they are) or "
-                "unseen='estimate' (from enough new patients)."
-            )
-            raise InputError(msg)
-        why = f", fewer than {self.min_unseen} patients" if self.unseen == "estimate" else ""
-        text = f"ComBat never saw {what} in training{why}: their values stay as they are."
-        warnings.warn(text, HybridxWarning, stacklevel=2)
 
     def transform_matrix(self, matrix: FloatArray) -> FloatArray:
         """Refuse a bare matrix, which cannot say who comes from where."""
         return self._transform_table(FeatureTable(matrix, [str(name) for name in self.feature_names_in_]))
-
-
-def _labels(column: pl.Series) -> npt.NDArray[np.object_]:
-    """Return each patient's centre as text, None where unknown; 1 and 1.0 are the same scanner."""
-    if column.dtype.is_float():
-        whole = column.drop_nulls().drop_nans()
-        column = column.fill_nan(None)
-        column = column.cast(pl.Int64) if (whole == whole.round()).all() else column
-    return np.array(column.cast(pl.String).to_list(), dtype=object)
-
-
-def _without(labels: npt.NDArray[np.object_], rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    return np.array([row for row in rows if labels[row] is None], dtype=np.intp)
