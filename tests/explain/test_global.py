@@ -85,7 +85,7 @@ def test_interval_over_folds_is_the_grouped_jackknife():
     # t(0.975, 4 degrees of freedom); delete-a-group jackknife of 5 groups, on the scale of factors
     ratio = 2.776445105 * by_fold.std(ddof=1) * 4 / np.sqrt(5) / 1.1
     assert ratio > 1
-    assert rows["high"][0] == pytest.approx(1.1 * (np.e + ratio - 1))
+    assert rows["high"][0] == pytest.approx(1.1 * np.e * ratio)
     assert rows["low"][0] == pytest.approx(1.1 * np.exp(-ratio))
     assert rows["folds"].to_list() == [5]
     near = told((1.1 + 0.01 * by_fold)[folds][:, None], folds=folds).importance_intervals().table()

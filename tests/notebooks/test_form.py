@@ -11,7 +11,7 @@ jupytext = pytest.importorskip("jupytext", reason="the extra `notebook` is not i
 import nbformat  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ("01_quickstart", "02_tumor_board", "03_cohort_report", "05_fusion_strategies")
+NAMES = ("01_quickstart", "02_tumor_board", "03_cohort_report", "05_fusion_strategies", "07_explain")
 
 
 @pytest.fixture(params=NAMES)

@@ -82,3 +82,27 @@ def test_fusion_strategies(tmp_path):
     text = "".join(o.get("text", "") for o in shown)
     assert "with noise minus without" in text
     assert "of 10 pairs of strategies are told apart" in text
+
+
+def test_explain(tmp_path):
+    given = {"patients": 32, "more": 90, "folds": 3, "folder": str(tmp_path / "home")}
+    runs = run_notebooks(FOLDER / "07_explain.ipynb", [given], tmp_path, names=["explain"], progress=False)
+    assert runs.failed.is_empty(), runs.failed["reason"].to_list()
+    shown = _outputs(tmp_path / "explain.ipynb")
+    text = "".join(o.get("text", "") for o in shown)
+    assert "not what a treatment would do" in text
+    assert "the explanation" in text
+    plain = "".join(str(o.get("data", {}).get("text/plain", "")) for o in shown)
+    assert "inside the lesion" in plain
+
+
+def test_honest_validation(tmp_path):
+    given = {"patients": 80, "features": 3000, "chosen": 40, "draws": 10, "folder": str(tmp_path / "home")}
+    runs = run_notebooks(
+        FOLDER / "06_honest_validation.ipynb", [given], tmp_path, names=["honest"], progress=False
+    )
+    assert runs.failed.is_empty(), runs.failed["reason"].to_list()
+    shown = _outputs(tmp_path / "honest.ipynb")
+    text = "".join(str(o.get("data", {}).get("text/plain", "")) for o in shown)
+    assert "look selected on all patients" in text  # the leak is told
+    assert "screened inside is not shown to be better than chance" in text  # and the honest way finds nothing
