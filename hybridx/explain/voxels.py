@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from hybridx.cohort import images as stored
 from hybridx.cohort.columns import to_frame
 from hybridx.compute import atomic_folder, one_thread
 from hybridx.errors import ExplanationError, InputError
@@ -21,18 +20,25 @@ from hybridx.explain.explainer import explain
 from hybridx.explain.picture import Patches, picture_of
 from hybridx.explain.tabled import TabledFigure
 from hybridx.explain.voxel_grid import box_grid, onto_image
+from hybridx.explain.voxel_inputs import (
+    IMAGES,
+    patient_row,
+    picture_in,
+    reference_pictures,
+    shown_with,
+    study_in,
+)
 from hybridx.explain.voxel_paths import Parts3D, along_paths, by_regions, tilted
-from hybridx.imaging import Grid, Image, Study, write_image
-from hybridx.imaging.study import read_study
-from hybridx.measure.deep import PATCH_SPACING_MM, make_patch
-from hybridx.terms.text import check_name, nearest
+from hybridx.imaging import Image, Study, write_image
+from hybridx.measure.deep import PATCH_SPACING_MM
+from hybridx.terms.text import check_name
 
 __all__ = ["VoxelExplanation", "explain_voxels"]
 
 FloatArray = npt.NDArray[np.float64]
 
 _REFERENCES = 8  # background pictures; with more the map changes less than its own noise
-_CHANNELS = ("pet", "ct", "contour")
+_CHANNELS = (*IMAGES, "contour")
 _SUM = 1e-6
 
 
@@ -199,9 +205,9 @@ def explain_voxels(
     check_name(method, ("auto", "gradient", "regions"), "method")
     frame = to_frame(X)
     reference = frame if background is None else to_frame(background)
-    row = _row(frame, patient)
-    known = None if study is None else study if isinstance(study, Study) else _study(study, patient)
-    patch, centre = _patch(row, modality, known)
+    row = patient_row(frame, patient)
+    known = None if study is None else study if isinstance(study, Study) else study_in(study, patient)
+    patch, centre = picture_in(row, modality, known)
     why = explain(model, row, reference, knowing=False)
     if modality not in why.modality_names:
         msg = f"The model does not use {modality!r}; it uses {', '.join(why.modality_names)}."
@@ -209,7 +215,7 @@ def explain_voxels(
     contribution = float(why.modalities[modality][0])
     with one_thread():
         picture = picture_of(model, row, reference, modality, patch)
-        others = _others(reference, row, modality, references, patch.shape)
+        others = reference_pictures(reference, row, modality, references, patch.shape)
         levels = picture.predict(others)
         own = float(picture.predict(patch[None])[0])
         weights = tilted(levels, own - contribution)
@@ -238,7 +244,7 @@ def _laid_out(
 ) -> VoxelExplanation:
     modality, scale, contribution = about
     box = box_grid(patch.shape[-1], PATCH_SPACING_MM, centre)
-    images, masks = _shown(study, patch, box)
+    images, masks = shown_with(study, patch, box)
     maps, outside = {}, 0.0
     for channel, name in enumerate(_CHANNELS):
         place = images[name].grid if name in images else next(iter(masks.values())).grid
@@ -249,7 +255,7 @@ def _laid_out(
     size = np.abs(found.values).sum(axis=(1, 2, 3))
     inside = {
         name: float((np.abs(found.values[i]) * lesion).sum() / size[i])
-        for i, name in enumerate(_CHANNELS[:2])
+        for i, name in enumerate(IMAGES)
         if size[i]
     }
     return VoxelExplanation(
@@ -266,82 +272,3 @@ def _laid_out(
         rest=contribution - found.total,
         method=found.method,
     )
-
-
-def _row(frame: pl.DataFrame, patient: str) -> pl.DataFrame:
-    if "patient_id" not in frame.columns:
-        msg = "The table has no column 'patient_id': take it from cohort.frame(images=True)."
-        raise InputError(msg)
-    row = frame.filter(pl.col("patient_id") == patient)
-    if row.height != 1:
-        guess = nearest(str(patient), frame["patient_id"].to_list())
-        hint = f" Did you mean {guess!r}?" if guess and not row.height else ""
-        msg = f"The table has {row.height} rows of patient {patient!r}; one is wanted.{hint}"
-        raise InputError(msg)
-    return row
-
-
-def _study(folder: str | os.PathLike[str], patient: str) -> Study:
-    path = Path(folder) / "studies.csv"
-    if not path.is_file():
-        msg = f"{str(folder)!r} holds no studies.csv: pass the data folder, or the Study itself."
-        raise InputError(msg)
-    return read_study(folder, pl.read_csv(path, infer_schema_length=None), patient)
-
-
-def _patch(
-    row: pl.DataFrame, modality: str, study: Study | None
-) -> tuple[Patches, tuple[float, float, float]]:
-    """Return the picture (3, z, y, x) and where its middle lies."""
-    if study is not None:
-        made = make_patch(study)
-        return made.array.astype(np.float32), made.centre_mm
-    column = f"{modality}.image"
-    reference = row[column][0] if column in row.columns else None
-    if reference is None:
-        msg = (
-            f"The table has no picture of this patient in {column!r}: take it from cohort.frame(images=True), or pass "
-            "the study."
-        )
-        raise InputError(msg)
-    return stored.read(reference)["patch"].astype(np.float32), (0.0, 0.0, 0.0)
-
-
-def _others(
-    reference: pl.DataFrame, row: pl.DataFrame, modality: str, count: int, shape: tuple[int, ...]
-) -> Patches:
-    """Return pictures of background patients, (B, 3, z, y, x), evenly spaced in the table."""
-    column = f"{modality}.image"
-    if column not in reference.columns:
-        msg = (
-            f"The background has no pictures ({column!r}) to compare with: take it from cohort.frame(images=True), and "
-            "explain with that table as background."
-        )
-        raise InputError(msg)
-    own = row[column][0] if column in row.columns else None
-    there = reference[column].drop_nulls()
-    there = there.filter(there != own) if own is not None else there
-    if not len(there):
-        msg = f"No other patient of the background has a picture in {column!r}."
-        raise InputError(msg)
-    at = np.linspace(0, len(there) - 1, min(count, len(there))).round().astype(int)
-    found = [stored.read(there[i])["patch"].astype(np.float32) for i in at.tolist()]
-    wrong = [one.shape for one in found if one.shape != shape]
-    if wrong:
-        msg = f"A background picture has shape {wrong[0]}, the patient's {shape}: extract all with the same settings."
-        raise InputError(msg)
-    return np.stack(found)
-
-
-def _shown(study: Study | None, patch: Patches, box: Grid) -> tuple[dict[str, Image], dict[str, Image]]:
-    """Return images and masks by image, of the study or else of the box."""
-    if study is not None:
-        names = [name for name in ("pet", "ct") if name in study.images]
-        masks = {name: study.masks[name] for name in names if name in study.masks}
-        return {name: study.images[name] for name in names}, masks
-    there = {
-        name: Image(patch[i], box.spacing, box.origin, box.direction, name)
-        for i, name in enumerate(_CHANNELS[:2])
-    }
-    mask = Image((patch[2] > 0.5).astype(np.uint8), box.spacing, box.origin, box.direction, "mask")
-    return there, dict.fromkeys(there, mask)
