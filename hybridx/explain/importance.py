@@ -8,8 +8,8 @@ delete-a-group jackknife says how far importance would move with other training 
 
 with s the standard deviation of the folds' importances, each over its own test patients (which makes v rather too large
 than too small). The interval is Student's t on K - 1 degrees of freedom, by factors rather than by differences because
-importances are positive and scatter in proportion; beyond a factor of e the upper end grows in proportion only. It is never
-narrower than the one over patients.
+importances are positive and scatter in proportion; beyond a factor of e the upper end grows in proportion only. It is
+never narrower than the one over patients.
 
 Source
 ------

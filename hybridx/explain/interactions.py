@@ -30,6 +30,7 @@ from sklearn.utils.validation import check_is_fitted
 from hybridx.cohort.columns import to_frame
 from hybridx.errors import ExplanationError, InputError
 from hybridx.explain.coalitions import Case, worth_of_coalitions
+from hybridx.explain.fillings import as_the_model_sees
 from hybridx.explain.interval_bars import interval_bars
 from hybridx.explain.synthetic import Substitution
 from hybridx.explain.tabled import TabledFigure
@@ -104,7 +105,7 @@ def modality_interactions(
 
     Parameters
     ----------
-    model : fitted fusion model
+    model : fitted fusion model, or a `PreparedModel` around one
     X_new : polars or pandas table, n rows
         Patients.
     background : polars or pandas table or None
@@ -119,15 +120,17 @@ def modality_interactions(
     InputError
         The background has no rows.
     """
-    if not isinstance(model, FusionModel):
-        msg = f"Interactions between modalities are those of a fusion model, got {type(model).__name__}."
-        raise ExplanationError(msg)
-    check_is_fitted(model, "tuned_")
     frame = to_frame(X_new)
     reference = frame if background is None else to_frame(background)
     if not reference.height:
         msg = "The background has no rows: pass the training patients."
         raise InputError(msg)
+    reference = as_the_model_sees(model, reference)[1]
+    model, frame = as_the_model_sees(model, frame)
+    if not isinstance(model, FusionModel):
+        msg = f"Interactions between modalities are those of a fusion model, got {type(model).__name__}."
+        raise ExplanationError(msg)
+    check_is_fitted(model, "tuned_")
     measured = model.measured(frame)
     most = int(measured.sum(axis=1).max(initial=0))
     if most > _MOST:

@@ -12,6 +12,7 @@ from hybridx.explain.counterfactual import CAUTION
 from hybridx.explain.moves import Moves
 from hybridx.fusion import EarlyFusion, LateFusion
 from hybridx.models import XGBoostCox
+from hybridx.prepare import PreparedModel, Standardizer
 from tests.explain.toys import Toy
 from tests.models.world import draw
 
@@ -199,6 +200,22 @@ def test_models_of_the_library(model):
         reached += found.reached
     assert reached >= 3
     assert CAUTION in str(found.plot().to_dict())
+
+
+def test_through_preparation_values_stay_in_their_own_unit():
+    X, y, response, _ = draw(120, seed=3)
+    for outcome, endpoint in ((y, "survival"), (response, "response")):
+        model = PreparedModel([("scale", Standardizer()), ("model", LateFusion(endpoint=endpoint))])
+        why = explain(model.fit(X, outcome), X, knowing=False)
+        who = why.patients[int(np.argsort(why.prediction)[70])]
+        found = why.counterfactual(who, "low")
+        row = X.filter(pl.col("patient_id") == who)
+        assert found.reached and found.rows.height
+        assert found.rows["value"].to_list() == [row[c][0] for c in found.rows["feature"]]
+        made = row.with_columns(
+            pl.lit(value).alias(c) for c, value in found.rows.select("feature", "to").iter_rows()
+        )
+        assert model.linear_predictor(made)[0] == pytest.approx(found.after)
 
 
 def test_refusals_name_the_cure(known):

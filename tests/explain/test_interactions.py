@@ -11,8 +11,9 @@ from hybridx.cohort.columns import to_matrix
 from hybridx.errors import ExplanationError, InputError
 from hybridx.explain import modality_interactions
 from hybridx.explain.interactions import interaction_values
-from hybridx.fusion import KernelFusion, LateFusion
-from hybridx.models import CoxRidge
+from hybridx.fusion import EarlyFusion, KernelFusion, LateFusion
+from hybridx.models import CoxRidge, XGBoostCox
+from hybridx.prepare import PreparedModel, Standardizer
 from tests.explain.toys import Additive, Interacting, Toy, table
 from tests.models.world import draw
 
@@ -110,3 +111,15 @@ def test_too_many_modalities_are_refused():
         ExplanationError, match="9 of the model's modalities; all coalitions are formed of up to 8"
     ):
         modality_interactions(Product(columns=names).fit(None), frame)
+
+
+def test_interactions_are_seen_through_preparation():
+    X, y, *_ = draw(90, seed=3)
+    trees = EarlyFusion(XGBoostCox(max_depth=3, n_rounds=15))
+    piped = PreparedModel([("scale", Standardizer()), ("model", trees)]).fit(X, y)
+    plain = EarlyFusion(XGBoostCox(max_depth=3, n_rounds=15)).fit(X, y)
+    a, b = modality_interactions(plain, X).table(), modality_interactions(piped, X).table()
+    assert a["mean_abs"].max() > 0.01
+    np.testing.assert_allclose(
+        a.sort("first", "second")["mean_abs"], b.sort("first", "second")["mean_abs"], atol=1e-3
+    )
