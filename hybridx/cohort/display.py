@@ -52,10 +52,8 @@ def _outcome_row(y: Outcome) -> tuple[str, int, str, str]:
 def _headline(cohort: Cohort) -> str:
     synthetic = "SYNTHETIC cohort" if cohort.provenance.get("synthetic") else "Cohort"
     complete = int(cohort.measured.drop("patient_id").fold(lambda a, b: a & b).sum()) if cohort.blocks else 0
-    return (
-        f"{synthetic}: {len(cohort)} patients, {len(cohort.blocks)} modalities, "
-        f"{complete} patients with every modality"
-    )
+    held = "1 modality" if len(cohort.blocks) == 1 else f"{len(cohort.blocks)} modalities"
+    return f"{synthetic}: {len(cohort)} patients, {held}, {complete} patients with every modality"
 
 
 def cohort_text(cohort: Cohort) -> str:

@@ -109,7 +109,7 @@ def _short(estimate: Estimate) -> str:
     if not math.isfinite(estimate.value):
         return "undefined"
     band = f" ({estimate.low:.2f} to {estimate.high:.2f})" if math.isfinite(estimate.low) else ""
-    return f"{estimate.value:.2f}{band}"
+    return f"{estimate.value:.2f}{band}".replace("-", "−")
 
 
 def _rows(table: pl.DataFrame) -> list[tuple[float, float, float, float]]:

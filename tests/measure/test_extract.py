@@ -253,5 +253,5 @@ def test_folders_of_tables_alone_are_told_apart(tmp_path):
         folder = tmp_path / str(age)
         folder.mkdir()
         (folder / "patients.csv").write_text(f"patient_id,age_years\nP1,{age}\nP2,70\n", encoding="utf-8")
-        marks.append(hx.extract(folder, out=folder / "cohort", progress=False).provenance["inputs_hash"])
+        marks.append(extract(folder, out=folder / "cohort", progress=False).provenance["inputs_hash"])
     assert marks[0] != marks[1]
