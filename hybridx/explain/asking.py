@@ -45,12 +45,12 @@ class Asking:
         Raises
         ------
         InputError
-            It was loaded, or put together from several folds: there is no one model to ask.
+            It was loaded, put together from several folds, or is on another scale than the model's own.
         """
         if self.source is None:
             msg = (
-                "This explanation has no model to ask: it was loaded, or comes from several folds. Explain patients "
-                "by one fitted model: explain(model, X_new, background=X_train)."
+                "This explanation has no model to ask: it was loaded, comes from several folds, or is on another scale "
+                "than the model's own. Explain patients by one fitted model: explain(model, X_new, background=X_train)."
             )
             raise InputError(msg)
         source: Source = self.source

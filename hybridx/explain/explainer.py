@@ -83,7 +83,8 @@ def explain(
     X_new : polars or pandas table, n rows
         Patients to explain.
     background : polars or pandas table or None
-        Patients that "average" refers to, as a rule the training patients; None takes `X_new`.
+        Patients that "average" refers to, as a rule the training patients; None takes `X_new`. Where all coalitions are
+        formed, and on bent scales, at most 30 of them are compared with, evenly chosen; trees refer to their training.
     scale : str or None
         What the prediction is read as. None: the model's `linear_predictor` (log-hazard, log-odds, value; also by its
         name). Survival: "risk" (1 - S(t), higher is worse) and "survival" (S(t), higher is better) at `times`, "rmst"

@@ -50,13 +50,15 @@ class Explanation(Asking):
     base : array of float, shape (n,)
         Prediction for an average patient with the same modalities measured.
     prediction : array of float, shape (n,)
-        The model's linear predictor; NaN (and nulls in the tables) where nothing is measured.
+        The model's prediction on `scale`; NaN (and nulls in the tables) where nothing is measured.
     values : polars.DataFrame
         `patient_id` and the feature values as the model was given them, in their own units; null where missing.
     scale : str
         What the numbers are. Survival: ``log-hazard``, ``log-mortality``, ``event log-odds`` or ``SD of log-time``,
         positive is a worse prognosis. Response: ``log-odds``, positive is more likely. Ordinal: ``ordinal log-odds``,
-        positive is a worse level. Continuous: ``value``, positive is more of the outcome, in its own unit.
+        positive is a worse level. Continuous: ``value``, positive is more of the outcome, in its own unit. Bent scales
+        carry their day: ``risk by day 365``, ``survival to day 365``, ``event-free days to day 730``; ``probability of
+        response``, ``mean level``.
     method : str
         How contributions were found, with the error where it is not exact.
     units : mapping of column to str

@@ -27,6 +27,7 @@ from hybridx.models import (
     XGBoostCox,
     XGBoostResponse,
 )
+from hybridx.prepare import PreparedModel, Standardizer
 from tests.models.world import draw, draw_other, without
 
 DAYS = [150.0, 400.0, 900.0]
@@ -406,3 +407,22 @@ def test_no_patients_on_a_bent_scale(world):
     for model in (LateFusion(), CoxRidge(), SurvivalForest(n_trees=3, min_leaf=8)):
         why = explain(model.fit(X[:90], outcomes["survival"][:90]), X[:0], X[:90], scale="risk", times=DAYS)
         assert len(why) == 0 and why.contributions.shape[2] == 3
+
+
+def test_a_pipeline_is_explained_on_every_scale_in_the_own_unit_of_its_values(world):
+    X, outcomes = world
+    piped = PreparedModel([("scale", Standardizer()), ("model", LateFusion())])
+    piped.fit(X[:90], outcomes["survival"][:90])
+    why = explain(piped, X[90:], X[:90], scale="risk", times=DAYS)
+    np.testing.assert_allclose(why.prediction, 1.0 - piped.predict_survival(X[90:], DAYS))
+    assert why.values["pet.x3"].to_list() == X["pet.x3"][90:].to_list()
+    assert why.method.endswith("a sum, exact")
+
+
+def test_what_knowing_a_modality_does_follows_the_scale(world):
+    X, outcomes = world
+    model = LateFusion().fit(X[:90], outcomes["survival"][:90])
+    why = explain(model, X[90:100], X[:90], scale="risk", times=400.0, knowing=True)
+    assert np.abs(numbers(why.knowing).astype(float)).max() < 1.0  # a probability
+    with pytest.raises(InputError, match="on another scale"):
+        why.model_source()
