@@ -140,16 +140,7 @@ class Outcome:
     ) -> Outcome:
         """Build a binary response: 1 (or True) responder, 0 not, NaN or null unknown."""
         values = floats(value, "response")
-        n = len(values)
-        return cls(
-            kind="response",
-            endpoint=endpoint,
-            time_days=np.full(n, np.nan),
-            event=np.zeros(n, dtype=bool),
-            value=values,
-            criterion=criterion,
-            responder=responder,
-        )
+        return cls._without_time("response", endpoint, values, criterion=criterion, responder=responder)
 
     @classmethod
     def ordinal(
@@ -189,17 +180,7 @@ class Outcome:
         [1.0, 3.0, nan, 0.0]
         """
         names = level_names(levels, criterion)
-        value = ranks(level, names)
-        n = len(value)
-        return cls(
-            kind="ordinal",
-            endpoint=endpoint,
-            time_days=np.full(n, np.nan),
-            event=np.zeros(n, dtype=bool),
-            value=value,
-            criterion=criterion,
-            levels=names,
-        )
+        return cls._without_time("ordinal", endpoint, ranks(level, names), criterion=criterion, levels=names)
 
     @classmethod
     def continuous(cls, value: Any, *, endpoint: str = "value", unit: str = "") -> Outcome:
@@ -224,16 +205,13 @@ class Outcome:
         >>> Outcome.continuous([-62.0, 14.5, None], endpoint="PSA change", unit="%")
         Outcome(PSA change: 2 patients, -62 to 14.5 %, 1 unknown)
         """
-        values = floats(value, endpoint)
-        n = len(values)
-        return cls(
-            kind="continuous",
-            endpoint=endpoint,
-            time_days=np.full(n, np.nan),
-            event=np.zeros(n, dtype=bool),
-            value=values,
-            unit=unit,
-        )
+        return cls._without_time("continuous", endpoint, floats(value, endpoint), unit=unit)
+
+    @classmethod
+    def _without_time(cls, kind: OutcomeKind, endpoint: str, value: FloatArray, **more: Any) -> Outcome:
+        n = len(value)
+        nothing = np.full(n, np.nan), np.zeros(n, dtype=bool)
+        return cls(kind=kind, endpoint=endpoint, time_days=nothing[0], event=nothing[1], value=value, **more)
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:

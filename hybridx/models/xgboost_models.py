@@ -14,7 +14,8 @@ from hybridx.models.base import ResponseModel, SurvivalModel, TableModel
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.continuous import ValueModel
 from hybridx.models.data import TrainingData, check_columns
-from hybridx.models.losses import CoxLoss, make_loss
+from hybridx.models.held_out_score import cox_slope
+from hybridx.models.losses import make_loss
 from hybridx.models.xgboost_trees import DEPTHS, BoostedTrees
 from hybridx.prepare import Preparation
 
@@ -23,6 +24,7 @@ __all__ = ["XGBoostContinuous", "XGBoostCox", "XGBoostResponse"]
 FloatArray = npt.NDArray[np.float64]
 
 _ROUNDS = (5, 10, 20, 40, 80, 160, 320)
+_MAX_SLOPE = 1.5  # curves are drawn together where margins are too far apart, and hardly ever apart
 
 
 class _Boosted(BoostedTrees, TableModel):
@@ -133,9 +135,7 @@ class XGBoostCox(_Boosted, SurvivalModel):
     _objective = "survival:cox"
 
     def _calibrate(self, data: TrainingData, held_out: FloatArray) -> None:
-        loss = CoxLoss(data.y.time_days, data.y.event)
-        slopes = np.linspace(0.0, 1.5, 31)
-        self.calibration_slope_ = float(slopes[int(np.argmin([loss.value(s * held_out) for s in slopes]))])
+        self.calibration_slope_ = min(cox_slope(data.y, held_out), _MAX_SLOPE)
         self.baseline_ = BreslowBaseline.fit(
             data.y.time_days, data.y.event, self.calibration_slope_ * held_out
         )
