@@ -37,7 +37,7 @@ __all__ = ["VoxelExplanation", "explain_voxels"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_REFERENCES = 8  # background pictures; with more the map changes less than its own noise
+_REFERENCES = 8  # background pictures: seconds on one core; their weights make the sum exact for any number
 _CHANNELS = (*IMAGES, "contour")
 _SUM = 1e-6
 
