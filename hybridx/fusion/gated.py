@@ -19,25 +19,18 @@ from hybridx.fusion.base import BoolArray, FloatArray, FusionModel
 from hybridx.fusion.gated_combining import Combination, Scores
 from hybridx.fusion.gated_line import Line
 from hybridx.fusion.gated_patients import check_settings, gather, usable_modalities
-from hybridx.fusion.gated_search import held_out, main_output, search
+from hybridx.fusion.gated_search import held_out, main_output
 from hybridx.fusion.gated_task import Task
 from hybridx.fusion.gated_time import event_cuts
-from hybridx.fusion.gated_training import Recipe, train
+from hybridx.fusion.gated_training import train
+from hybridx.fusion.gated_tuning import folds_of, recipe_of, tuned
 from hybridx.fusion.network import forward, from_arrays, to_arrays
 from hybridx.fusion.patterns import pattern_table
 from hybridx.measure.encoder import torch_device
 from hybridx.models import TableModel
-from hybridx.models.data import Endpoint, event_folds
+from hybridx.models.data import Endpoint
 
 __all__ = ["GatedFusion"]
-
-_DECAYS = (0.01, 0.03, 0.1, 0.3)
-_STOPS = (10, 20, 40, 80)
-_CLEAR = 1.0  # log-likelihood that pairs must gain on held-out patients before they are used
-_SEARCH_NETWORKS = 2  # averaged for each setting tried
-_HIDDEN = 16  # units of the hidden layers
-_EVENTS_FOR_PAIRS = 150  # fewer, and pairs are not tried
-_TUNING, _HELD_OUT = 0, 1_000_003  # the folds of the held-out scores are others than those of the tuning
 
 
 class GatedFusion(FusionModel):
@@ -241,29 +234,17 @@ class GatedFusion(FusionModel):
             device=self.device,
         )
 
-    def _recipe(self, interactions: str) -> Recipe:
-        return Recipe(
-            width=self.width,
-            hidden=_HIDDEN if interactions == "hidden" else 0,
-            pairs=self.width if interactions == "pairs" else 0,
-            dropout=self.dropout,
-            modality_dropout=self.modality_dropout,
-            learning_rate=self.learning_rate,
-            seed=self.random_state,
-            device=self.device,
-        )
-
-    def _folds(self, task: Task, shift: int) -> npt.NDArray[np.intp]:
-        columns = [c for names in self.columns_.values() for c in names]
-        frame = task.frame[: len(task.y)]
-        return event_folds(frame, columns, task.y, self.n_folds, self.random_state + shift)
-
     def _learn(self, task: Task, bar: ProgressBar) -> None:
-        interactions, decay, epochs = self._tune(task)
+        interactions, decay, epochs, self.cv_ = tuned(self, task)
         bar.advance()
-        recipe = self._recipe(interactions)
+        recipe = recipe_of(self, interactions)
         scores = held_out(
-            task, self._folds(task, _HELD_OUT), recipe, decay=decay, epochs=epochs, networks=self.n_members
+            task,
+            folds_of(self, task, tuning=False),
+            recipe,
+            decay=decay,
+            epochs=epochs,
+            networks=self.n_members,
         )
         y = task.y
         horizon = np.inf
@@ -288,29 +269,6 @@ class GatedFusion(FusionModel):
             text = f"On held-out patients the network adds nothing to {self.anchor} alone: patients who have it are "
             self.notes_.append(text + "predicted from it alone.")
         bar.advance()
-
-    def _tune(self, task: Task) -> tuple[str, float, int]:
-        """Return interactions, weight decay and epochs: as given, or the best of a few in inner folds."""
-        kinds = [self.interactions]
-        if self.interactions == "auto":
-            kinds = ["attention", "pairs"] if _n_rare(task.y) >= _EVENTS_FOR_PAIRS else ["attention"]
-        decays = _DECAYS if self.weight_decay is None else (float(self.weight_decay),)
-        stops = _STOPS if self.epochs is None else (int(self.epochs),)
-        self.cv_ = None
-        if len(kinds) * len(decays) * len(stops) > 1:
-            recipes = {name: self._recipe(name) for name in kinds}
-            self.cv_ = search(
-                task,
-                self._folds(task, _TUNING),
-                recipes,
-                decays=decays,
-                stops=stops,
-                n_seeds=_SEARCH_NETWORKS,
-            )
-            paid = pl.col("loss") + _CLEAR * (pl.col("interactions") == "pairs")
-            best = self.cv_.sort(paid, maintain_order=True).row(0, named=True)
-            return best["interactions"], best["weight_decay"], best["epochs"]
-        return kinds[0], decays[0], stops[0]
 
     def _forward(self, frame: pl.DataFrame, measured: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Return each member's main output (S, n, size), centred as in training, and its attention (S, n, m)."""
@@ -375,7 +333,3 @@ class GatedFusion(FusionModel):
             for s, output in enumerate(self._forward(part, there)[0]):
                 result[rows, s] = self.combination_.predictor(self._scores(part, there, output))
         return result
-
-
-def _n_rare(y: Outcome) -> int:
-    return y.n_events if y.kind == "survival" else min(y.n_events, len(y) - y.n_events)
