@@ -6,10 +6,12 @@ Synthetic survival. Seconds are those of the processor, since a busy machine str
 need hours for is run on few patients and multiplied, and says so. survshap is no dependency: name the python of an
 environment that has it (and scikit-survival) to have it in the table; else it is left out, and the output says so.
 
-Ours are exact, up to rounding. KernelExplainer samples: its error is the root mean square difference between two seeds,
-over the square root of 2, relative to the root mean square of its values. Its seconds are those for that error, so that
-at equal error the ratio is larger than the one printed. It explains against background patients, a forest's curves
-here along the paths of its training patients: two definitions of what is unknown, so values are not compared.
+Ours are exact up to rounding where the line says so. KernelExplainer samples: its error is the root mean square
+difference between two seeds, over the square root of 2, relative to the root mean square of its values. Its seconds
+are those for that error, so that at equal error the ratio is larger than the one printed. It explains against
+background patients, a forest's curves here along the paths of its training patients: two definitions of what is
+unknown, so values are not compared. Processor time swings with the load: in another run the two ratios were 1,589 and
+3,295.
 
 Printed on 2 cores shared with others, Linux, Python 3.11 (survshap's "shap_kernel" crashes on these versions):
 
@@ -126,8 +128,8 @@ def many_features() -> None:
         error = np.sqrt(np.mean((found[0] - found[1]) ** 2) / 2) / np.sqrt(np.mean(found[0] ** 2))
         whole = took / 2 * N
         print(
-            f"  shap KernelExplainer, {samples} samples {whole:12.0f} s  (2 runs of 1 patient, against 10; relative error "
-            f"{error:.2f}): {whole / ours:,.0f} x"
+            f"  shap KernelExplainer, {samples} samples {whole:12.0f} s  (2 runs of 1 patient, against 10; "
+            f"relative error {error:.2f}): {whole / ours:,.0f} x"
         )
 
 
