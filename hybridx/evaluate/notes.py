@@ -152,24 +152,24 @@ def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
     others = [n for n in result.models if n != result.primary and result.roles[n] != "reference"]
     found = {n: result.compare(result.primary, n, metric=metric) for n in others}
     adjusted = dict(zip(others, holm([d.p_value for d in found.values()]), strict=True))
-    for verdict, words in (
-        ("not separated", "is not shown to be better than"),
-        ("worse", "is worse than"),
-        ("better", "is better than"),
+    for verdict, survives, words in (
+        ("not separated", True, "is not shown to be better than"),
+        ("worse", True, "is worse than"),
+        ("worse", False, "is worse, taken one by one, than"),
+        ("better", True, "is better than"),
+        ("better", False, "is better, taken one by one, than"),
     ):
         parts = []
         for name in others:
-            difference = found[name]
-            if not np.isnan(difference.value) and difference.verdict == verdict:
-                # one of many comparisons: the reader is told where the verdict hangs on not counting them
-                weak = verdict != "not separated" and adjusted[name] > 1 - difference.level
-                among = f"; adjusted for {len(others)} comparisons p = {adjusted[name]:.2f}" if weak else ""
-                parts.append(
-                    f"{name} ({difference.value:+.3f}, {difference.low:+.3f} to {difference.high:+.3f}{among})"
-                )
+            d = found[name]
+            strong = verdict == "not separated" or adjusted[name] <= 1 - d.level
+            if not np.isnan(d.value) and d.verdict == verdict and strong == survives:
+                p = "" if survives else f"; p = {adjusted[name]:.2f}"
+                parts.append(f"{name} ({d.value:+.3f}, {d.low:+.3f} to {d.high:+.3f}{p})")
         if parts:
+            end = "" if survives else f", not once all {len(others)} comparisons are counted (p by Holm)"
             notes.append(
-                f"{result.primary} {words} {listing(parts, 12)}: difference of {title}, same patients."
+                f"{result.primary} {words} {listing(parts, 12)}: difference of {title}, same patients{end}."
             )
     return notes
 
