@@ -14,6 +14,17 @@ sts     36 soft-tissue sarcomas: PET and CT images with masks, clinical facts, d
 Each is evaluated with the library's default models and design; what is printed is what a stranger would read first, and
 ``OUT/<cohort>/reports/cohort.html`` is the page. Source folders are described where the data are kept; nothing is
 copied.
+
+Printed with --repeats 1 (headline score of the default model with its 95 % interval, best single modality, checks):
+
+    poplar  OS          200 of 287  C    0.633 (0.576 to 0.688)  clinical 0.631    HX006: the not sequenced live longer
+    hnc     recurrence   57 of 224  AUC  0.806 (0.679 to 0.877)  PET after 0.739   no alarm
+    kirc    OS           92 of 345  C    0.740 (0.656 to 0.804)  expression 0.721  no alarm
+    sts     DFS          19 of 36   C    0.529 (0.261 to 0.753)  PET 0.586         HX011: few events; HX009: volume
+
+In none of the four is the default shown to be better than the best single modality; the pages say so. Thresholds of
+probability at which deciding by it is shown to be better than treating all or none: 25 of 97, 40 of 99, 24 of 99 (first
+three). The four runs take 30 s to 4 min each on one busy core.
 """
 
 from __future__ import annotations
