@@ -20,7 +20,7 @@ EVENTS_FOR_THIRDS = 30  # ten events per group, else two groups
 
 
 def ranking(panel: Panel, horizon_days: float | None) -> FloatArray:
-    """Return what ranks patients: higher is worse, or likelier to respond, or more of a value; NaN where unpredicted."""
+    """Return what ranks patients: higher is worse, likelier to respond, or more of a value; NaN where unpredicted."""
     if panel.outcome.kind != "survival":
         return panel.mean_probability()
     if panel.survival is not None and horizon_days is not None:
