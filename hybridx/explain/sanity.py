@@ -14,8 +14,8 @@ vary most come out near 1.
 Source
 ------
 Adebayo et al. 2018, Sanity checks for saliency maps (data randomisation), arXiv:1810.03292; the p-value: Phipson &
-Smyth 2010, doi:10.2202/1544-6115.1585. Halves and cosine are ours; the size of the test is measured in
-`benchmarks/sanity_size.py`.
+Smyth 2010, doi:10.2202/1544-6115.1585. Halves and cosine are ours; how often
+the test passes with and without signal: `benchmarks/sanity_size.py`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,201 @@
+"""Do explanations tell the truth: each patient's modality share held against the one that made the outcome.
+
+    python benchmarks/faithfulness.py --world radiomics_regime.py [--n 100 300 1000 3000] [--worlds 3] [--keep X.csv]
+
+`--world` is a Python file with a class ``World(seed)`` (see ``benchmarks/yardstick.py``) whose log-hazard is a sum of
+block signals and of one factor that all blocks share. Each model is fitted with its default settings on n patients and
+explained for others of the same world. The correlation, over the patients who have the block, is between what the model
+says the block adds and
+
+* `true`: what the block's own signal adds. Not even the best possible linear risk reaches 1 here: the block's factors
+  are measured with noise, and the shared factor is read off all blocks although it is no block's own. The row `oracle`
+  says how far it gets.
+* `best`: what the block adds to that best possible risk, in closed form. This is what has to go to 1.
+
+The mean is over blocks and worlds, its standard error over worlds. `coalitions` are exact Shapley values of whole
+modalities over all coalitions with 30 background patients, for the same boosted trees.
+
+Radiomics regime (1,542 features in four blocks), worlds 0 to 2; n = 3,000 and boosted trees at n = 1,000 in world 0 only
+(a standard error needs more than one world):
+
+    correlation with the best share   n=100         n=300         n=1000        n=3000
+      kernel                          0.40 (0.03)   0.52 (0.03)   0.68 (0.01)   0.79
+      late                            0.24 (0.05)   0.45 (0.05)   0.63 (0.02)   0.67
+      early ridge                     0.36 (0.05)   0.45 (0.03)   0.66 (0.01)   0.76
+      early xgboost                   0.17 (0.01)   0.34 (0.06)   0.50
+      coalitions                      0.18 (0.01)   0.36 (0.08)   0.50
+
+    correlation with the true share   n=100         n=300         n=1000        n=3000
+      oracle                          0.90 (0.03)   0.90 (0.03)   0.90 (0.03)   0.94
+      kernel                          0.33 (0.02)   0.43 (0.02)   0.61 (0.03)   0.74
+      late                            0.20 (0.03)   0.35 (0.02)   0.55 (0.03)   0.62
+      early ridge                     0.29 (0.03)   0.36 (0.00)   0.59 (0.02)   0.71
+      early xgboost                   0.15 (0.01)   0.29 (0.05)   0.47
+      coalitions                      0.16 (0.01)   0.30 (0.07)   0.47
+
+    by block, best share, kernel:     n=100         n=300         n=1000        n=3000
+      clinical (30 features)          0.77          0.81          0.93          0.98
+      radiomics (800)                 0.45          0.58          0.73          0.78
+      deep (512)                      0.39          0.38          0.63          0.80
+      genomics (200, weakest)         -0.03         0.30          0.44          0.62
+
+All rise with n; none has reached 1 at 3,000, because 3,000 patients do not yet fix 1,542 coefficients: where there are 30
+(clinical), kernel and late fusion are at 0.98. Late fusion rises least in the last step: each of its models knows one
+block and is not adjusted for the others, so that it counts the shared factor once for each: no number of patients mends
+that. Tree SHAP and coalitions tell the same of the same trees: what is missing is in the model, not in the explanation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from yardstick import load_world, table
+
+import hybridx as hx
+from hybridx.cohort import Outcome
+from hybridx.explain.coalitions import Case, exact_values, worth_of_coalitions
+from hybridx.explain.synthetic import Substitution
+
+TEST, FEW = 1000, 150  # patients explained; by coalitions
+
+
+def true_shares(world, module, draw, n: int, seed: int) -> dict[str, np.ndarray]:
+    """Return what each block adds to the log-hazard: the world's own draws, made again in its order."""
+    r = np.random.default_rng(seed)
+    common, shares = r.normal(size=n), {}
+    for block, p in module.FEATURES.items():
+        factors, rest = r.normal(size=(n, module.FACTORS[block])), r.normal(size=(n, p))
+        values = (
+            factors @ world.loadings[block].T + common[:, None] * world.shared[block] + module.NOISE * rest
+        )
+        there = draw.measured[block]
+        np.testing.assert_allclose(values[there], draw.blocks[block][there])
+        shares[block] = factors @ world.weights[block] + rest @ world.sparse[block]
+    total = module.SHARED_EFFECT * common + sum(shares.values())
+    np.testing.assert_allclose(total, draw.log_hazard)
+    return shares
+
+
+def best_shares(world, draw) -> dict[str, np.ndarray]:
+    """Return what each block adds to E[log-hazard | what is measured]: that is linear, so the others are put at 0."""
+    shares = {}
+    for block in draw.blocks:
+        alone = {b: x if b == block else np.where(np.isnan(x), x, 0.0) for b, x in draw.blocks.items()}
+        shares[block] = world.oracle_risk(dataclasses.replace(draw, blocks=alone))
+    return shares
+
+
+def by_coalitions(model, new: pl.DataFrame, background: pl.DataFrame) -> dict[str, np.ndarray]:
+    made, measured = Substitution(model, new, background), model.measured(new)
+    told = {m: np.full(new.height, np.nan) for m in model.modalities_}
+    prediction = model.linear_predictor(new)
+    for pattern in np.unique(measured, axis=0):
+        rows, present = np.flatnonzero((measured == pattern).all(axis=1)), np.flatnonzero(pattern)
+        case = Case(made, rows, pattern, made.background(pattern, rows))
+        worth = worth_of_coalitions(case, prediction[rows], range(2 ** len(present)))
+        values = exact_values(worth, len(present), len(rows))
+        for i, m in enumerate(present):
+            told[model.modalities_[m]][rows] = values[:, i]
+    return told
+
+
+def agreement(told, wanted, measured) -> dict[str, float]:
+    found = {}
+    for block, values in wanted.items():
+        rows = measured[block][: len(told[block])]
+        one, other = told[block][rows], values[: len(told[block])][rows]
+        constant = np.std(one) < 1e-12
+        found[block] = 0.0 if constant else float(np.corrcoef(one, other)[0, 1])
+    return found
+
+
+def methods() -> dict:
+    fusion = hx.fusion
+    return {
+        "kernel": fusion.KernelFusion,
+        "late": fusion.LateFusion,
+        "early ridge": fusion.EarlyFusion,
+        "early xgboost": lambda: fusion.EarlyFusion(hx.models.XGBoostCox()),
+    }
+
+
+def one_world(World, module, n: int, seed: int, wanted_methods: list[str]) -> list[tuple]:
+    world = World(seed)
+    train, test = world.draw(n, seed=1000 + seed), world.draw(TEST, seed=2000 + seed)
+    X, new = table(train), table(test)
+    y = Outcome.survival(train.time_days, train.event, endpoint="OS")
+    wanted = {"true": true_shares(world, module, test, TEST, 2000 + seed), "best": best_shares(world, test)}
+    told, seconds = {"oracle": wanted["best"]}, {"oracle": 0.0}
+    for name in wanted_methods:
+        started = time.process_time()
+        model = methods()[name]().fit(X, y)
+        seconds[name] = time.process_time() - started
+        why = hx.explain(model, new, background=X).modalities
+        told[name] = {m: why[m].to_numpy() for m in test.blocks}
+        if name == "early xgboost":
+            told["coalitions"], seconds["coalitions"] = by_coalitions(model, new[:FEW], X), seconds[name]
+        print(f"n = {n}, world {seed}, {name}: {seconds[name]:.1f} s", flush=True)
+    rows = []
+    for name, shares in told.items():
+        against = {key: agreement(shares, values, test.measured) for key, values in wanted.items()}
+        rows += [
+            (n, seed, name, b, against["true"][b], against["best"][b], seconds[name]) for b in test.blocks
+        ]
+    return rows
+
+
+NAMES = ["n", "world", "method", "block", "true", "best", "seconds"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--world", type=Path, required=True)
+    parser.add_argument("--worlds", type=int, default=3)
+    parser.add_argument("--n", type=int, nargs="+", default=[100, 300, 1000, 3000])
+    parser.add_argument("--methods", nargs="+", default=list(methods()))
+    parser.add_argument("--keep", type=Path, default=None)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    World = load_world(args.world)
+    module = __import__("world")
+    rows = pl.read_csv(args.keep).rows() if args.keep and args.keep.exists() else []
+    for n in args.n:
+        for seed in range(args.worlds):
+            done = {row[:3] for row in rows}
+            missing = [name for name in args.methods if (n, seed, name) not in done]
+            if not missing:
+                continue
+            rows += [row for row in one_world(World, module, n, seed, missing) if row[:3] not in done]
+            if args.keep:
+                pl.DataFrame(rows, schema=NAMES, orient="row").write_csv(args.keep)
+    report(pl.DataFrame(rows, schema=NAMES, orient="row").filter(pl.col("n").is_in(args.n)))
+
+
+def report(found: pl.DataFrame) -> None:
+    for kind in ("true", "best"):
+        print(f"\ncorrelation with the {kind} share: mean over blocks (SE over worlds)")
+        by_world = found.group_by("n", "method", "world", maintain_order=True).agg(pl.col(kind).mean())
+        for method in found["method"].unique(maintain_order=True):
+            cells = []
+            for n in found["n"].unique(maintain_order=True):
+                c = by_world.filter(pl.col("method") == method, pl.col("n") == n)[kind].to_numpy()
+                if len(c):
+                    error = c.std(ddof=1) / np.sqrt(len(c)) if len(c) > 1 else float("nan")
+                    cells.append(f"n={n}: {c.mean():.2f} ({error:.2f})")
+            print(f"  {method:14s} " + "   ".join(cells))
+    print("\ncorrelation with the best share, by block, mean over worlds")
+    for (method, n), rows in found.group_by("method", "n", maintain_order=True):
+        means = rows.group_by("block", maintain_order=True).agg(pl.col("best").mean())
+        print(f"  {method:14s} n={n:<5d} " + "  ".join(f"{b} {c:.2f}" for b, c in means.iter_rows()))
+
+
+if __name__ == "__main__":
+    main()
