@@ -15,8 +15,8 @@ says the block adds and
 The mean is over blocks and worlds, its standard error over worlds. `coalitions` are exact Shapley values of whole
 modalities over all coalitions with 30 background patients, for the same boosted trees.
 
-Radiomics regime (1,542 features in four blocks), worlds 0 to 2; n = 3,000 and boosted trees at n = 1,000 in world 0 only
-(a standard error needs more than one world):
+Radiomics regime (1,542 features in four blocks), worlds 0 to 2; n = 3,000 and boosted trees at n = 1,000 in world 0
+only (a standard error needs more than one world):
 
     correlation with the best share   n=100         n=300         n=1000        n=3000
       kernel                          0.40 (0.03)   0.52 (0.03)   0.68 (0.01)   0.79
@@ -39,10 +39,11 @@ Radiomics regime (1,542 features in four blocks), worlds 0 to 2; n = 3,000 and b
       deep (512)                      0.39          0.38          0.63          0.80
       genomics (200, weakest)         -0.03         0.30          0.44          0.62
 
-All rise with n; none has reached 1 at 3,000, because 3,000 patients do not yet fix 1,542 coefficients: where there are 30
-(clinical), kernel and late fusion are at 0.98. Late fusion rises least in the last step: each of its models knows one
-block and is not adjusted for the others, so that it counts the shared factor once for each: no number of patients mends
-that. Tree SHAP and coalitions tell the same of the same trees: what is missing is in the model, not in the explanation.
+All rise with n; none has reached 1 at 3,000, because 3,000 patients do not yet fix 1,542 coefficients: where there are
+30 (clinical), kernel and late fusion are at 0.98. Late fusion rises least in the last step: each of its models knows
+one block and is not adjusted for the others, so that it counts the shared factor once for each; more patients do not
+mend that. Tree SHAP and coalitions tell the same of the same trees: what is missing is in the model, not in the
+explanation.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ over all cohorts. "Patients only" is the interval without the folds: the model h
     feature   folds and patients  coverage 0.934 (rows from 0.75 to 0.99), mean width 9.1 SD of the importance
     feature   patients only       coverage 0.213 (rows from 0.13 to 0.31), mean width 0.6 SD of the importance
 
-Where late fusion drops a modality, its importance in that cohort is 0 and has no interval: 3 % of the rows of modalities,
-2 % of those of features.
+Where late fusion drops a modality, its importance in that cohort is 0 and has no interval: 3 % of the rows of
+modalities, 2 % of those of features.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ smallest value there is.
 
     ridge          no relation    passed 0.050 of 60, mean p 0.54
 
-(5 % expected; the other rows take an hour of one core and have not been run to the end.)
+(5 % expected; rows that are not here have not been run to the end.)
 """
 
 from __future__ import annotations
