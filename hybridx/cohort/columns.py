@@ -143,7 +143,7 @@ def to_matrix(X: Any, columns: Sequence[str]) -> npt.NDArray[np.float64]:
 
 
 def only_modalities(X: Any, modalities: Sequence[str]) -> pl.DataFrame:
-    """Return the table with the columns of some modalities only, flags and pictures included, beside what is no feature.
+    """Return the table with the columns of some modalities only, flags and pictures too, beside what is no feature.
 
     Examples
     --------

@@ -62,10 +62,7 @@ class Subgroups:
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__}({self.title} of {self.model} by {self.by})"]
-        lines += [
-            f"  {row['group']:<16} {_text(row)}  n = {row['n']}, {row['n_events']} events"
-            for row in _rows(self)
-        ]
+        lines += [f"  {row['group']:<16} {_text(row)}  n = {row['n']}{_events(row)}" for row in _rows(self)]
         lines += [
             f"  {row['group']} - {row['other']}: {_text(row, 'difference', '+')}" for row in _gaps(self)
         ]
@@ -73,7 +70,8 @@ class Subgroups:
 
     def _repr_html_(self) -> str:
         body = "".join(
-            f"<tr><td>{escape(row['group'])}</td><td>{_text(row)}</td><td>{row['n']}</td><td>{row['n_events']}</td></tr>"
+            f"<tr><td>{escape(row['group'])}</td><td>{_text(row)}</td><td>{row['n']}</td>"
+            f"<td>{_events(row, '{}')}</td></tr>"
             for row in _rows(self)
         )
         gaps = "".join(
@@ -181,7 +179,7 @@ def _pool(
         if np.isfinite(value) and len(moved) >= 0.9 * len(drawn) and moved.std(ddof=1) > 0:
             values.append(float(value))
             errors.append(float(moved.std(ddof=1)))
-            n, events = n + row["n"], events + row["n_events"]
+            n, events = n + row["n"], events + (row["n_events"] or 0)
     if len(values) < FEWEST_TO_POOL:
         return (
             nothing,
@@ -197,7 +195,8 @@ def _pool(
     )
     value, low, high = (float(back(x)) for x in (found.value, found.low, found.high))
     new = (float(back(found.new_low)), float(back(found.new_high)))
-    return Estimate(value, low, high, result.level, n, events, method), new, found.tau, []
+    counted = events if result.kind in ("survival", "response") else None
+    return Estimate(value, low, high, result.level, n, counted, method), new, found.tau, []
 
 
 def _scale(metric: Metric) -> tuple[Any, Any, str]:
@@ -233,6 +232,10 @@ def _rows(found: Subgroups) -> list[dict[str, Any]]:
 
 def _gaps(found: Subgroups) -> list[dict[str, Any]]:
     return list(found.gaps.iter_rows(named=True))
+
+
+def _events(row: dict[str, Any], form: str = ", {} events") -> str:
+    return "" if row["n_events"] is None else form.format(row["n_events"])
 
 
 def _text(row: dict[str, Any], name: str = "value", sign: str = "") -> str:
