@@ -28,7 +28,10 @@ def _look(facts: Facts) -> list[Finding]:
     elif n < FEW:
         sentence = f"{n} {word}: intervals are wide, and small differences between models cannot be seen."
         found.append(FEW_EVENTS.finding("warning", sentence))
-    if per < PER_FEATURE:
+    trained_elsewhere = hasattr(
+        facts.analysis.design, "trained_on"
+    )  # a locked model asks nothing of these events
+    if per < PER_FEATURE and not trained_elsewhere:
         sentence = (
             f"{n} {word} for {len(facts.columns)} candidate features, {per:.2g} per feature (without shrinkage "
             f"{PER_FEATURE:g} are asked for): only models that shrink or reduce can be used."

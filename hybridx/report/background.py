@@ -13,6 +13,7 @@ import polars as pl
 from sksurv.nonparametric import kaplan_meier_estimator
 
 from hybridx.cohort import Cohort, Outcome
+from hybridx.evaluate.designs_locked import Locked
 from hybridx.report.curves import Curve
 from hybridx.terms import DAYS_PER_MONTH, Estimate
 
@@ -69,6 +70,11 @@ class Background:
     def is_survival(self) -> bool:
         """Risk over time, or (False) the probability of a response."""
         return self.result.kind == "survival"
+
+    @property
+    def is_external(self) -> bool:
+        """A locked model was applied as it is; else predictions are those of models that did not see the patient."""
+        return isinstance(self.result.design, Locked)
 
     @functools.cached_property
     def outcome(self) -> Outcome:

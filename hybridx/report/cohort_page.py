@@ -143,7 +143,8 @@ def _forest(background: Background) -> dict[str, Any]:
     )
     return {
         "drawing": drawing,
-        "caption": f"{metric.title}, out of fold, 95 % interval; dashed: knowing nothing.",
+        "caption": f"{metric.title}, {'locked model' if background.is_external else 'out of fold'}, 95 % interval; "
+        "dashed: knowing nothing.",
     }
 
 
@@ -206,9 +207,13 @@ def _curves(background: Background) -> dict[str, Any] | None:
         y_label=f"% {survivors(background.result.endpoint)}", until=max(background.until, 6.0),
         origin=background.result.origin,
     )  # fmt: skip
+    whose, why = (
+        ("", "")
+        if background.is_external
+        else ("out-of-fold ", "; no p-value, because out-of-fold groups of one cohort are not independent")
+    )
     caption = (
-        f"Observed (Kaplan-Meier) by group of the out-of-fold prediction at {number(background.main_horizon)} months; "
-        "no p-value, because out-of-fold groups of one cohort are not independent."
+        f"Observed (Kaplan-Meier) by group of the {whose}prediction at {number(background.main_horizon)} months{why}."
         if background.groups
         else "Observed (Kaplan-Meier) in all patients; the cohort is too small for groups."
     )

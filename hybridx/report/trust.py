@@ -60,6 +60,7 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
     n, events = _count(own, "n"), _count(own, "n_events")
     level = own["level"].drop_nulls()
     kind = "events" if background.is_survival else "responders"
+    what = "Performance" if background.is_external else "Out-of-fold performance"
     width = _WIDEST if len(metrics) <= _WIDEST else _TABLE_WIDTH
     return {
         "tables": [
@@ -73,9 +74,13 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
         "n_events": events,
         "kind": kind,
         "caption": (
-            f"Out-of-fold performance with {100 * (level[0] if len(level) else 0.95):g} % interval; "
-            f"{number(n)} patients, {number(events)} {kind}; {_design_words(result.design)}. "
-            "Models below the line are the baselines that any larger model has to beat."
+            f"{what} with {100 * (level[0] if len(level) else 0.95):g} % interval; "
+            f"{number(n)} patients, {number(events)} {kind}; {_design_words(result.design)}."
+            + (
+                " Models below the line are the baselines that any larger model has to beat."
+                if any(baseline.values())
+                else ""
+            )
         ),
         "notes": [spoken_note(str(note), result.models) for note in result.notes],
     }

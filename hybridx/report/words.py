@@ -36,6 +36,7 @@ _MODELS = {
     "consensus": "Consensus fusion",
     "gated": "Gated fusion",
     "block": "Block-penalised fusion",
+    "locked": "Locked model",
     "late": "Late fusion",
     "early": "Early fusion",
     "mtv": "PET tumour volume alone",
@@ -111,7 +112,7 @@ def spoken_note(note: str, models: Iterable[str]) -> str:
         note = re.sub(rf"(?:(?<=than )|(?<=, )|(?<=: )){word}(?= (\(|on \d))", model_title(name), note)
         note = re.sub(rf"(?<=than ){word} alone(?= \()", _alone(name), note)
         note = re.sub(rf"(?<= of ){word}(?= (are|is|includes)\b| \(|\.)", model_title(name), note)
-    return _minus(note)
+    return _minus(note.replace(" (`result.doubts`)", ""))
 
 
 def _alone(name: str) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import polars as pl
 import pytest
 
+from hybridx.evaluate.designs_locked import Locked
 from hybridx.evaluate.horizon import median_follow_up
 from hybridx.report import cohort_report
 from hybridx.report.background import Background
@@ -124,3 +125,11 @@ def test_doubts_are_counted_by_kind_and_name_nobody(result):
     assert told["rows"][0] == ["pet lies further out than in nearly all training patients", "2"]
     assert ["many ct features lie outside the training range", "1"] in told["rows"]
     assert doubts_part(Background(result)) is None
+
+
+def test_a_locked_model_is_not_called_out_of_fold(result):
+    design = Locked("EarlyFusion for PFS", 120)
+    text = read(cohort_report(dataclasses.replace(result, design=design, _known={})).html).text
+    assert "Performance with 95 % interval" in text
+    assert "Out-of-fold performance" not in text
+    assert "out-of-fold groups" not in text
