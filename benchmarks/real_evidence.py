@@ -17,14 +17,14 @@ copied.
 
 Printed with --repeats 1 (headline score of the default model with its 95 % interval, best single modality, checks):
 
-    poplar  OS          200 of 287  C    0.633 (0.576 to 0.688)  clinical 0.631    HX006: the not sequenced live longer
+    poplar  OS          200 of 287  C    0.635 (0.581 to 0.690)  clinical 0.630    HX006: the not sequenced live longer
     hnc     recurrence   57 of 224  AUC  0.806 (0.679 to 0.877)  PET after 0.739   no alarm
-    kirc    OS           92 of 345  C    0.740 (0.656 to 0.804)  expression 0.721  no alarm
+    kirc    OS           92 of 345  C    0.744 (0.658 to 0.810)  expression 0.727  no alarm
     sts     DFS          19 of 36   C    0.529 (0.261 to 0.753)  PET 0.586         HX011: few events; HX009: volume
 
 In none of the four is the default shown to be better than the best single modality; the pages say so. Thresholds of
-probability at which deciding by it is shown to be better than treating all or none: 25 of 97, 40 of 99, 24 of 99 (first
-three). The four runs take 30 s to 4 min each on one busy core.
+probability at which deciding by it is shown to be better than treating all or none: 24 of 97, 40 of 99, 26 of 99 (first
+three). Runs take 24 to 70 s each on one shared core, extraction apart.
 """
 
 from __future__ import annotations
