@@ -22,7 +22,7 @@ demo: .venv/.stamp
 	$(BIN)/hybridx demo --out demo
 
 test: .venv/.stamp
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: .venv/.stamp
 	$(BIN)/ruff check .
