@@ -118,7 +118,11 @@ def _group_names(why: Explanation, by: Any, features: pl.DataFrame | None) -> di
         raise InputError(msg)
     column = "family" if by == "family" else "ibsi_id"
     found = dict(about.select("column", column).drop_nulls().iter_rows())
-    return {c: str(found[c]) for c in why.feature_names if c in found}
+    names = {c: str(found[c]) for c in why.feature_names if c in found}
+    # a family may bear the name of one of its columns (genomics.burden): the group says that it is the family
+    return {
+        c: f"{name} ({by})" if _group(c, name) in why.feature_names else name for c, name in names.items()
+    }
 
 
 def _of_mapping(why: Explanation, by: Mapping[str, Any]) -> dict[str, str]:

@@ -93,7 +93,7 @@ class Counterfactual:
             side = f"on the {self.direction} side of {self.target:.2f}"
             return f"The model already says {self.before:.2f}, {side}. {CAUTION}"
         changes = "; ".join(
-            f"{r['feature']} {r['value']:.4g} -> {r['to']:.4g} {r['unit']}".rstrip()
+            f"{r['feature']} {r['value']:.4g} -> {r['to']:.4g} {'' if r['unit'] == '1' else r['unit']}".rstrip()
             for r in self.rows.iter_rows(named=True)
         )
         goal = f"{self.before:.2f} -> {self.after:.2f} {self.scale}"

@@ -38,6 +38,8 @@ from hybridx.fusion import FusionModel
 
 __all__ = ["Interactions", "interaction_values", "modality_interactions"]
 
+ROUNDING = 1e-12  # an additive model has no interactions; what arithmetic leaves of them is not shown
+
 FloatArray = npt.NDArray[np.float64]
 
 _MOST = 8  # modalities of one patient: 256 coalitions
@@ -76,7 +78,7 @@ class Interactions:
 
     def __repr__(self) -> str:
         pairs = "; ".join(
-            f"{a} with {b} {size:.2g}"
+            f"{a} with {b} {size if size > ROUNDING else 0.0:.2g}"
             for a, b, size in self.rows.select("first", "second", "mean_abs").iter_rows()
         )
         return f"Interactions({pairs or 'no patient has two modalities'})"

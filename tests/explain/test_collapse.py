@@ -95,3 +95,13 @@ def test_what_cannot_be_grouped_is_said(why):
     bare.details.__dict__["about"] = None
     with pytest.raises(InputError, match="provenance of the columns is needed"):
         bare.collapse("family")
+
+
+def test_a_family_named_like_one_of_its_columns_says_that_it_is_the_family(why):
+    about = why.details.about.with_columns(
+        family=pl.when(pl.col("column").str.starts_with("lab.")).then(pl.lit("x0")).otherwise("family")
+    )
+    small = why.collapse("family", features=about)
+    members = [c for c in why.feature_names if c.startswith("lab.")]
+    assert "lab.x0" in members and "lab.x0 (family)" in small.feature_names
+    np.testing.assert_allclose(small.features["lab.x0 (family)"].to_numpy(), sums(why, members), atol=1e-12)
