@@ -5,15 +5,15 @@
 `--world` is a file as of `benchmarks/yardstick.py` (1,542 columns in four blocks). Prints CPU seconds per fit of each
 strategy, alone, on one training part, then the wall time of the whole evaluation with baselines and 1,000 resamples.
 
-Printed on two cores that other work was using (wall times are upper bounds), with --workers 1:
+Printed on two quiet cores (November 2026), with --repeats 5:
 
-    kernel          1.57 s of CPU per fit of 240 patients
-    late            0.93 s of CPU per fit of 240 patients
-    early           0.70 s of CPU per fit of 240 patients
-    block ridge     1.43 s of CPU per fit of 240 patients
-    consensus      15.39 s of CPU per fit of 240 patients
-    1 × 5-fold nested cross-validation, n = 300, 1547 columns, 1 workers: folds 5.5 min, table of 10 models with
-    intervals 0.2 min
+    kernel          1.31 s of CPU per fit of 240 patients
+    late            0.88 s of CPU per fit of 240 patients
+    early           0.73 s of CPU per fit of 240 patients
+    block ridge     1.33 s of CPU per fit of 240 patients
+    consensus      15.37 s of CPU per fit of 240 patients
+    5 × 5-fold nested cross-validation, n = 300, 1547 columns, 2 workers: folds 4.0 min, table of 10 models with
+    intervals 0.1 min
 """
 
 from __future__ import annotations
