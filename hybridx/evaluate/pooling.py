@@ -61,7 +61,7 @@ def pool(values: npt.ArrayLike, errors: npt.ArrayLike, level: float = 0.95) -> P
     Source
     ------
     Debray TPA et al. Stat Methods Med Res 2019. doi:10.1177/0962280218785504. Checked on the BCG vaccine trials against
-    metafor's published output (REML, Knapp-Hartung) to its printed digits.
+    metafor 3.8.1 in R (REML, Knapp-Hartung) to 1e-4.
 
     Examples
     --------

@@ -118,7 +118,7 @@ def test_centres_are_scored_pooled_and_predicted(result):
 
 
 def test_pooling_reproduces_the_bcg_trials():
-    """Colditz 1994, log risk ratios of 13 trials; metafor's page on dat.bcg: rma(method = "REML", test = "knha")."""
+    """Colditz 1994, log risk ratios of 13 trials; metafor 3.8.1 in R: rma(yi, vi, method = "REML", test = "knha")."""
     cases = np.array([4, 6, 3, 62, 33, 180, 8, 505, 29, 17, 186, 5, 27.0])
     others = np.array([119, 300, 228, 13536, 5036, 1361, 2536, 87886, 7470, 1699, 50448, 2493, 16886.0])
     cases_0 = np.array([11, 29, 11, 248, 47, 372, 10, 499, 45, 65, 141, 3, 29.0])
