@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridx.models.compiled import compiled
+from hybridx.compute.compiled import compiled
 
 __all__ = ["wave_values"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hybridx.models.compiled import compiled
+from hybridx.compute.compiled import compiled
 
 __all__ = ["descend_gram", "descend_rows"]
 

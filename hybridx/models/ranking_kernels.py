@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hybridx.models.compiled import compiled
+from hybridx.compute.compiled import compiled
 
 __all__ = ["rank_bounds", "sum_pairs"]
 
