@@ -25,7 +25,7 @@ import skops.io
 from hybridx.compute.checkpoint import Checkpoint
 from hybridx.evaluate.folds import FoldResult, Prediction
 from hybridx.evaluate.panel import FloatArray
-from hybridx.fusion.locked import TRUSTED
+from hybridx.fusion.trusted import TRUSTED
 
 __all__ = ["bands_checkpoint", "folds_checkpoint"]
 

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "SupportDetector": "support",
         "WeightedMembers": "protocols",
         "frozen": "base",
-        "lock": "locked",
+        "lock": "locking",
         "recommend": "advice",
     },
 )

@@ -12,7 +12,8 @@ from hybridx.evaluate import NestedCV, Result, evaluate, metrics
 from hybridx.evaluate.decisions import net_benefit_values, treat_all_values
 from hybridx.evaluate.plan import default_models
 from hybridx.fusion import EarlyFusion, LateFusion
-from hybridx.fusion.locked import LockedModel, lock
+from hybridx.fusion.locked import LockedModel
+from hybridx.fusion.locking import lock
 from hybridx.models import OrdinalModel
 from hybridx.report import cohort_report, patient_page
 from tests.evaluate.doubles import ByColumn

@@ -13,7 +13,8 @@ from hybridx.cohort import Block, Cohort
 from hybridx.demo import make_cohort
 from hybridx.fusion import ImageFusion, LateFusion
 from hybridx.fusion.image_need import wants_images
-from hybridx.fusion.locked import LockedModel, lock
+from hybridx.fusion.locked import LockedModel
+from hybridx.fusion.locking import lock
 from tests.fusion.image_world import draw_images
 
 SMALL = {"max_epochs": 4, "min_events": 10, "n_folds": 2}

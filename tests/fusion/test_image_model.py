@@ -12,7 +12,8 @@ from sklearn.base import clone
 from hybridx.cohort import Outcome
 from hybridx.errors import HybridxWarning, InputError, NotEnoughDataError, SettingsError
 from hybridx.fusion import ImageFusion, LateFusion, frozen
-from hybridx.fusion.locked import LockedModel, lock
+from hybridx.fusion.locked import LockedModel
+from hybridx.fusion.locking import lock
 from hybridx.models.concordance import harrell_c
 from tests.fusion.image_world import draw_images
 

@@ -6,7 +6,7 @@ import skops.io
 from sklearn.base import clone
 
 from hybridx.fusion import EarlyFusion, LateFusion
-from hybridx.fusion.locked import TRUSTED
+from hybridx.fusion.trusted import TRUSTED
 from hybridx.models import ContinuousModel, ForestResponse, OrdinalModel, XGBoostContinuous
 from tests.models.catalogue import endpoint_of
 from tests.models.world import draw, draw_other

@@ -9,8 +9,10 @@ import skops.io
 
 from hybridx.errors import NotEnoughDataError
 from hybridx.fusion.late import LateFusion
-from hybridx.fusion.locked import TRUSTED, LockedModel, lock
+from hybridx.fusion.locked import LockedModel
+from hybridx.fusion.locking import lock
 from hybridx.fusion.support import FAR_OUT, SupportDetector, support_detectors
+from hybridx.fusion.trusted import TRUSTED
 from tests.fusion.test_locked import cohort_of
 
 

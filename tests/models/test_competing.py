@@ -14,7 +14,7 @@ from hybridx.cohort import Outcome
 from hybridx.errors import HybridxWarning, InputError, NotEnoughDataError, SettingsError
 from hybridx.explain import explain
 from hybridx.fusion import LateFusion
-from hybridx.fusion.locked import TRUSTED
+from hybridx.fusion.trusted import TRUSTED
 from hybridx.models import (
     AalenJohansen,
     CompetingRisks,

@@ -11,7 +11,7 @@ from sksurv.util import Surv
 from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError, HybridxWarning, InputError, SettingsError
 from hybridx.fusion import LateFusion
-from hybridx.fusion.locked import TRUSTED
+from hybridx.fusion.trusted import TRUSTED
 from hybridx.models import BreslowBaseline, CoxElasticNet, CoxRegression, CoxRidge, SurvivalForest, XGBoostCox
 from hybridx.models.cox_newton import fit_cox
 from tests.models.world import draw

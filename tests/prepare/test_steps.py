@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in
 from hybridx.errors import InputError
-from hybridx.fusion.locked import TRUSTED
+from hybridx.fusion.trusted import TRUSTED
 from hybridx.prepare import UnivariateScreen
 from tests.prepare.world import STEPS, cohort
 
