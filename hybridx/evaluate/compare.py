@@ -13,7 +13,7 @@ from hybridx.evaluate.registry import Metric, Moment, describe
 from hybridx.evaluate.training_noise import training_of, widened
 from hybridx.terms.estimate import Estimate
 
-__all__ = ["Difference", "holm", "paired_difference"]
+__all__ = ["Difference", "holm", "judged", "paired_difference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,27 @@ class Difference(Estimate):
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse`` or ``not separated``: whether the interval of a - b excludes 0, and on which side."""
+        """``better``, ``worse`` or ``not separated``: whether the interval of a - b excludes 0, and on which side.
+
+        Of this one comparison; where several are made, `judged` counts them.
+        """
         if np.isnan(self.low) or np.isnan(self.high) or self.low <= 0 <= self.high:
             return "not separated"
         if self.best in ("one", "zero"):  # nearer to perfection cannot be read off the sign
             return "not separated"
         return "better" if (self.value > 0) == (self.best == "high") else "worse"
+
+
+def judged(d: Difference, adjusted: float) -> str:
+    """Return the verdict on a difference as one of a family: that of its interval, if it survives the adjustment.
+
+    Parameters
+    ----------
+    d : Difference
+    adjusted : float
+        Its p-value after counting all comparisons (`holm`).
+    """
+    return d.verdict if adjusted < 1.0 - d.level else "not separated"
 
 
 def paired_difference(

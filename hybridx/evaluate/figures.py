@@ -69,7 +69,10 @@ def metrics_figure(result: Result, metric: str) -> go.Figure:
 
 
 def comparisons_figure(result: Result, metric: str, model: str) -> go.Figure:
-    """Draw the paired differences of `model` to every other model, each with its interval; 0 is "no difference"."""
+    """Draw the paired differences of `model` to every other model, each with its interval; 0 is "no difference".
+
+    Marks are filled in colour where the difference survives the number of comparisons (see `Result.comparisons`).
+    """
     asked = metric_named(metric, result.kind)
     rows = result.comparisons(metric, model=model).drop_nulls("difference")[::-1]
     value = rows["difference"].to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 
 from hybridx.cohort.cohort import Cohort
 from hybridx.cohort.outcome import Outcome
-from hybridx.evaluate.compare import holm
+from hybridx.evaluate.compare import holm, judged
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.kinds import KINDS, counted
 from hybridx.evaluate.registry import metric_named, metrics_of
@@ -162,7 +162,7 @@ def _beaten_or_not(result: Result, metric: str, title: str) -> list[str]:
         parts = []
         for name in others:
             d = found[name]
-            strong = verdict == "not separated" or adjusted[name] <= 1 - d.level
+            strong = verdict == "not separated" or judged(d, adjusted[name]) == verdict
             if not np.isnan(d.value) and d.verdict == verdict and strong == survives:
                 p = "" if survives else f"; p = {adjusted[name]:.2f}"
                 parts.append(f"{name} ({d.value:+.3f}, {d.low:+.3f} to {d.high:+.3f}{p})")

@@ -200,9 +200,10 @@ class Result(Drawing, Deciding, ByModality, Dividing):
         -------
         polars.DataFrame
             `model`, `other`, `metric`, `value_model`, `value_other` (both on the common patients), `difference`,
-            `low`, `high`, `p_value` (two-sided, below 1 - level exactly where the interval excludes 0), `p_adjusted`
-            (Holm; the family is the rows of this table: one model against each other, in one metric), `n`, `n_events`,
-            `verdict` (of the interval, not adjusted), `method`.
+            `low`, `high` (of this difference alone), `p_value` (two-sided, below 1 - level exactly where that interval
+            excludes 0), `p_adjusted` (Holm; the family is the rows of this table: one model against each other, in one
+            metric), `n`, `n_events`, `verdict` (``better`` or ``worse`` where `p_adjusted` is below 1 - level, else
+            ``not separated``), `method`.
         """
         name = self.primary if model is None else check_name(model, self.models, "model")
         return comparison_table(self, name, self.metrics[0] if metric is None else metric)

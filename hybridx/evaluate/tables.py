@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from hybridx.errors import InputError
-from hybridx.evaluate.compare import holm
+from hybridx.evaluate.compare import holm, judged
 from hybridx.evaluate.groups import EVENTS_FOR_THIRDS, GROUP_NAMES, group_of, percentile_of, ranking
 from hybridx.evaluate.registry import Metric
 
@@ -76,7 +76,7 @@ def comparison_table(result: Result, model: str, metric: str) -> pl.DataFrame:
     rows = []
     for d, adjusted in zip(found, holm([d.p_value for d in found]), strict=True):
         values = (d.value_a, d.value_b, d.value, d.low, d.high, d.p_value, adjusted)
-        rows.append((model, d.b, metric, *values, d.n, d.n_events, d.verdict, d.method))
+        rows.append((model, d.b, metric, *values, d.n, d.n_events, judged(d, adjusted), d.method))
     frame = pl.DataFrame(rows, schema=_COMPARISONS, orient="row")
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
 

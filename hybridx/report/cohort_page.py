@@ -169,7 +169,8 @@ def _differences(background: Background) -> dict[str, Any] | None:
     return {
         "drawing": drawing,
         "caption": f"Paired difference on the same patients, 95 % interval; {better} of the line the model of this "
-        "report is better. An interval across the line: no difference was shown.",
+        "report is better. An interval across the line: no difference was shown. Each interval stands "
+        "for itself; the verdict counts all comparisons.",
         "columns": (
             f"{model_title(result.primary)} against",
             "Patients",

@@ -12,6 +12,7 @@ import hybridx as hx
 from hybridx.cohort import Cohort
 from hybridx.errors import HybridxError, InputError, NotEnoughDataError, SettingsError
 from hybridx.evaluate import NestedCV, Result, evaluate
+from hybridx.evaluate.compare import Difference, judged
 from hybridx.fusion import LateFusion
 from hybridx.models import CoxRidge
 from tests.evaluate.doubles import Broken, ByColumn, Noise, Same, Spy
@@ -112,6 +113,23 @@ def test_comparison_is_paired_and_antisymmetric(result):
     assert result.compare("column", "lab alone").verdict == "better"
     assert result.compare("lab alone", "column").verdict == "worse"
     assert result.compare("column", "kaplan_meier", "ibs").best == "low"
+
+
+def test_the_verdict_of_a_table_counts_all_its_comparisons(result, monkeypatch):
+    alone = Difference(0.1, 0.01, 0.2, 0.95, 70, 40, "", best="high", p_value=0.03)
+    assert alone.verdict == "better"
+    assert judged(alone, 0.04) == "better"
+    assert judged(alone, 0.06) == judged(alone, np.nan) == "not separated"
+    others = result.comparisons()["other"].to_list()
+    p_values = dict.fromkeys(others, 0.03) | {others[0]: 0.001}
+    monkeypatch.setattr(
+        Result,
+        "compare",
+        lambda _, __, other, ___=None: dataclasses.replace(alone, b=other, p_value=p_values[other]),
+    )
+    table = result.comparisons()
+    assert (table["low"] == 0.01).all()  # the interval is that of the one difference
+    assert table["verdict"].to_list() == ["better", *["not separated"] * (len(others) - 1)]
 
 
 def test_curves_fall_and_lie_in_their_band(result):
