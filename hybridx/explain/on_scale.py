@@ -155,6 +155,9 @@ class _Scaled:
         self.needs_images = getattr(model, "needs_images", False)
         self.columns_ = dict(model.columns_) if columns is None else columns
         self.modalities_ = list(model.modalities_) if columns is None else list(columns)
+        self.modality_terms = None if columns is not None else getattr(model, "modality_terms", None)
+        self.link = None if self.modality_terms is None else scale.link(model)
+        self.unscaled = model.linear_predictor
 
     def measured(self, frame: pl.DataFrame) -> BoolArray:
         if isinstance(self.model, FusionModel):

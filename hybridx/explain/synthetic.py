@@ -8,6 +8,7 @@ import polars as pl
 
 from hybridx.cohort.columns import to_matrix
 from hybridx.errors import ExplanationError
+from hybridx.explain.modality_sum import modality_sum
 from hybridx.fusion import FusionModel
 
 __all__ = ["Substitution"]
@@ -48,12 +49,23 @@ class Substitution:
         self._n = frame.height
         self._measured = np.vstack([model.measured(frame), model.measured(reference)])
         self._images = {c for players in self.players for c in players if c.endswith(".image")}
-        self._numeric = [c for players in self.players for c in players if c not in self._images]
-        self._numbers = np.vstack([_numbers(frame, self._numeric), _numbers(reference, self._numeric)])
-        self._pictures = {c: _series(frame, reference, c) for c in sorted(self._images)}
+        # a whole block is gathered at once: a model's call should not wait for a hundred columns one by one
+        self._numeric = [
+            [(j, c) for j, c in enumerate(players) if c not in self._images] for players in self.players
+        ]
+        names = [[c for _, c in numeric] for numeric in self._numeric]
+        self._numbers = [np.vstack([_numbers(frame, own), _numbers(reference, own)]) for own in names]
+        self._blocks = [
+            pl.DataFrame(numbers, schema=dict.fromkeys(own, pl.Float64), orient="row")
+            .fill_nan(None)
+            .with_columns(_series(frame, reference, c) for c in players if c in self._images)
+            .select(players)
+            for numbers, own, players in zip(self._numbers, names, self.players, strict=True)
+        ]
         # centre and the like: a model may read them, and they stay the patient's own
         plain = [c for c in frame.columns if "." not in c and c != "patient_id" and c in reference.columns]
-        self._carried = {c: _series(frame, reference, c) for c in plain}
+        self._carried = pl.DataFrame([_series(frame, reference, c) for c in plain])
+        self._sum = modality_sum(model, frame, reference)
 
     def background(self, pattern: BoolArray, rows: IntArray) -> IntArray:
         """Return background patients for a pattern: a row per patient, a column per measured modality, as row numbers.
@@ -102,8 +114,7 @@ class Substitution:
         for start in range(0, len(source), self.chunk):
             part = slice(start, start + self.chunk)
             columns = None if inner is None else (inner[0], inner[1][part])
-            table = self.table(source[part], carrier[part], pattern, columns)
-            found.append(self.model.linear_predictor(table))
+            found.append(self._predict(source[part], carrier[part], pattern, columns))
         result = np.concatenate(found) if found else np.empty(0)
         if np.isnan(result).any():
             msg = (
@@ -113,6 +124,23 @@ class Substitution:
             raise ExplanationError(msg)
         return result
 
+    def _predict(
+        self,
+        source: IntArray,
+        carrier: IntArray,
+        pattern: BoolArray,
+        inner: tuple[int, IntArray] | None,
+    ) -> FloatArray:
+        if self._sum is None:
+            return self.model.linear_predictor(self.table(source, carrier, pattern, inner))
+        present, instead = np.flatnonzero(pattern), None
+        if inner is not None:
+            m = int(present[inner[0]])
+            alone = np.arange(len(pattern)) == m
+            mixed = self.table(source[:, [inner[0]]], carrier, alone, (0, inner[1]))
+            instead = (inner[0], self._sum.ask(mixed)[:, m])
+        return self._sum.predict(source, present, instead)
+
     def table(
         self,
         source: IntArray,
@@ -121,23 +149,27 @@ class Substitution:
         inner: tuple[int, IntArray] | None = None,
     ) -> pl.DataFrame:
         """Return the patients put together, as `predict` hands them to the model."""
-        columns = {name: series[carrier] for name, series in self._carried.items()}
-        place = {name: j for j, name in enumerate(self._numeric)}
+        columns = [self._carried[carrier]] if self._carried.width else []
         present = np.flatnonzero(pattern).tolist()
         for m, modality in enumerate(self.modalities):
-            columns[f"{modality}.measured"] = pl.Series(np.full(len(source), pattern[m]))
-            for j, name in enumerate(self.players[m]):
-                if not pattern[m]:
-                    dtype = self._pictures[name].dtype if name in self._images else pl.Float64
-                    columns[name] = pl.Series([None], dtype=dtype).new_from_index(0, len(source))
-                    continue
-                i = present.index(m)
-                rows = inner[1][:, j] if inner is not None and inner[0] == i else source[:, i]
-                if name in self._images:
-                    columns[name] = self._pictures[name][rows]
-                else:
-                    columns[name] = pl.Series(self._numbers[rows, place[name]]).fill_nan(None)
-        return pl.DataFrame(columns)
+            columns.append(pl.DataFrame({f"{modality}.measured": np.full(len(source), pattern[m])}))
+            if not pattern[m]:
+                columns.append(self._blocks[m].clear(len(source)))
+                continue
+            i = present.index(m)
+            if inner is None or inner[0] != i:
+                columns.append(self._blocks[m][source[:, i]])
+            else:
+                columns.append(self._mixed(m, inner[1]))
+        return pl.concat(columns, how="horizontal")
+
+    def _mixed(self, m: int, rows: IntArray) -> pl.DataFrame:
+        """Return the columns of one modality, each from rows of its own, (R, p)."""
+        block, numeric = self._blocks[m], self._numeric[m]
+        numbers = self._numbers[m][rows[:, [j for j, _ in numeric]], np.arange(len(numeric))]
+        made = pl.DataFrame(numbers, schema=dict.fromkeys((c for _, c in numeric), pl.Float64), orient="row")
+        pictures = {c: block[c][rows[:, j]] for j, c in enumerate(block.columns) if c in self._images}
+        return made.fill_nan(None).with_columns(**pictures).select(block.columns)
 
 
 def _players(model: FusionModel, modality: str, frame: pl.DataFrame) -> list[str]:

@@ -255,13 +255,21 @@ class KernelFusion(FusionModel):
         return SizePrior(np.array([*typical, _INTERCEPT]), np.array([*log_sd, 0.0]))
 
     def _score(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:
-        result = np.full(frame.height, self.intercept_)
+        return np.asarray(self.intercept_ + self._terms(frame, measured).sum(axis=1))
+
+    def _terms(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:
+        result = np.zeros(measured.shape)
         for i, mapping, b in zip(self.owner_, self.maps_, self.evidence_.coefficients, strict=False):
             rows = np.flatnonzero(measured[:, i])
             if len(rows):
                 matrix = to_matrix(frame[rows], self.columns_[self.modalities_[i]])
-                result[rows] += mapping.transform(matrix) @ b
+                result[rows, i] += mapping.transform(matrix) @ b
         return result
+
+    def modality_terms(self, X: Any) -> FloatArray:
+        """Return what each modality adds to the linear predictor beside its constant, shape (n, m); 0 where absent."""
+        slope = 1.0 if self.recalibration_ is None else self.recalibration_.slope
+        return slope * self._terms(to_frame(X), self.measured(X))
 
     def _linear_predictor(self, frame: pl.DataFrame, measured: BoolArray) -> FloatArray:
         score = self._score(frame, measured)

@@ -10,6 +10,8 @@ r"""What a fusion model may offer so that its predictions can be taken apart exa
    absent. No method is needed, but the model has to be quick on some ten thousand rows.
 
 A method that exists may return None where the form does not hold (a setting that makes the model non-linear).
+``modality_terms(X)`` makes the third way quick: where the linear predictor is a sum over modalities, whatever happens
+within each, every coalition is a sum of numbers that are computed once.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy.typing as npt
 
 from hybridx.errors import ExplanationError
 
-__all__ = ["HasLinearForm", "HasWeightedMembers", "LinearForm", "WeightedMembers"]
+__all__ = ["HasLinearForm", "HasModalityTerms", "HasWeightedMembers", "LinearForm", "WeightedMembers"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -111,3 +113,11 @@ class HasWeightedMembers(Protocol):
 
     def weighted_members(self, X: Any) -> WeightedMembers | None:
         """Return members and weights for each patient of a table, or None where the model is no such sum."""
+
+
+@runtime_checkable
+class HasModalityTerms(Protocol):
+    """A model whose linear predictor is a constant plus one term of each modality, which no other modality enters."""
+
+    def modality_terms(self, X: Any) -> FloatArray | None:
+        """Return what each of `modalities_` adds, shape (n, m), 0 where absent; None where there is no such sum."""
