@@ -1,0 +1,244 @@
+"""The facts of a PET series that standardised uptake values rest on, read from its headers and not yet believed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hybridx.errors import InputError
+
+__all__ = ["PetHeader", "PetSlice"]
+
+_DATE = re.compile(r"\d{8}")
+_TIME = re.compile(r"(\d{2})(\d{2})?(\d{2})?(?:\.(\d{1,6}))?")
+# private blocks that hold what the standard's attributes leave out, by their creator
+_PHILIPS, _GE = "Philips PET Private Group", "GEMS_PETD_01"
+
+
+@dataclass(frozen=True)
+class PetSlice:
+    """What may differ from slice to slice.
+
+    Parameters
+    ----------
+    acquired : datetime or None
+        Start of the acquisition of this slice's bed position.
+    frame_reference_ms : float or None
+        From the series' reference time to the moment at which the counts had their mean, ms.
+    frame_duration_ms : float or None
+        Length of the acquisition, ms.
+    """
+
+    acquired: dt.datetime | None = None
+    frame_reference_ms: float | None = None
+    frame_duration_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class PetHeader:
+    """What the headers of a PET series say; None where they say nothing.
+
+    Parameters
+    ----------
+    units : str
+        (0054,1001): ``BQML``, ``CNTS``, ``GML``.
+    slices : tuple of PetSlice
+        In the order in which they were given.
+    decay_correction : str
+        (0054,1102): ``START``, ``ADMIN``, ``NONE``.
+    corrected : tuple of str
+        (0028,0051): ``DECY``, ``ATTN``, ...
+    suv_type : str
+        (0054,1006), with units of GML: ``BW`` where it is absent.
+    weight_kg, height_m : float or None
+        (0010,1030), (0010,1020).
+    sex : str
+        (0010,0040).
+    dose_bq : float or None
+        (0018,1074) of the first radiopharmaceutical.
+    half_life_s : float or None
+        (0018,1075).
+    radionuclide, radiopharmaceutical : str
+        Code meaning or free text.
+    injected : datetime or None
+        (0018,1078), day and time of the injection.
+    injected_time : time or None
+        (0018,1072), the time without a day.
+    series : datetime or None
+        (0008,0021) and (0008,0031); a workstation that post-processes may write its own time there.
+    ge_scan : datetime or None
+        (0009,xx0D) of GE: the time that values are corrected to.
+    philips_suv, philips_activity : float or None
+        (7053,xx00): counts to SUV; (7053,xx09): counts to Bq/mL.
+    manufacturer : str
+        (0008,0070).
+    """
+
+    units: str
+    slices: tuple[PetSlice, ...]
+    decay_correction: str = ""
+    corrected: tuple[str, ...] = ()
+    suv_type: str = ""
+    weight_kg: float | None = None
+    height_m: float | None = None
+    sex: str = ""
+    dose_bq: float | None = None
+    half_life_s: float | None = None
+    radionuclide: str = ""
+    radiopharmaceutical: str = ""
+    injected: dt.datetime | None = None
+    injected_time: dt.time | None = None
+    series: dt.datetime | None = None
+    ge_scan: dt.datetime | None = None
+    philips_suv: float | None = None
+    philips_activity: float | None = None
+    manufacturer: str = ""
+
+    @classmethod
+    def read(cls, datasets: Sequence[Any]) -> PetHeader:
+        """Read the headers of a series (pydicom datasets, one per slice).
+
+        Raises
+        ------
+        InputError
+            No dataset, or slices that disagree on what must be one for the whole series.
+        """
+        if not datasets:
+            msg = "A PET series without slices has no header to read."
+            raise InputError(msg)
+        first = datasets[0]
+        facts = _facts(first)
+        for one in datasets[1:]:
+            other = _facts(one)
+            odd = [name for name in facts if facts[name] != other[name]]
+            if odd:
+                shown = ", ".join(f"{name}: {facts[name]!r} and {other[name]!r}" for name in odd[:5])
+                msg = f"Slices of one PET series disagree ({shown}): two series were mixed, or a header was edited."
+                raise InputError(msg)
+        return cls(slices=tuple(_slice(one) for one in datasets), **facts)
+
+    @classmethod
+    def from_mapping(cls, rows: Iterable[Mapping[str, Any]]) -> PetHeader:
+        """Read headers kept as plain keyword-to-value mappings, one per slice, with private values by name.
+
+        The private values are ``PhilipsPETPrivateGroup`` (``SUVScaleFactor``, ``ActivityConcentrationScaleFactor``)
+        and ``GEPrivatePostInjectionDateTime``; radiopharmaceutical attributes may lie at the top.
+        """
+        return cls.read([_Plain(row) for row in rows])
+
+
+class _Plain:
+    """A mapping that answers like a header."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.row = row
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.row.get(name, default)
+
+    def private(self, creator: str, element: int) -> Any:
+        if creator == _PHILIPS:
+            name = {0x00: "SUVScaleFactor", 0x09: "ActivityConcentrationScaleFactor"}[element]
+            return (self.row.get("PhilipsPETPrivateGroup") or {}).get(name)
+        return self.row.get("GEPrivatePostInjectionDateTime")
+
+
+def _private(dataset: Any, creator: str, group: int, element: int) -> Any:
+    if isinstance(dataset, _Plain):
+        return dataset.private(creator, element)
+    try:
+        value = dataset.private_block(group, creator)[element].value
+    except KeyError:
+        return None
+    # an implicit-VR file without a dictionary entry hands private values over as bytes
+    return value.decode("ascii", "replace").strip("\0 ") if isinstance(value, bytes) else value
+
+
+def _facts(dataset: Any) -> dict[str, Any]:
+    dose = dataset.get("RadiopharmaceuticalInformationSequence")
+    given = dose[0] if dose else dataset
+    corrected = dataset.get("CorrectedImage") or ()
+    return {
+        "units": _text(dataset.get("Units")).upper(),
+        "decay_correction": _text(dataset.get("DecayCorrection")).upper(),
+        "corrected": (corrected,) if isinstance(corrected, str) else tuple(str(one) for one in corrected),
+        "suv_type": _text(dataset.get("SUVType")).upper(),
+        "weight_kg": _number(dataset.get("PatientWeight")),
+        "height_m": _number(dataset.get("PatientSize")),
+        "sex": _text(dataset.get("PatientSex")).upper(),
+        "dose_bq": _number(given.get("RadionuclideTotalDose")),
+        "half_life_s": _number(given.get("RadionuclideHalfLife")),
+        "radionuclide": _meaning(given.get("RadionuclideCodeSequence")),
+        "radiopharmaceutical": _text(given.get("Radiopharmaceutical"))
+        or _meaning(given.get("RadiopharmaceuticalCodeSequence")),
+        "injected": _moment(given.get("RadiopharmaceuticalStartDateTime")),
+        "injected_time": _time(given.get("RadiopharmaceuticalStartTime")),
+        "series": _joined(dataset.get("SeriesDate"), dataset.get("SeriesTime")),
+        "ge_scan": _moment(_private(dataset, _GE, 0x0009, 0x0D)),
+        "philips_suv": _number(_private(dataset, _PHILIPS, 0x7053, 0x00)),
+        "philips_activity": _number(_private(dataset, _PHILIPS, 0x7053, 0x09)),
+        "manufacturer": _text(dataset.get("Manufacturer")),
+    }
+
+
+def _slice(dataset: Any) -> PetSlice:
+    acquired = _joined(dataset.get("AcquisitionDate"), dataset.get("AcquisitionTime"))
+    return PetSlice(
+        acquired or _moment(dataset.get("AcquisitionDateTime")),
+        _number(dataset.get("FrameReferenceTime")),
+        _number(dataset.get("ActualFrameDuration")),
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip("\0 ")
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(_text(value))
+    except ValueError:
+        return None
+
+
+def _meaning(sequence: Any) -> str:
+    if not sequence:
+        return ""
+    item = sequence[0]
+    return _text(item.get("CodeMeaning")) or _text(item.get("CodeValue"))
+
+
+def _joined(date: Any, time: Any) -> dt.datetime | None:
+    day, moment = _date(date), _time(time)
+    return None if day is None or moment is None else dt.datetime.combine(day, moment)
+
+
+def _date(value: Any) -> dt.date | None:
+    text = _text(value).replace(".", "").replace("-", "")
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        return dt.date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+def _time(value: Any) -> dt.time | None:
+    found = _TIME.fullmatch(_text(value).replace(":", ""))
+    if found is None:
+        return None
+    hour, minute, second, fraction = found.groups(default="0")
+    try:
+        # a leap second is written 60 and counted as 59, as the standard's own readers do
+        return dt.time(int(hour), int(minute), min(int(second), 59), int(fraction.ljust(6, "0")))
+    except ValueError:
+        return None
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    """Read a DICOM date-time; an offset from UTC is dropped, since all times of a study share the scanner's clock."""
+    text = re.sub(r"[+-]\d{4}$", "", _text(value))
+    return _joined(text[:8], text[8:] or None)

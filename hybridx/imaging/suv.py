@@ -1,0 +1,259 @@
+"""From what a scanner stores to standardised uptake values: one factor per slice, or a refusal that says why.
+
+A wrong factor looks like a disease that grew or shrank. So nothing is guessed: a missing or impossible weight, dose
+or time refuses, naming the tag, its value and what would follow; every choice that was made is written down.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridx.errors import InputError
+from hybridx.imaging.body import body_surface_m2, lean_mass_kg
+from hybridx.imaging.pet_header import PetHeader
+from hybridx.imaging.radionuclide import half_life
+from hybridx.imaging.suv_time import decay_seconds
+from hybridx.terms import check_name
+
+__all__ = ["SUV_KINDS", "SuvFactors", "suv_factors"]
+
+SuvKind = Literal["bw", "sul_janma", "sul_james", "bsa"]
+# name of the quantity, and its UCUM unit; for lean body mass the formula is part of the name
+SUV_KINDS: dict[str, tuple[str, str]] = {
+    "bw": ("SUVbw", "g/mL{SUVbw}"),
+    "sul_janma": ("SULjanma", "g/mL{SUL_Janma}"),
+    "sul_james": ("SULjames", "g/mL{SUL_James}"),
+    "bsa": ("SUVbsa", "cm2/mL{SUVbsa}"),
+}
+# (0054,1006) SUV Type of values that are standardised already. "LBM" alone does not say by which formula, and ideal
+# body weight has no kind here: both are refused.
+STORED: dict[str, str] = {
+    "": "bw",
+    "BW": "bw",
+    "LBMJANMA": "sul_janma",
+    "LBMJAMES128": "sul_james",
+    "BSA": "bsa",
+}
+
+WEIGHT_KG = (0.5, 400.0)  # a premature child; beyond it somebody wrote grams
+DOSE_BQ = (1e6, 2e10)  # 1 MBq, less than any child gets, to a therapy; outside it somebody wrote MBq or mCi
+PRIVATE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class SuvFactors:
+    """What the rescaled values of each slice are multiplied by.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_slices,)
+        In the order of the header's slices.
+    name : str
+        ``SUVbw``, ``SULjanma``, ``SULjames`` or ``SUVbsa``.
+    unit : str
+        UCUM.
+    formula : str
+        How the factor came about, for the log and the quality table.
+    decay_s : float
+        Seconds over which the injected dose was decayed, mean over slices; 0 where values refer to the injection, NaN
+        where the scanner's own values were taken.
+    notes : tuple of str
+        What a reader should know.
+    """
+
+    values: npt.NDArray[np.float64]
+    name: str
+    unit: str
+    formula: str
+    decay_s: float
+    notes: tuple[str, ...] = ()
+
+
+def suv_factors(header: PetHeader, kind: SuvKind = "bw") -> SuvFactors:
+    """Work out the factors that turn a PET series into standardised uptake values.
+
+    Parameters
+    ----------
+    header : PetHeader
+        Of the series.
+    kind : {"bw", "sul_janma", "sul_james", "bsa"}
+        By body weight, lean body mass (the formula is part of the name) or body surface.
+
+    Returns
+    -------
+    SuvFactors
+        One factor per slice; multiply what slope and intercept give.
+
+    Raises
+    ------
+    InputError
+        Something is missing, impossible or contradictory; every reason is listed at once.
+    SettingsError
+        Unknown kind.
+
+    Source
+    ------
+    The vendor-neutral procedure of the Quantitative Imaging Biomarkers Alliance, FDG-PET/CT profile,
+    doi:10.1007/s00259-014-2961-x for the quantity; DICOM PS3.3 C.8.9.1 for the attributes. Checked against the
+    published factors of headers of General Electric, Siemens and Philips scanners to 1e-6.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> from hybridx.imaging.pet_header import PetSlice
+    >>> slice_ = PetSlice(dt.datetime(2024, 1, 2, 10, 0), 0.0, 120_000.0)
+    >>> header = PetHeader("BQML", (slice_,), "START", ("DECY", "ATTN"), weight_kg=70.0, dose_bq=350e6,
+    ...                    half_life_s=6586.2, injected=dt.datetime(2024, 1, 2, 9, 0),
+    ...                    series=dt.datetime(2024, 1, 2, 10, 0))
+    >>> float(suv_factors(header).values[0].round(9))
+    0.000292127
+    """
+    check_name(kind, SUV_KINDS, "kind")
+    if "ATTN" not in header.corrected:
+        shown = ", ".join(header.corrected) or "nothing"
+        msg = (
+            f"Corrected Image (0028,0051) lists {shown}: the series is not corrected for attenuation (ATTN), and "
+            "uptake deep in the body would come out too low. Take the attenuation-corrected series."
+        )
+        raise InputError(msg)
+    if header.units == "GML":
+        return _stored(header, kind)
+    if header.units == "CNTS":
+        return _counts(header, kind)
+    if header.units == "BQML":
+        return _activity(header, kind, np.ones(len(header.slices)), "Bq/mL")
+    msg = (
+        f"Units (0054,1001) is {header.units!r}; wanted BQML, GML, or CNTS with Philips' private scale. Values of "
+        "another unit cannot be turned into uptake."
+    )
+    raise InputError(msg)
+
+
+def _stored(header: PetHeader, kind: SuvKind) -> SuvFactors:
+    """Values that the scanner has standardised already."""
+    have = STORED.get(header.suv_type)
+    if have is None:
+        msg = (
+            f"SUV Type (0054,1006) is {header.suv_type!r}, which does not say by what the values were standardised; "
+            "wanted BW, LBMJANMA, LBMJAMES128 or BSA."
+        )
+        raise InputError(msg)
+    notes: list[str] = []
+    factor = 1.0
+    if have != kind:
+        factor = _size(header, kind) / _size(header, have)
+        notes.append(f"stored as {SUV_KINDS[have][0]}, converted by weight, height and sex")
+    values = np.full(len(header.slices), factor)
+    return _made(kind, values, f"stored as {SUV_KINDS[have][0]} (GML)", math.nan, notes)
+
+
+def _counts(header: PetHeader, kind: SuvKind) -> SuvFactors:
+    """Turn counts into uptake, which only Philips' private attributes allow."""
+    if header.philips_suv:
+        values = np.full(len(header.slices), header.philips_suv)
+        notes = ["the scanner's own factor (7053,xx00), worked out on its console"]
+        if header.philips_activity:
+            notes += _held_against(header, values)
+        if kind != "bw":
+            values = values * (_size(header, kind) / _size(header, "bw"))
+            notes.append("converted by weight, height and sex")
+        return _made(kind, values, "counts x Philips SUV scale factor (7053,xx00)", math.nan, notes)
+    if header.philips_activity:
+        scale = np.full(len(header.slices), header.philips_activity)
+        return _activity(header, kind, scale, "counts x Philips activity scale factor (7053,xx09)")
+    msg = (
+        "Units (0054,1001) is CNTS and neither Philips' SUV scale (7053,xx00) nor its activity scale (7053,xx09) is "
+        "there, or both are 0: counts mean nothing without one. Export the series again with private attributes."
+    )
+    raise InputError(msg)
+
+
+def _held_against(header: PetHeader, values: npt.NDArray[np.float64]) -> list[str]:
+    """Compare the scanner's factor with what its own headers give."""
+    try:
+        ours = _activity(header, "bw", np.full(len(values), header.philips_activity or 0.0), "").values
+    except InputError:
+        return []
+    worst = float(np.max(np.abs(ours / values - 1.0)))
+    if worst <= PRIVATE_TOLERANCE:
+        return []
+    return [f"dose, weight and times of the headers would give another factor, {worst:.0%} away"]
+
+
+def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], what: str) -> SuvFactors:
+    """Activity concentration: SUV = concentration x size of the body / dose at the reference time."""
+    dose, problems = _dose(header)
+    notes: list[str] = []
+    seconds = np.zeros(len(header.slices))
+    nuclide_s = math.nan
+    try:
+        size = _size(header, kind)
+    except InputError as error:
+        problems.append(str(error))
+        size = math.nan
+    if header.decay_correction == "ADMIN":
+        reference = "values refer to the injection (ADMIN)"
+    elif header.decay_correction == "START" and "DECY" in header.corrected:
+        try:
+            nuclide_s, remarks = half_life(header)
+            seconds, reference, more = decay_seconds(header, nuclide_s)
+            notes += [*remarks, *more]
+        except InputError as error:
+            problems += str(error).split("\n")
+            reference = ""
+    else:
+        shown = header.decay_correction or "nothing"
+        problems.append(
+            f"Decay Correction (0054,1102) says {shown} and Corrected Image (0028,0051) "
+            f"{', '.join(header.corrected)}: without DECY and START or ADMIN every bed position has its own decay"
+        )
+        reference = ""
+    if problems:
+        msg = "No uptake values: " + "; ".join(problems) + "."
+        raise InputError(msg)
+    left = dose * (np.exp2(-seconds / nuclide_s) if seconds.any() else np.ones_like(seconds))
+    formula = f"{what} x {_size_name(kind)} / dose; {reference}"
+    return _made(kind, scale * size / left, formula, float(seconds.mean()), notes)
+
+
+def _dose(header: PetHeader) -> tuple[float, list[str]]:
+    dose = header.dose_bq
+    if dose is not None and DOSE_BQ[0] <= dose <= DOSE_BQ[1]:
+        return dose, []
+    shown = "missing" if dose is None else f"{dose:g} Bq"
+    hint = ", which looks like MBq" if dose is not None and 1.0 <= dose < 2e4 else ""
+    text = (
+        f"Radionuclide Total Dose (0018,1074) is {shown}{hint}; wanted Bq, {DOSE_BQ[0]:g} to {DOSE_BQ[1]:g}"
+    )
+    return math.nan, [text]
+
+
+def _size(header: PetHeader, kind: str) -> float:
+    """Grams of body weight or lean mass, or square centimetres of body surface."""
+    weight = header.weight_kg
+    if weight is None or not WEIGHT_KG[0] <= weight <= WEIGHT_KG[1]:
+        shown = "missing" if weight is None else f"{weight:g} kg"
+        msg = f"Patient's Weight (0010,1030) is {shown}; wanted {WEIGHT_KG[0]:g} to {WEIGHT_KG[1]:g} kg"
+        raise InputError(msg)
+    if kind == "bw":
+        return 1000.0 * weight
+    if kind == "bsa":
+        return 1e4 * body_surface_m2(weight, header.height_m)
+    formula: Literal["janma", "james"] = "janma" if kind == "sul_janma" else "james"
+    return 1000.0 * lean_mass_kg(weight, header.height_m, header.sex, formula)
+
+
+def _size_name(kind: str) -> str:
+    return {"bw": "body weight", "bsa": "body surface"}.get(kind, "lean body mass")
+
+
+def _made(
+    kind: str, values: npt.NDArray[np.float64], formula: str, decay_s: float, notes: list[str]
+) -> SuvFactors:
+    name, unit = SUV_KINDS[kind]
+    return SuvFactors(values, name, unit, formula, decay_s, tuple(dict.fromkeys(notes)))
