@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "Similar": "similar",
         "Stability": "stability",
         "TimeExplanation": "over_time",
-        "VoxelExplanation": "voxels",
+        "VoxelExplanation": "voxel_explanation",
         "ensemble_curves": "leaf_curves",
         "explain": "explainer",
         "explain_voxels": "voxels",

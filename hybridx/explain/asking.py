@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hybridx.explain.importance import Importance
     from hybridx.explain.similar import Similar
     from hybridx.explain.stability import Stability
-    from hybridx.explain.voxels import VoxelExplanation
+    from hybridx.explain.voxel_explanation import VoxelExplanation
     from hybridx.prepare import CorrelationClusters
 
 __all__ = ["Asking", "Source"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy.typing as npt
 import polars as pl
 
 from hybridx.cohort.columns import modality_of
-from hybridx.compute import atomic_folder
 from hybridx.errors import ExplanationError, InputError
 from hybridx.explain import figures
 from hybridx.explain.asking import Asking, Source
 from hybridx.explain.details import Details
+from hybridx.explain.explanation_files import read_explanation, write_explanation
 from hybridx.explain.knowing import sentence, told_apart
 from hybridx.explain.long_form import long_form
 from hybridx.explain.patient import PatientExplanation, one_patient
@@ -31,7 +30,6 @@ FloatArray = npt.NDArray[np.float64]
 # Largest gap between a prediction and the sum of its parts, relative to 1 + |prediction|: float64 leaves 1e-12, float32
 # trees 1e-7 after their rounding is put into the base.
 TOLERANCE = 1e-6
-_FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,19 +239,7 @@ class Explanation(Asking):
 
     def save(self, folder: str | Path) -> Path:
         """Write the explanation as a folder of Parquet tables and `explanation.json`; whole or not at all."""
-        facts = {"format": _FORMAT, "scale": self.scale, "method": self.method, "units": dict(self.units)}
-        with atomic_folder(Path(folder), replace_if="explanation.json") as target:
-            self.features.write_parquet(target / "features.parquet")
-            self.modalities.write_parquet(target / "modalities.parquet")
-            self.values.write_parquet(target / "values.parquet")
-            totals = pl.DataFrame(
-                {"patient_id": self.patients, "base": self.base, "prediction": self.prediction}
-                | ({} if self.folds is None else {"fold": self.folds})
-            )
-            totals.write_parquet(target / "totals.parquet")
-            facts |= self.details.write(target)
-            (target / "explanation.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-        return Path(folder)
+        return write_explanation(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -264,32 +250,7 @@ class Explanation(Asking):
         InputError
             The folder holds no explanation, or one of a later format.
         """
-        source = Path(folder)
-        try:
-            facts = json.loads((source / "explanation.json").read_text(encoding="utf-8"))
-            tables = {
-                name: pl.read_parquet(source / f"{name}.parquet")
-                for name in ("features", "modalities", "values", "totals")
-            }
-        except (OSError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
-            msg = f"{str(source)!r} holds no readable explanation: {error}"
-            raise InputError(msg) from error
-        if facts.get("format") != _FORMAT:
-            msg = f"{str(source)!r} has format {facts.get('format')!r}; this version reads {_FORMAT}."
-            raise InputError(msg)
-        totals = tables["totals"]
-        return cls(
-            features=tables["features"],
-            modalities=tables["modalities"],
-            base=totals["base"].to_numpy().astype(np.float64),
-            prediction=totals["prediction"].to_numpy().astype(np.float64),
-            values=tables["values"],
-            scale=str(facts["scale"]),
-            method=str(facts["method"]),
-            units=dict(facts["units"]),
-            folds=totals["fold"].to_numpy().astype(np.intp) if "fold" in totals.columns else None,
-            details=Details.read(source, facts),
-        )
+        return cls(**read_explanation(Path(folder)))
 
 
 def _numbers(table: pl.DataFrame) -> FloatArray:

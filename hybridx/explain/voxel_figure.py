@@ -15,7 +15,7 @@ from hybridx.explain.tabled import TabledFigure
 from hybridx.imaging import Image
 
 if TYPE_CHECKING:
-    from hybridx.explain.voxels import VoxelExplanation
+    from hybridx.explain.voxel_explanation import VoxelExplanation
 
 __all__ = ["voxel_figure"]
 
