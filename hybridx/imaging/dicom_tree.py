@@ -1,0 +1,258 @@
+"""A tree of DICOM files, in any order and under any names, sorted into series; whatever is left out, and why."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID
+
+from hybridx.compute import progress
+from hybridx.errors import InputError
+
+__all__ = ["DicomTree", "LeftOut", "SeriesFiles", "scan_dicom"]
+
+# What a series is told apart by and judged by; reading these alone is several times faster than whole headers.
+TAGS = [
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
+    "PatientID", "ImageType", "Rows", "Columns", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient",
+    "PixelSpacing", "CorrectedImage", "SeriesNumber", "SamplesPerPixel", "TransferSyntaxUID",
+]  # fmt: skip
+PICTURES = ("CT", "PT", "MR")
+MARKINGS = ("SEG", "RTSTRUCT")
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds below it
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is in no series.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Hospital paths may name the patient: for the user's eyes only, never written to the output.
+    reason : str
+        Without anything from the file's text.
+    """
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class SeriesFiles:
+    """The files of one series, with what is needed to judge it.
+
+    Parameters
+    ----------
+    uid, study_uid, frame_of_reference : str
+        Of DICOM; never written to the output.
+    patient_id : str
+        As in the headers; never written to the output.
+    modality : str
+        ``CT``, ``PT``, ``MR``, ``SEG`` or ``RTSTRUCT``.
+    paths : list of Path
+        In the order of the walk.
+    corrected : tuple of str
+        Corrected Image (0028,0051).
+    image_type : tuple of str
+        Image Type (0008,0008).
+    number : int or None
+        Series Number.
+    """
+
+    uid: str
+    study_uid: str
+    patient_id: str
+    modality: str
+    frame_of_reference: str = ""
+    paths: list[Path] = field(default_factory=list)
+    corrected: tuple[str, ...] = ()
+    image_type: tuple[str, ...] = ()
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class DicomTree:
+    """What a folder holds.
+
+    Parameters
+    ----------
+    series : tuple of SeriesFiles
+        In the order in which their first files were met.
+    left_out : tuple of LeftOut
+        Files in no series.
+    n_files : int
+        Files looked at.
+    """
+
+    series: tuple[SeriesFiles, ...]
+    left_out: tuple[LeftOut, ...]
+    n_files: int
+
+    def __repr__(self) -> str:
+        kinds = Counter(one.modality for one in self.series)
+        patients = len({one.patient_id for one in self.series})
+        shown = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())) or "none"
+        reasons = Counter(one.reason for one in self.left_out)
+        why = "".join(f"\n  {n} left out: {reason}" for reason, n in reasons.most_common())
+        return (
+            f"DicomTree({self.n_files} files, {patients} patients, {len(self.series)} series: {shown}){why}"
+        )
+
+
+def scan_dicom(folder: str | os.PathLike[str], *, show_progress: bool = True) -> DicomTree:
+    """Sort all files below a folder into series.
+
+    Parameters
+    ----------
+    folder : path
+        Of any depth; names and order mean nothing.
+    show_progress : bool
+        Whether to show a bar.
+
+    Returns
+    -------
+    DicomTree
+        A file that is no DICOM, a secondary capture, a localiser, a second copy or without pixels is left out, each
+        with its reason.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or it holds no file.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        msg = f"{str(root)!r} is no folder. Give the folder that holds the DICOM files."
+        raise InputError(msg)
+    paths = list(_files(root))
+    if not paths:
+        msg = f"{str(root)!r} holds no file."
+        raise InputError(msg)
+    series: dict[tuple[str, str], SeriesFiles] = {}
+    left_out: list[LeftOut] = []
+    seen: set[str] = set()
+    with progress("Reading headers", len(paths), enabled=show_progress) as bar:
+        for path in paths:
+            header, reason = read_header(path)
+            if header is not None:
+                reason = _unwanted(header)
+                uid = str(header.get("SOPInstanceUID", ""))
+                if not reason and uid in seen:
+                    reason = "second copy of an image that is already there"
+                if not reason:
+                    seen.add(uid)
+                    _collect(header, path, series)
+            if reason:
+                left_out.append(LeftOut(path, reason))
+            bar.advance(failed=False)
+    return DicomTree(tuple(series.values()), tuple(left_out), len(paths))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Walk in a fixed order, so that the same tree always gives the same output; links are not followed."""
+    for place, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            yield Path(place, name)
+
+
+def read_header(path: Path, *, whole: bool = False) -> tuple[Any, str]:
+    """Read a file's header without its pixels.
+
+    Returns
+    -------
+    tuple
+        The dataset and no reason, or None and the reason why there is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid values are judged where they are used
+            header = pydicom.dcmread(
+                path, stop_before_pixels=True, force=True, specific_tags=None if whole else list(TAGS)
+            )
+            header.get("Modality")
+    except (
+        InvalidDicomError,
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+    ):
+        return None, "not DICOM, or cut short in its header"
+    except RecursionError:
+        return None, "not DICOM, or cut short in its header"
+    if "SOPClassUID" not in header:
+        directory = (
+            str(getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10"
+        )
+        return (
+            None,
+            "a directory of other files (DICOMDIR)" if directory else "not DICOM, or cut short in its header",
+        )
+    return header, ""
+
+
+def _unwanted(header: Any) -> str:
+    """Say why a file is no slice, segmentation or structure set; empty where it is one."""
+    try:
+        modality = str(header.get("Modality", ""))
+        kind = UID(str(header.SOPClassUID))
+        image_type = tuple(str(one).upper() for one in header.get("ImageType") or ())
+    except (ValueError, TypeError, AttributeError):
+        return "a header that cannot be read"
+    if kind.startswith(SECONDARY_CAPTURE):
+        return "a secondary capture (a picture of a screen)"
+    if modality in MARKINGS:
+        return "" if header.get("SeriesInstanceUID") else "a header without a series"
+    if modality not in PICTURES:
+        known = modality if modality.isalpha() and len(modality) <= 16 else "unknown"
+        return f"modality {known} is not read"
+    if "LOCALIZER" in image_type:
+        return "a localiser"
+    if not header.get("SeriesInstanceUID") or not header.get("SOPInstanceUID"):
+        return "a header without a series"
+    if not header.get("Rows") or not header.get("Columns"):
+        return "an image without pixels"
+    if int(header.get("SamplesPerPixel") or 1) != 1:
+        return "a colour picture"
+    return ""
+
+
+def _collect(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles]) -> None:
+    modality, uid = str(header.Modality), str(header.SeriesInstanceUID)
+    # some consoles put a scout or a reformat in the same series: another matrix or orientation is another stack
+    key = (uid, "" if modality in MARKINGS else _stack(header))
+    if key not in series:
+        corrected = header.get("CorrectedImage") or ()
+        number = header.get("SeriesNumber")
+        series[key] = SeriesFiles(
+            uid,
+            str(header.get("StudyInstanceUID", "")),
+            str(header.get("PatientID", "")),
+            modality,
+            str(header.get("FrameOfReferenceUID", "")),
+            corrected=(corrected,) if isinstance(corrected, str) else tuple(str(one) for one in corrected),
+            image_type=tuple(str(one).upper() for one in header.get("ImageType") or ()),
+            number=None if number is None else int(number),
+        )
+    series[key].paths.append(path)
+
+
+def _stack(header: Any) -> str:
+    try:
+        axes = [round(float(one), 3) + 0.0 for one in header.get("ImageOrientationPatient") or ()]
+    except (TypeError, ValueError):
+        axes = []
+    return f"{header.get('Rows')}x{header.get('Columns')} {axes}"
