@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,11 @@ from hybridx.cohort.columns import modality_of
 from hybridx.errors import ExplanationError, InputError
 from hybridx.explain.explanation import TOLERANCE, Explanation
 from hybridx.explain.named import named
+from hybridx.explain.over_time_files import read_over_time, write_over_time
 from hybridx.terms.text import check_name, listing, nearest
+
+if TYPE_CHECKING:
+    from hybridx.explain.tabled import TabledFigure
 
 __all__ = ["TimeExplanation"]
 
@@ -173,6 +179,49 @@ class TimeExplanation:
             for day in self.days
         ]
         return pl.concat(tables)
+
+    def plot(self, patient_id: str, level: str = "modality", top: int = 8) -> TabledFigure:
+        """Return a patient's curve beside the average one, and what each modality or feature adds at each time.
+
+        Parameters
+        ----------
+        patient_id : str
+        level : {"modality", "feature"}
+        top : int
+            Lines; what is left is drawn as one more, so that they add up.
+
+        Raises
+        ------
+        InputError
+            No such patient.
+        """
+        from hybridx.explain.over_time_figure import patient_over_time  # noqa: PLC0415 - plotly when something is drawn
+
+        check_name(level, ("modality", "feature"), "level")
+        self._row(patient_id)
+        return patient_over_time(self, patient_id, level, top)
+
+    def plot_importance(self, level: str = "feature", top: int = 8) -> TabledFigure:
+        """Return how far each of the `top` features or modalities moves the prediction at each time."""
+        from hybridx.explain.over_time_figure import importance_over_time  # noqa: PLC0415 - as above
+
+        check_name(level, ("modality", "feature"), "level")
+        return importance_over_time(self, level, top)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write contributions and values as Parquet and `time_explanation.json`; whole or not at all."""
+        return write_over_time(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote; sums are checked again.
+
+        Raises
+        ------
+        InputError
+            The folder holds no explanation over time, or one of a later format.
+        """
+        return cls(**read_over_time(Path(folder)))
 
     def _row(self, patient_id: str) -> int:
         patients = self.patients
