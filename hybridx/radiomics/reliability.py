@@ -105,7 +105,7 @@ def reliability(
     >>> second = first.with_columns(pl.col("pet.x") + pl.Series([0.1, -0.1, 0.1, -0.1]))
     >>> found = reliability(first, second).table
     >>> round(found["icc"][0], 3), found["n"][0]
-    (0.995, 4)
+    (0.997, 4)
     """
     frames = {"test": _checked(test, "test"), "retest": _checked(retest, "retest")}
     both = [name for name in frames["test"].columns if name in frames["retest"].columns]

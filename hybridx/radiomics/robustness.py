@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from hybridx.radiomics.perturbations import Perturbation, draw_perturbations
 from hybridx.radiomics.reliability import Reliability, reliability_of
 from hybridx.terms.text import listing
 
-__all__ = ["perturbed_features", "robustness"]
+__all__ = ["Extract", "engine", "perturbed_features", "robustness"]
 
 ImageLike: TypeAlias = str | os.PathLike[str] | sitk.Image | Image
 Extract: TypeAlias = Callable[[Image, Image, Any], Mapping[str, float]]
@@ -139,7 +138,7 @@ def perturbed_features(
     tuple
         Values by feature name per perturbation (empty where it failed), and what went otherwise than asked.
     """
-    measure = extract or _engine()
+    measure = extract or engine()
     found: list[dict[str, float]] = []
     reasons: list[str] = []
     for number, chain in enumerate(perturbations):
@@ -174,9 +173,11 @@ def _measure(task: _Task) -> Measured:
     return perturbed_features(image, mask, task.settings, task.chain, task.extract)
 
 
-def _engine() -> Extract:
-    found: Extract = importlib.import_module("hybridx").extract_radiomics
-    return found
+def engine() -> Extract:
+    """Return `extract_radiomics`, loaded where it runs: its kernels take half a second."""
+    from hybridx.radiomics.engine import extract_radiomics  # noqa: PLC0415
+
+    return extract_radiomics
 
 
 def _pairs(image: Any, mask: Any, modality: str) -> list[tuple[Any, Any]]:
