@@ -32,20 +32,22 @@ class VoxelExplanation:
     patient_id : str
         Whose.
     modality : str
-        Whose contribution is spread: `deep`.
+        Whose contribution is spread: `deep`, `pet` or `ct`.
     scale : str
-        "log-hazard" or "log-odds", as in `Explanation`.
+        As in `Explanation`.
     contribution : float
         The modality's contribution to the patient's prediction, as in `Explanation.modalities`.
     maps : mapping of str to Image
         ``pet``, ``ct`` and ``contour`` (what the drawn contour itself says: size and shape of the lesion; on the
-        grid of the mask), on `scale` per voxel of the image.
+        grid of the mask), on `scale` per voxel of the image. Of hand-made features there is the map of their own image,
+        and `contour` is also whatever no region of the image can be held to.
     images, masks : mapping of str to Image
         What was read, by image.
     inside : mapping of str to float
         Share of the map's total size (sum of absolute values) that lies inside the lesion, by image.
     lesion_share : float
-        Share of the box that the lesion fills: what `inside` would be if all voxels counted alike.
+        Share of the volume looked at (the box; for hand-made features the lesion and the tissue around it) that the
+        lesion fills: what `inside` would be if all voxels counted alike.
     outside : float
         Part of voxels of the box that were not scanned.
     rest : float
@@ -124,5 +126,5 @@ class VoxelExplanation:
         inside = ", ".join(f"{name} {share:.0%}" for name, share in self.inside.items())
         return (
             f"VoxelExplanation({self.patient_id!r}: {self.modality} {self.contribution:+.3f} {self.scale} = {sums}; "
-            f"inside the lesion: {inside} (which fills {self.lesion_share:.1%} of the box); {self.method})"
+            f"inside the lesion: {inside} (which fills {self.lesion_share:.1%} of the volume looked at); {self.method})"
         )

@@ -43,7 +43,7 @@ def voxel_figure(why: VoxelExplanation) -> TabledFigure:
     )
     middle = _middle(why)
     for j, name in enumerate(names):
-        peak = float(np.abs(why.maps[name].array).max()) or 1.0
+        peak = float(np.abs(_map_on(why, name).array).max()) or 1.0
         for i, axis in enumerate(_PLANES.values()):
             _panel(figure, why, name, (axis, middle, peak), (i + 1, j + 1))
             number = i * len(names) + j + 1
@@ -61,7 +61,8 @@ def voxel_figure(why: VoxelExplanation) -> TabledFigure:
     title = {
         "text": f"{escape(why.patient_id)}: {escape(why.modality)} {why.contribution:+.2g} {escape(why.scale)}",
         "subtitle": {
-            "text": f"{escape(parts)}<br>inside the lesion: {inside}; it fills {why.lesion_share:.1%} of the box"
+            "text": f"{escape(parts)}<br>inside the lesion: {inside}; it fills {why.lesion_share:.1%} of the volume "
+            "looked at"
         },
     }
     figure.update_layout(
@@ -73,6 +74,11 @@ def voxel_figure(why: VoxelExplanation) -> TabledFigure:
         margin={"t": 140, "b": 20},
     )
     return TabledFigure(figure, table=why.table())
+
+
+def _map_on(why: VoxelExplanation, name: str) -> Image:
+    """Return the map that is drawn on an image: its own, or that of the one image that was taken apart."""
+    return why.maps[name] if name in why.maps else next(iter(why.maps.values()))
 
 
 def _middle(why: VoxelExplanation) -> FloatArray:
@@ -97,24 +103,27 @@ def _panel(
     axis, middle, peak = view
     image = why.images[name]
     x, y, shown = _slice(image, axis, middle)
-    _, _, part = _slice(why.maps[name], axis, middle)
+    own = name in why.maps
+    # a map of the other image lies at its own places: millimetres are the same
+    across, down, part = _slice(_map_on(why, name), axis, middle)
     low, high = _WINDOW.get(name, (0.0, float(max(np.quantile(shown, 0.998), 1.0))))
     place = {"row": at[0], "col": at[1]}
     grey = {"zmin": low, "zmax": high, "showscale": False, "hoverinfo": "skip"}
     figure.add_heatmap(x=x, y=y, z=shown, colorscale="Greys_r" if name == "ct" else "Greys", **grey, **place)
     figure.add_heatmap(
-        x=x,
-        y=y,
+        x=across,
+        y=down,
         z=part,
-        customdata=shown,
+        customdata=shown if own else None,
         zmin=-peak,
         zmax=peak,
         colorscale=_veil(),
         showscale=at == (1, 1),
         colorbar={"title": f"{escape(why.scale)}<br>per voxel", "len": 0.4, "tickvals": [-peak, 0, peak],
                   "ticktext": ["lowers", "0", "raises"]},
-        hovertemplate=f"%{{z:+.2g}} {escape(why.scale)}<br>{_WORDS[name]} %{{customdata:.3g}} {escape(image.unit)}"
-        "<extra></extra>",
+        hovertemplate=f"%{{z:+.2g}} {escape(why.scale)}"
+        + (f"<br>{_WORDS[name]} %{{customdata:.3g}} {escape(image.unit)}" if own else "")
+        + "<extra></extra>",
         **place,
     )  # fmt: skip
     if name in why.masks:

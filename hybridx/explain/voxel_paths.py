@@ -26,7 +26,8 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import softmax
 
-from hybridx.explain.picture import Patches, Picture
+from hybridx.explain.picture import Patches
+from hybridx.explain.voxel_scale import AnyPicture
 
 __all__ = ["Parts3D", "along_paths", "by_regions", "tilted"]
 
@@ -84,13 +85,13 @@ def tilted(values: FloatArray, target: float) -> FloatArray | None:
 
 
 def along_paths(
-    picture: Picture, patch: Patches, others: Patches, weights: FloatArray, tolerance: float
+    picture: AnyPicture, patch: Patches, others: Patches, weights: FloatArray, tolerance: float
 ) -> Parts3D | None:
     """Return integrated gradients from several pictures to one; None where they do not add up within `tolerance`.
 
     Parameters
     ----------
-    picture : Picture
+    picture : Picture or BentPicture
     patch : array of float32, shape (3, z, y, x)
     others : array of float32, shape (B, 3, z, y, x)
     weights : array of float, shape (B,)
@@ -124,7 +125,7 @@ def along_paths(
     return None
 
 
-def by_regions(picture: Picture, patch: Patches, others: Patches, weights: FloatArray) -> Parts3D:
+def by_regions(picture: AnyPicture, patch: Patches, others: Patches, weights: FloatArray) -> Parts3D:
     """Return Shapley values of regions of the picture: blocks of the lesion, coarser blocks around it, the contour.
 
     Parameters

@@ -64,6 +64,29 @@ def test_voxels_sum_to_what_the_explanation_gives_the_modality(world, late):
         assert "integrated gradients" in found.method
 
 
+@pytest.mark.parametrize("asked", [{"scale": "risk", "times": 400.0}, {"scale": "rmst", "tau": 600.0}])
+def test_voxels_sum_on_another_scale_as_well(world, late, asked):
+    X, _ = world
+    patient = seen(X)[0]
+    why = explain(late, X, knowing=False, **asked)
+    wanted = float(why.modalities.filter(pl.col("patient_id") == patient)["deep"][0])
+    found = explain_voxels(late, X, patient, references=3, tolerance=0.1, **asked)
+    assert found.scale == why.scale
+    assert found.contribution == pytest.approx(wanted, rel=1e-6)
+    assert found.table()["sum"].sum() == pytest.approx(wanted, abs=1e-6)
+    # more risk, fewer event-free days: the maps are near mirror images, and neither is empty
+    own = explain_voxels(late, X, patient, references=3, tolerance=0.1)
+    alike = np.corrcoef(found.maps["pet"].array.ravel(), own.maps["pet"].array.ravel())[0, 1]
+    assert (alike > 0.9) if asked["scale"] == "risk" else (alike < -0.9)
+
+
+def test_a_scale_that_is_no_function_of_the_predictor_is_refused(world):
+    X, y = world
+    model = EarlyFusion(SurvivalForest(n_trees=10), modalities=["deep"]).fit(X, y)
+    with pytest.raises(ExplanationError, match="voxels are told on its own scale only"):
+        explain_voxels(model, X, seen(X)[0], scale="risk", times=400.0)
+
+
 def test_what_was_planted_is_found_in_the_lesion(world, late):
     """Risk hangs on the lesion's size alone: around it only noise differs between patients."""
     X, _ = world
