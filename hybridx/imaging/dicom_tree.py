@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import warnings
 from collections import Counter
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
@@ -66,6 +69,8 @@ class SeriesFiles:
         Image Type (0008,0008).
     number : int or None
         Series Number.
+    feet_mm, head_mm : float
+        Lowest and highest slice along the body's axis; NaN where slices have no position.
     """
 
     uid: str
@@ -77,6 +82,8 @@ class SeriesFiles:
     corrected: tuple[str, ...] = ()
     image_type: tuple[str, ...] = ()
     number: int | None = None
+    feet_mm: float = float("nan")
+    head_mm: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,11 @@ def _collect(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles]
             image_type=tuple(str(one).upper() for one in header.get("ImageType") or ()),
             number=None if number is None else int(number),
         )
-    series[key].paths.append(path)
+    one = series[key]
+    one.paths.append(path)
+    with contextlib.suppress(TypeError, ValueError, IndexError):
+        height = float(header.ImagePositionPatient[2]) if "ImagePositionPatient" in header else math.nan
+        one.feet_mm, one.head_mm = float(np.fmin(one.feet_mm, height)), float(np.fmax(one.head_mm, height))
 
 
 def _stack(header: Any) -> str:

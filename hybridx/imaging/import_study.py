@@ -1,0 +1,184 @@
+"""One study from DICOM to files: what a worker does for one patient on one day; each series may fail alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hybridx.errors import HybridxError
+from hybridx.imaging.dicom_masks import mask_of
+from hybridx.imaging.dicom_series import MODALITIES, SeriesVolume, read_series
+from hybridx.imaging.dicom_tree import SeriesFiles
+from hybridx.imaging.reading import write_image
+from hybridx.terms.tracers import find_tracer
+
+__all__ = ["StudyImport", "import_study"]
+
+
+@dataclass(frozen=True)
+class StudyImport:
+    """What a worker needs to know.
+
+    Parameters
+    ----------
+    patient : str
+        Pseudonym.
+    timepoint : int
+        1 for the patient's first study.
+    day : float
+        Days from baseline.
+    series : mapping of str to SeriesFiles
+        What is read, by ``PT``, ``CT``, ``MR``.
+    markings : tuple of SeriesFiles
+        Segmentations and structure sets.
+    structures : tuple of str
+        Names or patterns of the structures that are the tumour; empty takes the only one there is.
+    out : Path
+        The data folder.
+    """
+
+    patient: str
+    timepoint: int
+    day: float
+    series: Mapping[str, SeriesFiles]
+    markings: tuple[SeriesFiles, ...]
+    structures: tuple[str, ...]
+    out: Path
+
+
+def import_study(task: StudyImport) -> dict[str, Any]:
+    """Read, standardise and write the chosen series of a study.
+
+    Returns
+    -------
+    dict
+        JSON-serialisable and without identifiers: ``studies`` (rows of the studies table), ``facts`` (rows about each
+        image), ``patient`` (sex, age, height, weight as of this study), ``failures`` [modality, stage, reason].
+    """
+    found: dict[str, Any] = {"studies": [], "facts": [], "patient": {}, "failures": []}
+    for kind, series in task.series.items():
+        modality = MODALITIES[kind]
+        try:
+            volume = read_series(series)
+        except HybridxError as error:
+            found["failures"].append([modality, "read", str(error)])
+            continue
+        except MemoryError:
+            found["failures"].append([modality, "read", "the series does not fit into memory"])
+            continue
+        _keep(task, modality, volume, found)
+    return found
+
+
+def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[str, Any]) -> None:
+    name = f"images/{task.patient}/{task.timepoint}_{modality}.nii.gz"
+    write_image(volume.image, task.out / name)
+    facts = _facts(task, modality, volume)
+    found["patient"] |= {k: v for k, v in _patient(volume.header).items() if v is not None}
+    mask_name = None
+    if task.markings:
+        try:
+            mask = mask_of(task.markings, volume, task.structures)
+        except HybridxError as error:
+            mask = None
+            found["failures"].append([modality, "mask", str(error)])
+        if mask is not None:
+            mask_name = f"images/{task.patient}/{task.timepoint}_{modality}_mask.nii.gz"
+            write_image(mask.mask, task.out / mask_name)
+            facts |= {"volume_drawn_ml": mask.drawn_ml, "volume_on_grid_ml": mask.on_grid_ml}
+            facts["notes"] = "; ".join([*filter(None, [facts["notes"]]), *mask.notes])
+    found["facts"].append(facts)
+    found["studies"].append(
+        {
+            "patient_id": task.patient,
+            "timepoint": task.timepoint,
+            "day": task.day,
+            "modality": modality,
+            "image": name,
+            "mask": mask_name,
+            "tracer": _tracer(volume) if modality == "pet" else None,
+            "scanner": _scanner(volume.header),
+            "unit": volume.image.unit,
+        }
+    )
+
+
+def _facts(task: StudyImport, modality: str, volume: SeriesVolume) -> dict[str, Any]:
+    grid, suv = volume.image.grid, volume.suv
+    return {
+        "patient_id": task.patient,
+        "timepoint": task.timepoint,
+        "modality": modality,
+        "slices": grid.size[2],
+        "voxel_mm": " x ".join(f"{edge:.4g}" for edge in grid.spacing),
+        "low": float(volume.image.array.min()),
+        "high": float(volume.image.array.max()),
+        "uptake": suv.formula if suv else None,
+        "uptake_factor": float(suv.values.mean()) if suv else None,
+        "volume_drawn_ml": None,
+        "volume_on_grid_ml": None,
+        "notes": "; ".join(volume.notes),
+    }
+
+
+def _patient(header: Any) -> dict[str, Any]:
+    """Facts that the data folder keeps; an age above 89 is not told apart from 90."""
+    sex = {"F": "female", "M": "male", "O": "other"}.get(str(header.get("PatientSex", "")).strip().upper())
+    age = _age_years(str(header.get("PatientAge", "") or ""))
+    height, weight = _number(header.get("PatientSize")), _number(header.get("PatientWeight"))
+    return {
+        "sex": sex,
+        "age_years": None if age is None else min(age, 90.0),
+        "height_cm": round(100.0 * height, 1) if height is not None and 0.3 <= height <= 2.5 else None,
+        "weight_kg": weight if weight is not None and 1.0 <= weight <= 400.0 else None,
+    }
+
+
+def _age_years(text: str) -> float | None:
+    """Read DICOM's age string, such as ``063Y``; ``999Y`` stands for a masked one."""
+    years = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+    if len(text) != 4 or not text[:3].isdigit() or text[3] not in years:
+        return None
+    age = int(text[:3]) * years[text[3]]
+    return float(int(age)) if age <= 120 else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _tracer(volume: SeriesVolume) -> str | None:
+    """Return our own name of the tracer: free text of the header is not carried on."""
+    sequence = volume.header.get("RadiopharmaceuticalInformationSequence")
+    if not sequence:
+        return None
+    item = sequence[0]
+    codes = item.get("RadiopharmaceuticalCodeSequence")
+    texts = [str(item.get("Radiopharmaceutical", "")), str(codes[0].get("CodeMeaning", "")) if codes else ""]
+    for text in texts:
+        for part in (text, *text.replace("--", " ").split()):
+            tracer = find_tracer(part)
+            if tracer is not None:
+                return tracer.name
+    return None
+
+
+MAKERS = {
+    "siemens": "Siemens", "cps": "CPS", "ge": "GE", "general": "GE", "philips": "Philips", "canon": "Canon",
+    "toshiba": "Toshiba", "united": "United Imaging", "uih": "United Imaging", "mediso": "Mediso",
+}  # fmt: skip
+
+
+def _scanner(header: Any) -> str | None:
+    """Name manufacturer, from a list, and model; a model's name is kept by the basic profile of de-identification."""
+    words = str(header.get("Manufacturer", "")).strip().lower().split()
+    maker = MAKERS.get(words[0]) if words else None
+    model = "".join(
+        one for one in str(header.get("ManufacturerModelName", "")) if one.isalnum() or one in " -_."
+    )
+    return " ".join(filter(None, [maker, model.strip()[:32]])) or None
