@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import hybridx
-from hybridx.cli import analysis, data
+from hybridx.cli import analysis, data, dicom
 
 __all__ = ["app"]
 
@@ -43,6 +43,7 @@ def hybridx_command(
     """
 
 
+app.command(name="import")(dicom.import_)
 app.command()(data.validate)
 app.command()(data.extract)
 app.command()(analysis.evaluate)

@@ -5,6 +5,7 @@ from hybridx._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "DicomImport": "import_tables",
         "Fault": "faults",
         "Grid": "grid",
         "Image": "image",
@@ -13,10 +14,12 @@ __getattr__, __dir__, __all__ = attach(
         "bounding_box": "geometry",
         "check_studies": "checking",
         "crop": "geometry",
+        "import_dicom": "importing",
         "read_grid": "reading",
         "read_image": "reading",
         "read_mask": "masks",
         "read_pair": "study",
+        "read_series": "dicom_series",
         "read_study": "study",
         "resample": "geometry",
         "write_image": "reading",
