@@ -19,8 +19,9 @@ from hybridx.compute.compiled import compiled
 from hybridx.errors import InputError, SettingsError
 from hybridx.radiomics.roi import Levels
 
-__all__ = ["Grid", "check_distances", "directions", "level_grid"]
+__all__ = ["MOST_LEVELS", "Grid", "check_distances", "directions", "level_grid"]
 
+MOST_LEVELS = 2**22
 Integers = npt.NDArray[np.int64]
 
 
@@ -100,12 +101,15 @@ def level_grid(levels: Levels, margin: int = 1) -> Grid:
     Raises
     ------
     InputError
-        If a level is below 0 or above `levels.count`.
+        If a level is below 0 or above `levels.count`, or levels could be more than `MOST_LEVELS`.
     """
+    if levels.count > MOST_LEVELS:
+        msg = f"{levels.count!r} grey levels; wanted at most {MOST_LEVELS:,}. Choose wider bins."
+        raise InputError(msg)
     array = np.ascontiguousarray(levels.array, dtype=np.int32)
     ranks = np.zeros(int(levels.count) + 1, dtype=np.int64)
     corners = np.empty(6, dtype=np.int64)
-    voxels = survey(array, ranks, corners)
+    voxels = survey(array if array.size else np.zeros((1, 1, 1), dtype=np.int32), ranks, corners)
     if voxels < 0:
         msg = (
             f"Grey levels run from {int(array.min())} to {int(array.max())}; "
@@ -113,12 +117,12 @@ def level_grid(levels: Levels, margin: int = 1) -> Grid:
         )
         raise InputError(msg)
     values = np.flatnonzero(ranks[1:]) + 1
-    ranks[values] = np.arange(1, len(values) + 1)
+    ranks[0], ranks[values] = 0, np.arange(1, len(values) + 1)
     low, high = corners[:3], corners[3:]
     # Beyond the box a margin holds nothing but zeros, so none need be wider than the box.
     pads = np.minimum(margin, np.maximum(high - low - 1, 1))
     padded = np.zeros(high - low + 2 * pads, dtype=np.uint16 if len(values) < 2**16 else np.uint32)
-    copy_ranks(array, corners, ranks, pads, padded)
+    copy_ranks(array, corners, ranks.astype(padded.dtype), pads, padded)
     step = padded.shape[1] * padded.shape[2]
     first = pads[0] * step + pads[1] * padded.shape[2] + pads[2]
     box = np.array([first, *(high - low), step, padded.shape[2]], dtype=np.int64)
@@ -135,22 +139,25 @@ def survey(array: Any, present: Any, corners: Any) -> int:
     voxels = 0
     for z in range(slices):
         for y in range(rows):
-            before = voxels
+            row = array[z, y]
+            lowest = highest = row[0]
             for x in range(columns):
-                level = array[z, y, x]
-                if level == 0:
-                    continue
-                if level < 0 or level > last:
-                    return -1
-                present[level] = 1
-                voxels += 1
-                corners[2] = min(corners[2], x)
-                corners[5] = max(corners[5], x + 1)
-            if voxels > before:
-                corners[0] = min(corners[0], z)
-                corners[3] = z + 1
-                corners[1] = min(corners[1], y)
-                corners[4] = max(corners[4], y + 1)
+                lowest, highest = min(lowest, row[x]), max(highest, row[x])
+            if lowest < 0 or highest > last:
+                return -1
+            if highest == 0:
+                continue
+            for x in range(columns):
+                present[np.uint64(row[x])] = 1
+                voxels += row[x] != 0
+            left, right = 0, columns
+            while row[left] == 0:
+                left += 1
+            while row[right - 1] == 0:
+                right -= 1
+            corners[0], corners[3] = min(corners[0], z), z + 1
+            corners[1], corners[4] = min(corners[1], y), max(corners[4], y + 1)
+            corners[2], corners[5] = min(corners[2], left), max(corners[5], right)
     if voxels == 0:
         corners[:] = 0
     return voxels
@@ -158,12 +165,11 @@ def survey(array: Any, present: Any, corners: Any) -> int:
 
 @compiled
 def copy_ranks(array: Any, corners: Any, ranks: Any, pads: Any, padded: Any) -> None:
-    """Write the rank of each voxel's level into the padded box."""
+    """Write the rank of each voxel's level into the padded box; `ranks` has the type of the box, and 0 for 0."""
+    width = corners[5] - corners[2]
     for z in range(corners[0], corners[3]):
         for y in range(corners[1], corners[4]):
-            for x in range(corners[2], corners[5]):
-                level = array[z, y, x]
-                if level:
-                    padded[z - corners[0] + pads[0], y - corners[1] + pads[1], x - corners[2] + pads[2]] = (
-                        ranks[level]
-                    )
+            row = array[z, y, corners[2] : corners[5]]
+            out = padded[z - corners[0] + pads[0], y - corners[1] + pads[1], pads[2] : pads[2] + width]
+            for x in range(width):
+                out[x] = ranks[np.uint64(row[x])]

@@ -1,0 +1,197 @@
+"""Kernels of the neighbourhood matrices: grey tone difference (NGTDM) and grey level dependence (NGLDM).
+
+One walk over the voxels serves both. Neighbours are taken a row at a time, so that sums, counts and comparisons run
+over runs of memory; differences are added as whole numbers, apart by number of neighbours, and divided once at the
+end: the sums are exact and do not depend on the order of voxels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hybridx.compute.compiled import compiled
+
+__all__ = ["DEPENDENCE", "TONE", "count_neighbours", "dependence_features", "slice_features", "tone_features"]
+
+TONE = ("coarseness", "contrast", "busyness", "complexity", "strength")
+DEPENDENCE = (
+    "lde", "hde", "lgce", "hgce", "ldlge", "ldhge", "hdlge", "hdhge", "glnu", "glnu_norm", "dcnu", "dcnu_norm",
+    "dc_perc", "gl_var", "dc_var", "dc_entr", "dc_energy",
+)  # fmt: skip
+
+
+@compiled
+def count_neighbours(  # noqa: PLR0917 - compiled code takes no keywords
+    ranks: Any,
+    heights: Any,
+    box: Any,
+    first_slice: int,
+    end_slice: int,
+    steps: Any,
+    alpha: int,
+    alike: Any,
+    apart: Any,
+) -> None:
+    """Add the voxels of the slices to both tables, shape (levels that occur, neighbours + 1).
+
+    alike[r, k] counts voxels of rank r + 1 with k neighbours whose level differs by at most alpha. apart[r, k] sums,
+    over those with k neighbours in the lesion, |k times their level - the sum of the neighbours' levels|; voxels
+    without any are counted in apart[r, 0]. `steps` holds one of each pair of opposite neighbours.
+    """
+    width = box[3]
+    total = np.empty(width, dtype=np.uint32)
+    known, near = np.empty(width, dtype=np.uint16), np.empty(width, dtype=np.uint16)
+    low, high = np.empty(width, dtype=heights.dtype), np.empty(width, dtype=heights.dtype)
+    top = np.int64(heights.max())  # so that no bound leaves the type of the levels
+    for z in range(first_slice, end_slice):
+        for y in range(box[2]):
+            row = box[0] + z * box[4] + y * box[5]
+            for x in range(width):
+                here = np.int64(heights[row + x])
+                low[x], high[x] = max(here - alpha, 1), min(here + alpha, top)
+            total[:] = 0
+            known[:] = 0
+            near[:] = 0
+            for e in range(len(steps)):
+                ahead = heights[row + steps[e] : row + steps[e] + width]
+                behind = heights[row - steps[e] : row - steps[e] + width]
+                for x in range(width):
+                    a, b = ahead[x], behind[x]
+                    total[x] += a + b
+                    known[x] += np.uint16(a != 0) + np.uint16(b != 0)
+                    near[x] += np.uint16((a >= low[x]) & (a <= high[x])) + np.uint16(
+                        (b >= low[x]) & (b <= high[x])
+                    )
+            for x in range(width):
+                rank = np.int64(ranks[row + x])
+                if rank:
+                    neighbours = np.int64(known[x])
+                    alike[rank - 1, np.int64(near[x])] += 1
+                    if neighbours:
+                        apart[rank - 1, neighbours] += abs(
+                            np.int64(heights[row + x]) * neighbours - np.int64(total[x])
+                        )
+                    else:
+                        apart[rank - 1, 0] += 1
+
+
+@compiled
+def tone_features(apart: Any, alike: Any, values: Any, lonely: bool, out: Any) -> None:  # noqa: FBT001
+    """Five features of the grey tone differences in `apart`; voxels without neighbours count only if `lonely`.
+
+    NaN stays where a feature divides by 0: everything without neighbours, contrast and busyness of one level,
+    coarseness and strength where each voxel equals the mean of its neighbours.
+    """
+    out[:] = np.nan
+    many, columns = apart.shape
+    share, difference, level = np.zeros(many), np.zeros(many), np.zeros(many)
+    kept = 0
+    for r in range(many):
+        count = alike[r].sum() - (0 if lonely else apart[r, 0])
+        if count > 0:
+            share[kept], level[kept] = count, values[r]
+            for k in range(1, columns):
+                difference[kept] += apart[r, k] / k
+            kept += 1
+    total = share.sum()
+    if kept == 0:
+        return
+    weighted = mean = squares = changes = 0.0
+    for r in range(kept):
+        share[r] /= total
+        weighted += share[r] * difference[r]
+        changes += difference[r]
+        mean += share[r] * level[r]
+    busy = complexity = strength = 0.0
+    for r in range(kept):
+        squares += share[r] * (level[r] - mean) ** 2
+        for q in range(r):
+            step = level[r] - level[q]
+            both = share[r] + share[q]
+            busy += abs(level[r] * share[r] - level[q] * share[q])
+            complexity += step * (share[r] * difference[r] + share[q] * difference[q]) / both
+            strength += both * step * step
+    out[3] = 2 * complexity / total
+    if kept > 1:
+        out[1] = 2 * squares * changes / total / (kept * (kept - 1))
+    if busy > 0:
+        out[2] = weighted / (2 * busy)
+    if changes > 0:
+        out[0], out[4] = 1 / weighted, 2 * strength / changes
+
+
+@compiled
+def dependence_features(alike: Any, values: Any, out: Any) -> None:
+    """Seventeen features of grey level dependence; every one is defined as soon as there is a voxel."""
+    out[:] = np.nan
+    many, columns = alike.shape
+    by_size = np.zeros(columns)
+    total = 0.0
+    sums = np.zeros(17)
+    for r in range(many):
+        square = float(values[r]) ** 2
+        count = 0.0
+        for k in range(columns):
+            cell = float(alike[r, k])
+            if cell == 0:
+                continue
+            size = (k + 1.0) ** 2
+            count += cell
+            by_size[k] += cell
+            sums[4] += cell / (square * size)
+            sums[5] += cell * square / size
+            sums[6] += cell * size / square
+            sums[7] += cell * size * square
+            sums[15] += cell * np.log2(cell)
+            sums[16] += cell * cell
+        total += count
+        sums[2] += count / square
+        sums[3] += count * square
+        sums[8] += count * count
+        sums[13] += count * values[r]
+    if total == 0:
+        return
+    mean = 0.0
+    for k in range(columns):
+        size = (k + 1.0) ** 2
+        sums[0] += by_size[k] / size
+        sums[1] += by_size[k] * size
+        sums[10] += by_size[k] ** 2
+        mean += by_size[k] * (k + 1) / total
+    level = sums[13] / total
+    sums[13] = 0
+    for k in range(columns):
+        sums[14] += by_size[k] * (k + 1 - mean) ** 2
+    for r in range(many):
+        sums[13] += alike[r].sum() * (values[r] - level) ** 2
+    out[:] = sums / total
+    out[9], out[11], out[16] = out[8] / total, out[10] / total, out[16] / total
+    out[12] = 1.0
+    out[15] = np.log2(total) - out[15]
+
+
+@compiled
+def slice_features(  # noqa: PLR0917 - compiled code takes no keywords
+    ranks: Any,
+    heights: Any,
+    box: Any,
+    steps: Any,
+    alpha: int,
+    values: Any,
+    alike: Any,
+    apart: Any,
+    tone: Any,
+    depend: Any,
+) -> None:
+    """Features of each slice; the tables of all slices together stay in `alike` and `apart`."""
+    here_alike, here_apart = np.zeros_like(alike), np.zeros_like(apart)
+    for z in range(box[1]):
+        count_neighbours(ranks, heights, box, z, z + 1, steps, alpha, here_alike, here_apart)
+        tone_features(here_apart, here_alike, values, False, tone[z])
+        dependence_features(here_alike, values, depend[z])
+        alike += here_alike
+        apart += here_apart
+        here_alike[:] = 0
+        here_apart[:] = 0
