@@ -15,9 +15,9 @@ from hybridx.measure.deep import deep_feature_rows
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.lesions import LESION_SCHEMA
 from hybridx.measure.pet_uptake import UPTAKE
-from hybridx.measure.radiomics_engine import VERSION
-from hybridx.measure.radiomics_table import describe
 from hybridx.measure.settings import ExtractSettings
+from hybridx.radiomics.ibsi_compliance import ibsi_ids
+from hybridx.radiomics.names import describe
 
 __all__ = ["Measured", "Source", "image_blocks", "image_tables"]
 
@@ -164,7 +164,7 @@ def _feature(name: str, modality: str, column: str, source: Source) -> dict[str,
             "settings_hash": source.settings.image_hash,
         }
     else:
-        described = describe(feature, UNITS[modality])
         used = getattr(source.settings, modality)
-        made = {"extractor": "pyradiomics", "version": VERSION, "settings_hash": used.hash}
+        described = {**describe(feature, UNITS[modality]), "ibsi_id": ibsi_ids(used).get(feature)}
+        made = {"extractor": "hybridx", "version": source.version, "settings_hash": used.hash}
     return {"column": column, "modality": name, **described, **made}

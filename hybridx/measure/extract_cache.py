@@ -15,8 +15,8 @@ from hybridx.imaging.study import StudyRow
 
 __all__ = ["code_version", "file_hashes", "studies_checkpoint", "study_key", "versions"]
 
-LIBRARIES = ("pyradiomics", "SimpleITK", "numpy", "scipy", "torch")
-MEASURING = ("deep", "encoder", "extract_study", "lesions", "pet_uptake", "radiomics*", "settings", "views")
+LIBRARIES = ("SimpleITK", "numpy", "scipy", "numba", "torch")
+MEASURING = ("deep", "encoder", "extract_study", "lesions", "pet_uptake", "settings", "views")
 
 
 def studies_checkpoint(cache: Path) -> Checkpoint:
@@ -69,7 +69,7 @@ def file_hashes(rows: Sequence[StudyRow]) -> dict[Path, str]:
 def code_version() -> str:
     """Digest the source that measures, so that a changed line is never hidden by an old result."""
     base = Path(hybridx.__file__).parent
-    files = sorted((base / "imaging").glob("*.py"))
+    files = sorted((base / "imaging").glob("*.py")) + sorted((base / "radiomics").glob("*.py"))
     for name in MEASURING:
         files += sorted((base / "measure").glob(f"{name}.py"))
     return content_hash("".join(content_hash(file) for file in files).encode())[:16]
@@ -82,7 +82,7 @@ def versions() -> dict[str, str]:
     for name in LIBRARIES:
         try:
             found[name] = version(name)
-        except ImportError:  # pyradiomics on Python 3.12 and later
+        except ImportError:
             found[name] = "not installed"
     return found
 

@@ -18,9 +18,9 @@ from hybridx.measure.deep import deep_features, lacking, make_patch
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.lesions import lesion_rows
 from hybridx.measure.pet_uptake import uptake
-from hybridx.measure.radiomics import measure_radiomics
 from hybridx.measure.settings import ExtractSettings
 from hybridx.measure.views import key_views
+from hybridx.radiomics.engine import measure_radiomics
 
 __all__ = ["StudyTask", "measure_study"]
 
@@ -141,7 +141,9 @@ def _measure_image(
     with record.stage(modality, "radiomics"):
         found = measure_radiomics(image, mask, getattr(settings, modality))
         record.add(modality, found.values, **found.provenance)
-        record.remarks += [[modality, "radiomics", text] for text in _summaries(found.reasons)]
+        record.remarks += [
+            [modality, "radiomics", text] for text in (*found.remarks, *_summaries(found.reasons))
+        ]
     if modality == "pet":
         with record.stage(modality, "uptake"):
             record.add(modality, uptake(image, mask))

@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hybridx.measure import extract, radiomics_engine
+from hybridx.measure import extract
 from tests.measure.real_data import real
 
-pytestmark = pytest.mark.skipif(radiomics_engine.radiomics is None, reason="pyradiomics needs Python 3.11")
 PATIENTS = ("STS_001", "STS_002", "STS_004")
 
 

@@ -1,0 +1,117 @@
+"""Radiomics of one lesion: named values, with a reason wherever there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hybridx.errors import InputError, SettingsError
+from hybridx.radiomics.own_engine import measure_pair
+from hybridx.radiomics.pair import ImageLike, make_pair
+from hybridx.radiomics.provenance import provenance_of
+from hybridx.radiomics.settings import RadiomicsSettings
+from hybridx.terms import check_name
+
+__all__ = ["ENGINES", "Radiomics", "extract_radiomics", "measure_radiomics"]
+
+ENGINES = ("hybridx", "pyradiomics")
+DEFAULT = "pyradiomics"
+
+
+@dataclass(frozen=True)
+class Radiomics:
+    """Feature values of one lesion.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        NaN where a feature is not defined.
+    reasons : mapping of str to str
+        Why, for each NaN.
+    provenance : mapping of str to str
+        Engine, version, settings, content (``key`` names all three) and what was measured (native voxels and grid).
+    remarks : tuple of str
+        What was done to the lesion before it could be measured.
+    """
+
+    values: Mapping[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def extract_radiomics(
+    image: ImageLike,
+    mask: ImageLike,
+    settings: RadiomicsSettings,
+    *,
+    engine: str = DEFAULT,
+    device: str = "cpu",
+    label: int | None = None,
+) -> dict[str, float]:
+    """Compute the radiomics features of a lesion; NaN where one is not defined, never 0 in its place.
+
+    Parameters
+    ----------
+    image, mask : path, SimpleITK image or Image
+        On one grid; the mask is not 0 inside the lesion.
+    settings : RadiomicsSettings
+        Discretisation, resampling, families, vocabulary; see `RadiomicsSettings.preset`.
+    engine : {"hybridx", "pyradiomics"}
+        ``"pyradiomics"`` repeats an old study with that library itself (Python 3.11 only).
+    device : str
+        Where matrices are counted.
+    label : int, optional
+        Value of the lesion in a mask that holds several.
+
+    Returns
+    -------
+    dict of str to float
+        Such as ``original_glcm_Contrast`` (pyradiomics' vocabulary) or ``cm_contrast_3D_avg`` (IBSI's).
+
+    Raises
+    ------
+    InputError
+        Image or mask cannot be used.
+    ExtractionError
+        The engine pyradiomics is asked for and not installed, or failed.
+
+    Source
+    ------
+    IBSI, doi:10.1148/radiol.2020191145; pyradiomics 3.0.1, doi:10.1158/0008-5472.CAN-17-0339, whose values are met to
+    1e-6.
+    """
+    found = measure_radiomics(image, mask, settings, engine=engine, device=device, label=label)
+    return dict(found.values)
+
+
+def measure_radiomics(
+    image: ImageLike,
+    mask: ImageLike,
+    settings: RadiomicsSettings,
+    *,
+    engine: str = DEFAULT,
+    device: str = "cpu",
+    label: int | None = None,
+) -> Radiomics:
+    """Do what `extract_radiomics` does and hand back the reasons, the provenance and the remarks too."""
+    if not isinstance(settings, RadiomicsSettings):
+        msg = f"settings={settings!r} is not a RadiomicsSettings; try RadiomicsSettings.pyradiomics(bin_width=25)."
+        raise InputError(msg)
+    check_name(engine, ENGINES, "engine")
+    if device != "cpu":
+        msg = f"device={device!r}: one lesion is measured on the CPU."
+        raise SettingsError(msg)
+    pair = make_pair(image, mask, settings, label)
+    provenance = provenance_of(pair, settings, engine)
+    if engine == "pyradiomics":
+        from hybridx.radiomics.peer_engine import measure_with_peer  # noqa: PLC0415 - a library few have
+
+        features, remarks = measure_with_peer(pair, settings)
+    else:
+        features, remarks = measure_pair(pair, settings)
+    reasons = {
+        name: why for name, why in features.reasons.items() if math.isnan(features.values.get(name, 0.0))
+    }
+    return Radiomics(dict(features.values), reasons, provenance, remarks)

@@ -1,0 +1,69 @@
+"""The images that features are taken from: the original and its filtered versions, each on the lesion's box.
+
+Filters of a whole image see the lesion's box and as much around it as their responses there depend on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridx.radiomics.making import PEAK_MM, Scene
+from hybridx.radiomics.pair import Box, box_of
+from hybridx.radiomics.settings import RadiomicsSettings
+
+__all__ = ["FilteredImage", "filtered_images"]
+
+
+@dataclass(frozen=True, eq=False)
+class FilteredImage:
+    """One image type of one lesion.
+
+    Parameters
+    ----------
+    name : str
+        As in the features' names: ``original``, ``wavelet-LLH``, ``log-sigma-2-0-mm-3D``.
+    kind : str
+        As in the settings: ``original``, ``wavelet``, ``log``, or the name of one of `filters`.
+    array : ndarray
+        Its values in a box of the scene; empty where there is no image.
+    box : tuple of slice
+        Which box.
+    why : str
+        Why there is no image; empty otherwise.
+    """
+
+    name: str
+    kind: str
+    array: npt.NDArray[Any]
+    box: Box
+    why: str = ""
+
+
+def filtered_images(scene: Scene, settings: RadiomicsSettings) -> Iterator[FilteredImage]:
+    """Make the images of a lesion one after the other, so that one is held at a time."""
+    box = _peak_box(scene)
+    for kind in settings.image_types:
+        if kind == "original":
+            yield FilteredImage("original", kind, scene.image[box], box)
+        else:
+            from hybridx.radiomics.filtering_types import images_of_type  # noqa: PLC0415 - filters load where they run
+
+            yield from images_of_type(kind, scene, settings)
+    for name, options in settings.filters:
+        from hybridx.radiomics.filtering_types import images_of_filter  # noqa: PLC0415 - filters load where they run
+
+        yield from images_of_filter(name, dict(options), scene)
+
+
+def _peak_box(scene: Scene) -> Box:
+    tight = box_of(scene.form)
+    box = []
+    for part, edge, length in zip(tight, scene.spacing, scene.form.shape, strict=True):
+        wide = int(np.ceil(PEAK_MM / edge))
+        box.append(slice(max(0, part.start - wide), min(length, part.stop + wide)))
+    return box[0], box[1], box[2]

@@ -1,0 +1,133 @@
+"""Filtered images of a lesion: pyradiomics' image types and IBSI's filters, computed where they are needed only."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from hybridx.errors import HybridxWarning
+from hybridx.radiomics.filtering import FilteredImage
+from hybridx.radiomics.filters import cut, filter_image, needed_margin
+from hybridx.radiomics.making import Scene
+from hybridx.radiomics.pair import Box, box_of
+from hybridx.radiomics.pyradiomics_filters import pyradiomics_images, pyradiomics_margin
+from hybridx.radiomics.settings import RadiomicsSettings
+from hybridx.radiomics.settings_checks import PEER_TYPES
+
+__all__ = ["images_of_filter", "images_of_type"]
+
+RESCALED = ("square", "squareroot", "logarithm", "exponential")
+
+
+def images_of_type(kind: str, scene: Scene, settings: RadiomicsSettings) -> Iterator[FilteredImage]:
+    """Yield the images of one of pyradiomics' image types, on the box of the lesion.
+
+    Parameters
+    ----------
+    kind : str
+        As in the settings.
+    scene : Scene
+        Of a complete scene, the lesion's box and the margin that the filter needs are filtered; the values are those
+        of the whole image filtered.
+    settings : RadiomicsSettings
+        For the filter's parameters.
+    """
+    box = box_of(scene.form)
+    if kind == "log":
+        for sigma in settings.log_sigma_mm:
+            yield from _made(
+                kind, {"sigma": sigma}, scene, box, [f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D"]
+            )
+        return
+    yield from _made(kind, _parameters(kind, settings), scene, box, [])
+
+
+def images_of_filter(name: str, options: Mapping[str, Any], scene: Scene) -> Iterator[FilteredImage]:
+    """Yield the image of one of IBSI's filters, on the box of the lesion, under the user's name."""
+    given = dict(options)
+    kind = given.pop("kind")
+    box = box_of(scene.form)
+    margin = needed_margin(kind, scene.spacing, **given)
+    part, inner = cut(scene.image, box, margin, given.get("boundary", "mirror"))
+    response = filter_image(part.astype(np.float64, copy=False), scene.spacing, kind, **given)
+    yield FilteredImage(name, name, response[inner], box)
+
+
+def _made(
+    kind: str, parameters: dict[str, Any], scene: Scene, box: Box, expected: list[str]
+) -> Iterator[FilteredImage]:
+    peer = PEER_TYPES[kind]
+    part, inner = scene.image, box
+    where: Box = (slice(None), slice(None), slice(None))
+    if scene.complete:
+        margin = pyradiomics_margin(peer, scene.spacing, **parameters)
+        boundary = "periodise_even" if kind == "wavelet" else "nearest"
+        if kind == "lbp3d":  # its lesion must be cut alike
+            where = _widened(box, margin, scene.image.shape)
+            part, inner = scene.image[where], _inside(box, where)
+        else:
+            part, inner = cut(scene.image, box, margin, boundary)
+    extra: dict[str, Any] = {}
+    if kind == "lbp3d":
+        extra["mask"] = scene.counting[where]
+    if kind in RESCALED and scene.complete:
+        extra["maximum"] = _largest(scene)
+    made = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HybridxWarning)  # an image that cannot be made is said as a reason
+        for name, response in pyradiomics_images(part, scene.spacing, peer, **extra, **parameters):
+            made.append(name)
+            yield FilteredImage(name, kind, response[inner], box)
+    size = " x ".join(str(n) for n in reversed(scene.image.shape))
+    for name in expected:
+        if name not in made:
+            why = f"an image of {size} voxels is too small for this filter"
+            yield FilteredImage(name, kind, np.empty(0), box, why)
+
+
+def _parameters(kind: str, settings: RadiomicsSettings) -> dict[str, Any]:
+    plane = {"force2D": settings.force_2d, "force2Ddimension": settings.force_2d_axis}
+    table: dict[str, dict[str, Any]] = {
+        "wavelet": {
+            "wavelet": settings.wavelet,
+            "level": settings.wavelet_levels,
+            "start_level": settings.wavelet_start,
+            **plane,
+        },
+        "gradient": {"gradientUseSpacing": settings.gradient_spacing},
+        "lbp2d": {
+            "lbp2DRadius": settings.lbp2d_radius,
+            "lbp2DSamples": settings.lbp2d_samples,
+            "lbp2DMethod": settings.lbp2d_method,
+            "force2Ddimension": settings.force_2d_axis,
+        },
+        "lbp3d": {
+            "lbp3DLevels": settings.lbp3d_levels,
+            "lbp3DIcosphereRadius": settings.lbp3d_radius,
+            "lbp3DIcosphereSubdivision": settings.lbp3d_subdivision,
+        },
+    }
+    return table.get(kind, {})
+
+
+def _largest(scene: Scene) -> float:
+    if not math.isnan(scene.largest):
+        return scene.largest
+    return float(max(abs(float(scene.image.min())), abs(float(scene.image.max()))))
+
+
+def _widened(box: Box, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+    z, y, x = (
+        slice(max(0, part.start - wide), min(length, part.stop + wide))
+        for part, wide, length in zip(box, margin, shape, strict=True)
+    )
+    return z, y, x
+
+
+def _inside(box: Box, where: Box) -> Box:
+    z, y, x = (slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, where, strict=True))
+    return z, y, x

@@ -1,0 +1,228 @@
+"""What each radiomics feature is, in both vocabularies: title, unit, family, IBSI id.
+
+``radiomics_features.csv`` holds pyradiomics' names. An IBSI id stands there only where pyradiomics computes what IBSI
+defines: every row with a `reference_tag` was compared with the consensus value on IBSI's digital phantom (99 of 102
+agree; the others carry no id and a note that says how they differ). GLCM and GLRLM are the 3-D averaged variants.
+``ibsi_features.csv`` holds the standard's tags, without the aggregation, and its permanent four-character codes.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from hybridx.radiomics.settings import RadiomicsSettings
+
+__all__ = [
+    "FeatureInfo",
+    "IbsiInfo",
+    "describe",
+    "feature_table",
+    "ibsi_table",
+    "names_of",
+    "prefix_of",
+    "split_tag",
+]
+
+# UCUM codes of the intensity, per unit of the image
+INTENSITY = {"SUVbw": "g/mL{SUVbw}", "HU": "[hnsf'U]", "1": "1"}
+SHAPE2D = (
+    "Elongation",
+    "MajorAxisLength",
+    "MaximumDiameter",
+    "MeshSurface",
+    "MinorAxisLength",
+    "Perimeter",
+    "PerimeterSurfaceRatio",
+    "PixelSurface",
+    "Sphericity",
+)
+DIRECTED = ("glcm", "glrlm")
+PLANAR = ("glszm", "gldzm", "ngtdm", "ngldm")
+WORDS = {"2D": "slices", "2_5D": "slices merged", "3D": "volume", "avg": "averaged", "comb": "merged"}
+
+
+@dataclass(frozen=True)
+class FeatureInfo:
+    """One row of pyradiomics' table.
+
+    Parameters
+    ----------
+    family, feature : str
+        pyradiomics' class and name.
+    title : str
+        In words.
+    unit : str
+        UCUM, with ``I`` for the intensity of the image and ``I2`` for its square.
+    ibsi_id : str
+        Empty where pyradiomics differs or the standard has none.
+    reference_tag : str
+        The row of IBSI's reference values.
+    note : str
+        How it differs.
+    """
+
+    family: str
+    feature: str
+    title: str
+    unit: str
+    ibsi_id: str
+    reference_tag: str
+    note: str
+
+
+@dataclass(frozen=True)
+class IbsiInfo:
+    """One row of the standard's table.
+
+    Parameters
+    ----------
+    tag, family, title, unit, ibsi_id : str
+        As in `FeatureInfo`; the tag without its aggregation.
+    standardised : str
+        ``yes`` where a consensus value exists.
+    """
+
+    tag: str
+    family: str
+    title: str
+    unit: str
+    ibsi_id: str
+    standardised: str
+
+
+@lru_cache(maxsize=1)
+def feature_table() -> dict[str, FeatureInfo]:
+    """Return pyradiomics' table by ``family_Feature``."""
+    return {
+        f"{row['family']}_{row['feature']}": FeatureInfo(**row) for row in _rows("radiomics_features.csv")
+    }
+
+
+@lru_cache(maxsize=1)
+def ibsi_table() -> dict[str, IbsiInfo]:
+    """Return the standard's table by tag without aggregation."""
+    return {row["tag"]: IbsiInfo(**row) for row in _rows("ibsi_features.csv")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with Path(__file__).with_name(name).open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Split a tag of the standard into what is measured and how it is aggregated.
+
+    Examples
+    --------
+    >>> split_tag("cm_contrast_2_5D_avg")
+    ('cm_contrast', '2_5D_avg')
+    >>> split_tag("stat_mean")
+    ('stat_mean', '')
+    """
+    found = re.fullmatch(r"(.+?)_((?:2D|2_5D|3D)(?:_avg|_comb)?)", tag)
+    return (found[1], found[2]) if found else (tag, "")
+
+
+def prefix_of(settings: RadiomicsSettings, image_type: str) -> str:
+    """Return what stands before a name: the image type, save for the standard's tags of the image itself."""
+    return "" if settings.vocabulary == "ibsi" and image_type == "original" else f"{image_type}_"
+
+
+def names_of(
+    settings: RadiomicsSettings, image_type: str, families: Sequence[str] | None = None
+) -> list[str]:
+    """Name the features that an image type gives under the settings, form with the original image only."""
+    chosen = [f for f in (settings.families or ()) if families is None or f in families]
+    prefix = prefix_of(settings, image_type)
+    if image_type != "original":
+        chosen = [family for family in chosen if family not in ("shape", "shape2D", "morphology")]
+    if settings.vocabulary == "ibsi":
+        table = [(info.family, tag) for tag, info in ibsi_table().items()]
+        return [
+            prefix + name
+            for family, tag in table
+            if family in chosen
+            for name in _tags(family, tag, settings)
+        ]
+    names = [key for key, info in feature_table().items() if info.family in chosen]
+    names += [f"shape2D_{name}" for name in SHAPE2D if "shape2D" in chosen]
+    return [prefix + name for name in names]
+
+
+def _tags(family: str, tag: str, settings: RadiomicsSettings) -> list[str]:
+    if family in DIRECTED:
+        return [f"{tag}_{how}" for how in settings.aggregations]
+    if family in PLANAR:
+        return [
+            f"{tag}_{how}" for how in dict.fromkeys(one.rpartition("_")[0] for one in settings.aggregations)
+        ]
+    return [tag]
+
+
+def describe(name: str, unit: str = "1") -> dict[str, str | None]:
+    """Describe a feature by its full name, of either vocabulary.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``original_glcm_Contrast``, ``wavelet-LLH_firstorder_Mean`` or ``cm_contrast_3D_avg``.
+    unit : str
+        Unit of the image: ``SUVbw``, ``HU`` or ``1``.
+
+    Returns
+    -------
+    dict
+        ``title``, ``unit`` (UCUM), ``family`` and ``ibsi_id`` (None where there is none, and for filtered images).
+
+    Examples
+    --------
+    >>> describe("original_glcm_Contrast")["ibsi_id"]
+    'ACUI'
+    >>> describe("cm_contrast_3D_avg")["title"]
+    'Co-occurrence: contrast (volume, averaged)'
+    """
+    if split_tag(name)[0] in ibsi_table():
+        return _described_tag(name, "", unit)
+    image_type, _, rest = name.partition("_")
+    if split_tag(rest)[0] in ibsi_table():
+        return _described_tag(rest, image_type, unit)
+    info = feature_table().get(rest)
+    if info is None:
+        return {"title": name, "unit": "1", "family": rest.partition("_")[0] or "radiomics", "ibsi_id": None}
+    plain = image_type == "original"
+    return {
+        "title": info.title if plain else f"{info.title} ({image_type})",
+        "unit": _ucum(info.unit, INTENSITY.get(unit, "1")),
+        "family": info.family,
+        "ibsi_id": info.ibsi_id or None if plain else None,
+    }
+
+
+def _described_tag(name: str, image_type: str, unit: str) -> dict[str, str | None]:
+    tag, how = split_tag(name)
+    info = ibsi_table()[tag]
+    parts = re.fullmatch(r"(2D|2_5D|3D)_?(avg|comb)?", how)
+    notes = [WORDS[part] for part in (parts.groups() if parts else ()) if part]
+    notes += [image_type] if image_type else []
+    return {
+        "title": f"{info.title} ({', '.join(notes)})" if notes else info.title,
+        "unit": _ucum(info.unit, INTENSITY.get(unit, "1")),
+        "family": info.family,
+        "ibsi_id": None if image_type else info.ibsi_id,
+    }
+
+
+def _ucum(pattern: str, intensity: str) -> str:
+    squared = "1" if intensity == "1" else f"({intensity})2"
+    swap = {
+        "I": intensity,
+        "I2": squared,
+        "I2.mm3": "mm3" if squared == "1" else f"{squared}.mm3",
+        "I.mm3": "mm3" if squared == "1" else f"{intensity}.mm3",
+    }
+    return swap.get(pattern, pattern)

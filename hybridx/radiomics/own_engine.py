@@ -1,0 +1,184 @@
+"""The engine of this project: scene, images, levels, families, and a reason wherever one of them has no value."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError, SettingsError
+from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
+from hybridx.radiomics.families import FORM, LEVELLED, compute_family
+from hybridx.radiomics.filtering import FilteredImage, filtered_images
+from hybridx.radiomics.limits import conventions, few_voxels
+from hybridx.radiomics.making import Scene, cut, ibsi_scene, make_roi
+from hybridx.radiomics.names import names_of, prefix_of
+from hybridx.radiomics.pair import Pair, box_of
+from hybridx.radiomics.pyradiomics_grid import pyradiomics_scene
+from hybridx.radiomics.roi import Features, Levels, Roi
+from hybridx.radiomics.settings import RadiomicsSettings
+
+__all__ = ["MAXIMUM_LEVELS", "measure_pair", "too_small"]
+
+# Beyond this, one level an intensity says nothing that the intensities do not; tables of levels stay below a few MB.
+MAXIMUM_LEVELS = 65_535
+
+
+def measure_pair(pair: Pair, settings: RadiomicsSettings) -> tuple[Features, tuple[str, ...]]:
+    """Measure a lesion under either vocabulary.
+
+    Parameters
+    ----------
+    pair : Pair
+        Image and mask as given.
+    settings : RadiomicsSettings
+        How.
+
+    Returns
+    -------
+    tuple
+        Features by full name, and remarks. A family that fails costs its values, never the lesion.
+    """
+    why = too_small(pair, settings)
+    if why:
+        names = [name for image in filtered_names(settings) for name in image]
+        return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why)), pair.remarks
+    scene = _scene(pair, settings)
+    if scene is None or (settings.vocabulary == "pyradiomics" and np.count_nonzero(scene.form) < 2):
+        return _few(pair, settings), pair.remarks
+    found = _form(scene, settings)
+    for image in filtered_images(scene, settings):
+        found = found | _intensities(image, scene, settings.of_image_type(image.kind))
+    return _chosen(found, settings), scene.remarks
+
+
+def too_small(pair: Pair, settings: RadiomicsSettings) -> str | None:
+    """Say why a lesion is below the size that the settings ask for, or None."""
+    box = box_of(pair.mask)
+    dimensions = sum(part.stop - part.start > 1 for part in box)
+    if dimensions < settings.minimum_dimensions and settings.minimum_dimensions > 1:
+        return f"the lesion extends in {dimensions} dimensions; minimum_dimensions is {settings.minimum_dimensions}"
+    voxels = int(np.count_nonzero(pair.mask))
+    if settings.minimum_voxels is not None and voxels <= settings.minimum_voxels:
+        return f"the lesion has {voxels} voxels; minimum_voxels asks for more than {settings.minimum_voxels}"
+    return None
+
+
+def filtered_names(settings: RadiomicsSettings) -> list[list[str]]:
+    """Name the features of every image type that can be named without an image."""
+    return [names_of(settings, kind) for kind in settings.image_types] or [names_of(settings, "original")]
+
+
+def _scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
+    if settings.vocabulary == "pyradiomics":
+        return pyradiomics_scene(pair, settings)
+    plain = settings.image_types == ("original",) and not settings.filters
+    scene = ibsi_scene(pair, settings) if plain else ibsi_scene(pair, settings, margin_mm=None)
+    return scene if scene.form.any() else None
+
+
+def _few(pair: Pair, settings: RadiomicsSettings) -> Features:
+    names = names_of(settings, "original")
+    edge = "" if settings.resample_mm is None else " on the grid of the analysis"
+    why = f"the lesion has no voxel{edge}"
+    if settings.vocabulary == "ibsi":
+        return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why))
+    sound = pair.mask if pair.bad is None or pair.grid != pair.mask_grid else pair.mask & ~pair.bad
+    same = pair.grid == pair.mask_grid
+    values = pair.voxels[sound] if same else np.empty(0)
+    return _chosen(Features(*few_voxels(values, pair.grid.voxel_ml, settings)), settings)
+
+
+def _form(scene: Scene, settings: RadiomicsSettings) -> Features:
+    families = [family for family in settings.families or () if family in FORM]
+    form = scene.form
+    if settings.vocabulary == "pyradiomics" and settings.resegment is not None and scene.counting.any():
+        # as there: form is cut at the box of what re-segmentation has left
+        if settings.resegment_shape:
+            form = scene.counting
+        else:
+            form = np.zeros_like(scene.form)
+            box = box_of(scene.counting)
+            form[box] = scene.form[box]
+    found = Features({}, {})
+    for family in families:
+        roi = make_roi(scene.image, scene, box_of(form), form)
+        found = found | _guarded(family, roi, None, settings, "original")
+    return found
+
+
+def _intensities(image: FilteredImage, scene: Scene, settings: RadiomicsSettings) -> Features:
+    families = [family for family in settings.families or () if family not in FORM]
+    if image.why or not scene.counting.any():
+        why = (
+            image.why
+            or "no voxel of the lesion counts: NaN, infinite or outside the range of re-segmentation"
+        )
+        return _nothing(families, image.name, settings, why)
+    wide = make_roi(image.array, scene, image.box)
+    roi = cut(wide, box_of(wide.morphology))
+    levels, lost = None, ""
+    if any(family in LEVELLED for family in families):
+        levels, lost = _levels(image, roi, settings)
+    found = Features({}, {})
+    for family in families:
+        if family in LEVELLED and levels is None:
+            found = found | _nothing([family], image.name, settings, lost)
+        else:
+            eaten = wide if family == "local_intensity" else roi
+            found = found | _guarded(family, eaten, levels, settings, image.name)
+    if settings.vocabulary == "pyradiomics":
+        found = conventions(found, image.name, roi.values, levels)
+    return found
+
+
+def _levels(image: FilteredImage, roi: Roi, settings: RadiomicsSettings) -> tuple[Levels | None, str]:
+    values = roi.values
+    count = count_levels(values, settings)
+    if count > MAXIMUM_LEVELS:
+        return (
+            None,
+            f"{count} grey levels; at most {MAXIMUM_LEVELS} are counted: choose wider bins or resegment",
+        )
+    if settings.vocabulary == "ibsi":
+        return discretise(roi, settings), ""
+    return discretise_like_pyradiomics(roi.image.astype(image.array.dtype, copy=False), roi, settings), ""
+
+
+def _guarded(
+    family: str, roi: Roi, levels: Levels | None, settings: RadiomicsSettings, image_type: str
+) -> Features:
+    """Compute a family; what fails there costs its values only."""
+    try:
+        found = compute_family(family, roi, levels, settings, filtered=image_type != "original")
+    except SettingsError:
+        raise
+    except (
+        InputError,
+        NotEnoughDataError,
+        ConvergenceError,
+        ArithmeticError,
+        MemoryError,
+        np.linalg.LinAlgError,
+    ) as error:
+        return _nothing([family], image_type, settings, f"{type(error).__name__}: {error}")
+    prefix = prefix_of(settings, image_type)
+    return Features(
+        {prefix + name: float(value) for name, value in found.values.items()},
+        {prefix + name: why for name, why in found.reasons.items()},
+    )
+
+
+def _nothing(families: list[str], image_type: str, settings: RadiomicsSettings, why: str) -> Features:
+    names = names_of(settings, image_type, families)
+    return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why))
+
+
+def _chosen(found: Features, settings: RadiomicsSettings) -> Features:
+    if not settings.features:
+        return found
+    wanted = [n for n in found.values if any(n == one or n.endswith(f"_{one}") for one in settings.features)]
+    return Features(
+        {name: found.values[name] for name in wanted},
+        {name: found.reasons[name] for name in wanted if name in found.reasons},
+    )

@@ -1,0 +1,188 @@
+"""An image and the mask of one lesion in it, read as they are and brought together."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from hybridx.errors import InputError
+from hybridx.imaging import Grid, Image
+from hybridx.imaging.reading import read_voxels
+from hybridx.radiomics.roi import Mask
+from hybridx.radiomics.settings import RadiomicsSettings
+from hybridx.terms import listing
+
+__all__ = ["ImageLike", "Pair", "box_of", "make_pair"]
+
+ImageLike: TypeAlias = str | os.PathLike[str] | sitk.Image | Image
+Box: TypeAlias = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """What was given, on its native grid.
+
+    Parameters
+    ----------
+    voxels : ndarray, shape (z, y, x)
+        Intensities in the type of the file (whole numbers stay whole, as pyradiomics keeps them), all finite.
+    mask : ndarray of bool, shape (z, y, x)
+        The lesion, on `mask_grid`.
+    grid, mask_grid : Grid
+        Where they lie; equal unless the mask is to be resampled with the image.
+    bad : ndarray of bool or None
+        Where the image was NaN or infinite; these voxels hold the lesion's median here and are not counted.
+    remarks : tuple of str
+        What was done to bring them together.
+    """
+
+    voxels: npt.NDArray[Any]
+    mask: Mask
+    grid: Grid
+    mask_grid: Grid
+    bad: Mask | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def make_pair(
+    image: ImageLike, mask: ImageLike, settings: RadiomicsSettings, label: int | None = None
+) -> Pair:
+    """Read image and mask, choose the label, see that they belong together, and set bad voxels aside.
+
+    Parameters
+    ----------
+    image, mask : path, SimpleITK image or Image
+        The mask may hold several labels if one is named.
+    settings : RadiomicsSettings
+        `label`, `correct_mask`, `geometry_tolerance`.
+    label : int, optional
+        Instead of the settings'.
+
+    Raises
+    ------
+    InputError
+        Nothing is marked, several labels and none named, or grids that differ.
+    """
+    voxels, grid = _array(image)
+    labels, mask_grid = _array(mask)
+    if voxels.ndim != 3 or labels.ndim != 3:
+        msg = f"The image has {voxels.ndim} dimensions and the mask {labels.ndim}; three are wanted."
+        raise InputError(msg)
+    lesion = _lesion(labels, settings.label if label is None else label)
+    pair = _together(voxels, lesion, grid, mask_grid, settings)
+    return _set_aside(pair)
+
+
+def box_of(mask: Mask, margin: int = 0) -> Box:
+    """Return the smallest box around what is marked, with a margin in voxels that ends at the border."""
+    box = []
+    part = mask
+    for axis in range(3):
+        inside = np.flatnonzero(part.any(axis=tuple(other for other in range(3) if other != axis)))
+        low, high = max(0, int(inside[0]) - margin), min(mask.shape[axis], int(inside[-1]) + 1 + margin)
+        box.append(slice(low, high))
+    return box[0], box[1], box[2]
+
+
+def _array(given: ImageLike) -> tuple[npt.NDArray[Any], Grid]:
+    if isinstance(given, Image):
+        return given.array, given.grid
+    if isinstance(given, sitk.Image):
+        return sitk.GetArrayViewFromImage(given), Grid.of(given)
+    array, grid = read_voxels(Path(given))
+    if array.dtype == np.float64:  # whole numbers with a scale: ITK, and so pyradiomics, has them in 32 bits
+        array = array.astype(np.float32)
+    return array, grid
+
+
+def _lesion(labels: npt.NDArray[Any], label: int | None) -> Mask:
+    if label is not None:
+        lesion = labels == label
+        if not lesion.any():
+            found = np.unique(labels[labels != 0])
+            msg = f"label={label}: no voxel of the mask has it. In the mask: {listing(found.tolist())}."
+            raise InputError(msg)
+        return lesion
+    lesion = labels != 0
+    values = labels[lesion]
+    if not len(values):
+        msg = "The mask is empty: there is nothing to measure."
+        raise InputError(msg)
+    if values.min() != values.max():
+        msg = f"The mask holds the labels {listing(np.unique(values).tolist())}; name the lesion's: label=."
+        raise InputError(msg)
+    return lesion
+
+
+def _together(
+    voxels: npt.NDArray[Any], lesion: Mask, grid: Grid, mask_grid: Grid, settings: RadiomicsSettings
+) -> Pair:
+    if _same(grid, mask_grid, settings.geometry_tolerance):
+        # the image's own header: pyradiomics refuses an origin that is off by a thousandth of a millimetre
+        return Pair(voxels, lesion, grid, grid)
+    if not settings.correct_mask:
+        msg = (
+            f"The mask has {mask_grid}, its image {grid}; resample it first: resample(mask, reference=image), or say "
+            "correct_mask=True in the settings."
+        )
+        raise InputError(msg)
+    _check_inside(lesion, grid, mask_grid)
+    remark = f"the mask had {mask_grid} and was resampled by nearest neighbour to the image"
+    if settings.vocabulary == "pyradiomics" and settings.resample_mm is not None:
+        return Pair(
+            voxels, lesion, grid, mask_grid, remarks=(remark,)
+        )  # both go to one new grid, laid by the mask
+    moved = sitk.Resample(
+        Image(lesion.astype(np.uint8), mask_grid.spacing, mask_grid.origin, mask_grid.direction).to_sitk(),
+        grid.size,
+        sitk.Transform(),
+        sitk.sitkNearestNeighbor,
+        grid.origin,
+        grid.spacing,
+        grid.direction,
+    )
+    lesion = sitk.GetArrayFromImage(moved) > 0
+    if not lesion.any():
+        msg = "No voxel of the mask is left on the image's grid: the lesion is smaller than its voxels."
+        raise InputError(msg)
+    return Pair(voxels, lesion, grid, grid, remarks=(remark,))
+
+
+def _same(grid: Grid, other: Grid, tolerance: float | None) -> bool:
+    if tolerance is None:
+        return grid.same(other)
+    return grid.distance(other) <= tolerance * min(*grid.spacing, *other.spacing)
+
+
+def _check_inside(lesion: Mask, grid: Grid, mask_grid: Grid) -> None:
+    box = box_of(lesion)
+    faces = [(part.start - 0.5, part.stop - 0.5) for part in reversed(box)]
+    corners = np.array(np.meshgrid(*faces, indexing="ij")).reshape(3, -1).T
+    index = grid.index(mask_grid.points(corners))
+    slack = 1e-3
+    if (index < -0.5 - slack).any() or (index > np.asarray(grid.size) - 0.5 + slack).any():
+        msg = f"The lesion reaches outside the image: the mask has {mask_grid}, the image {grid}. Is it this patient's?"
+        raise InputError(msg)
+
+
+def _set_aside(pair: Pair) -> Pair:
+    voxels = pair.voxels
+    if not np.issubdtype(voxels.dtype, np.floating) or np.isfinite(voxels.sum(dtype=np.float64)):
+        return pair
+    bad = ~np.isfinite(voxels)
+    if not bad.any():
+        return pair
+    sound = voxels[pair.mask & ~bad] if pair.grid == pair.mask_grid else voxels[~bad]
+    filled = voxels.copy()
+    filled[bad] = np.median(sound) if len(sound) else 0.0
+    inside = int((bad & pair.mask).sum()) if pair.grid == pair.mask_grid else int(bad.sum())
+    remark = f"{inside} voxels of the lesion are NaN or infinite and were left out of its intensities"
+    more = (remark,) if inside else ()
+    return dataclasses.replace(pair, voxels=filled, bad=bad, remarks=(*pair.remarks, *more))

@@ -1,0 +1,235 @@
+"""A pyradiomics parameter file, read as it is: every line is honoured, or refused with a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hybridx.errors import SettingsError
+from hybridx.radiomics.names import SHAPE2D, feature_table
+from hybridx.radiomics.settings_checks import FAMILIES, INTERPOLATORS, OF_IMAGE_TYPE, PEER_NAMES, PEER_TYPES
+from hybridx.terms import check_name, nearest
+
+__all__ = ["read_parameters"]
+
+SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
+IMAGE_TYPES = {peer: ours for ours, peer in PEER_TYPES.items()}
+FILTER_SETTINGS = {
+    "LoG": ("sigma",),
+    "Wavelet": ("wavelet", "start_level", "level"),
+    "Gradient": ("gradientUseSpacing",),
+    "LBP2D": ("lbp2DRadius", "lbp2DSamples", "lbp2DMethod"),
+    "LBP3D": ("lbp3DLevels", "lbp3DIcosphereRadius", "lbp3DIcosphereSubdivision"),
+}
+# pyradiomics' own defaults, for what a file leaves out
+DEFAULTS: dict[str, Any] = {
+    "binWidth": 25,
+    "interpolator": "sitkBSpline",
+    "normalizeScale": 1,
+    "minimumROIDimensions": 2,
+    "label": 1,
+}
+BY_ITK = {
+    "sitkNearestNeighbor": "nearest",
+    "sitkLinear": "linear",
+    "sitkBSpline": "bspline",
+    "sitkGaussian": "gaussian",
+    "sitkLabelGaussian": "label_gaussian",
+    "sitkHammingWindowedSinc": "hamming",
+    "sitkCosineWindowedSinc": "cosine",
+    "sitkWelchWindowedSinc": "welch",
+    "sitkLanczosWindowedSinc": "lanczos",
+    "sitkBlackmanWindowedSinc": "blackman",
+}
+BY_NUMBER = {
+    1: "nearest",
+    2: "linear",
+    3: "bspline",
+    4: "gaussian",
+    5: "label_gaussian",
+    6: "hamming",
+    7: "cosine",
+}
+BY_NUMBER |= {
+    8: "welch",
+    9: "lanczos",
+    10: "blackman",
+}  # SimpleITK's enumeration, which pyradiomics takes too
+DEPRECATED = {
+    "firstorder": ("StandardDeviation",),
+    "glcm": ("Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance"),
+    "gldm": ("DependencePercentage", "GrayLevelNonUniformityNormalized"),
+    "shape": ("Compactness1", "Compactness2", "SphericalDisproportion"),
+    "shape2D": ("SphericalDisproportion",),
+}
+
+
+def read_parameters(path: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """Read a parameter file into settings of ours, pyradiomics' defaults included.
+
+    Parameters
+    ----------
+    path : path or mapping
+        YAML (or JSON, which is YAML), or what was read from it.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of `RadiomicsSettings`.
+
+    Raises
+    ------
+    SettingsError
+        Not a parameter file, an unknown section, setting, class, image type or feature (the nearest is offered), or a
+        setting that this engine does not carry out, with the reason.
+    """
+    given = path if isinstance(path, Mapping) else _load(Path(path))
+    for name in given:
+        check_name(str(name), SECTIONS, "section of a parameter file")
+    if given.get("voxelSetting"):
+        msg = "voxelSetting: maps of features voxel by voxel are not made here; one lesion gives one value a feature."
+        raise SettingsError(msg)
+    found = _settings({**DEFAULTS, **(given.get("setting") or {})}, "setting")
+    if (given.get("setting") or {}).get("binCount") is not None:
+        found["bin_width"] = None  # a count goes before a width there
+    found |= _image_types(given.get("imageType") or {"Original": {}}, found)
+    found |= _classes(given.get("featureClass") or {})
+    return {"vocabulary": "pyradiomics", **found}
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        msg = f"No parameter file {path.name!r}; wanted a YAML file with imageType, featureClass and setting."
+        raise SettingsError(msg)
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path.name!r} is not YAML: {' '.join(str(error).split())}"
+        raise SettingsError(msg) from error
+    if not isinstance(found, Mapping):
+        msg = f"{path.name!r} holds {type(found).__name__}; wanted the sections {', '.join(SECTIONS)}."
+        raise SettingsError(msg)
+    return found
+
+
+def _settings(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "additionalInfo":  # provenance is handed back beside the values, always
+            _flag(name, value)
+        elif name == "label_channel":
+            if value not in (0, None):
+                msg = f"label_channel={value!r}: masks with several channels are not read; save the channel as a mask."
+                raise SettingsError(msg)
+        elif name == "interpolator":
+            found["interpolator"] = _interpolator(value)
+        elif name in PEER_NAMES:
+            found[PEER_NAMES[name]] = _value(name, value)
+        else:
+            guess = nearest(str(name), PEER_NAMES)
+            hint = f" Did you mean {guess!r}?" if guess else ""
+            msg = f"Unknown setting {name!r} under {where}.{hint} Known: {', '.join(PEER_NAMES)}."
+            raise SettingsError(msg)
+    _check_meaning(given)
+    return found
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "resampledPixelSpacing":
+        if value is None or (isinstance(value, Sequence) and not any(value)):
+            return None  # all edges 0 keep the native grid
+        return tuple(value) if isinstance(value, Sequence) else value
+    if name == "resegmentRange":
+        return None if value is None else _range(value)
+    if name in ("distances", "sigma"):
+        return tuple(value) if isinstance(value, Sequence) else (value,)
+    if name == "weightingNorm":
+        return None if value is None else str(value)
+    return value
+
+
+def _range(value: Any) -> tuple[float, float]:
+    ends = sorted(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
+    if len(ends) not in (1, 2):
+        msg = f"resegmentRange={value!r} is neither one lower end nor two ends."
+        raise SettingsError(msg)
+    return float(ends[0]), float(ends[1]) if len(ends) == 2 else float("inf")
+
+
+def _check_meaning(given: Mapping[str, Any]) -> None:
+    if given.get("resegmentRange") is None and given.get("resegmentMode", "absolute") != "absolute":
+        msg = f"resegmentMode={given['resegmentMode']!r} without resegmentRange does nothing; give the range."
+        raise SettingsError(msg)
+    if given.get("removeOutliers") is not None and not given.get("normalize"):
+        msg = (
+            "removeOutliers without normalize does nothing in pyradiomics; say normalize: true, or remove it."
+        )
+        raise SettingsError(msg)
+
+
+def _interpolator(value: Any) -> str:
+    if isinstance(value, int) and value in BY_NUMBER:
+        return BY_NUMBER[value]
+    if value in INTERPOLATORS:
+        return str(value)
+    return BY_ITK[check_name(str(value), BY_ITK, "interpolator")]
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        msg = f"{name}={value!r} is neither true nor false."
+        raise SettingsError(msg)
+
+
+def _image_types(given: Mapping[str, Any], general: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    own: dict[str, dict[str, Any]] = {}
+    chosen = []
+    for name, options in given.items():
+        kind = IMAGE_TYPES[check_name(str(name), IMAGE_TYPES, "imageType")]
+        chosen.append(kind)
+        settings = _settings(options or {}, f"imageType {name}")
+        filters = {PEER_NAMES[one] for one in FILTER_SETTINGS.get(str(name), ())}
+        for setting, value in settings.items():
+            if setting in filters:
+                found[setting] = value
+            elif setting in OF_IMAGE_TYPE:
+                own.setdefault(kind, {})[setting] = value
+            else:
+                msg = f"imageType {name}: {setting!r} holds for the whole lesion; say it under setting."
+                raise SettingsError(msg)
+    sigma = found.get("log_sigma_mm", general.get("log_sigma_mm", ()))
+    found["log_sigma_mm"] = sigma if "log" in chosen else ()
+    if "log" in chosen and not sigma:
+        msg = "imageType LoG without sigma gives no image in pyradiomics; say sigma: [1.0, 2.0, 3.0] (mm)."
+        raise SettingsError(msg)
+    return {**found, "image_types": tuple(chosen), "by_image_type": own}
+
+
+def _classes(given: Mapping[str, Any]) -> dict[str, Any]:
+    if not given:
+        return {"families": None}
+    families, features = [], []
+    everything = True
+    for name, chosen in given.items():
+        family = check_name(str(name), (*FAMILIES, "shape2D"), "featureClass")
+        families.append(family)
+        known = SHAPE2D if family == "shape2D" else _features(family)
+        if not chosen:
+            features += [f"{family}_{one}" for one in known]
+            continue
+        everything = False
+        for one in chosen:
+            if one in DEPRECATED.get(family, ()):
+                msg = f"featureClass {family}: {one!r} is deprecated in pyradiomics, which gives no value for it."
+                raise SettingsError(msg)
+            features.append(f"{family}_{check_name(str(one), known, f'feature of {family}')}")
+    return {"families": tuple(families), "features": () if everything else tuple(features)}
+
+
+def _features(family: str) -> list[str]:
+    return [info.feature for info in feature_table().values() if info.family == family]

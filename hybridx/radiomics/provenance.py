@@ -1,0 +1,59 @@
+"""What a set of values came from: engine, settings and content, and one key that names the three."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from hybridx import __version__
+from hybridx.radiomics.pair import Pair, box_of
+from hybridx.radiomics.settings import RadiomicsSettings
+
+__all__ = ["provenance_of"]
+
+
+def provenance_of(pair: Pair, settings: RadiomicsSettings, engine: str) -> dict[str, str]:
+    """Describe where values come from, without a word about the patient.
+
+    Parameters
+    ----------
+    pair : Pair
+        What was given.
+    settings : RadiomicsSettings
+        How it is measured.
+    engine : {"hybridx", "pyradiomics"}
+        By whom.
+
+    Returns
+    -------
+    dict
+        ``engine``, ``version``, ``settings_hash``, ``content_hash``, ``key``, ``voxels`` (native) and ``grid``.
+    """
+    version = __version__
+    if engine == "pyradiomics":
+        from hybridx.radiomics.peer_engine import VERSION as version  # noqa: N811, PLC0415 - a library few have
+    content = _content(pair, settings)
+    key = hashlib.sha256(f"{engine} {version} {settings.hash} {content}".encode()).hexdigest()[:32]
+    return {
+        "engine": engine,
+        "version": version,
+        "settings_hash": settings.hash,
+        "content_hash": content,
+        "key": key,
+        "voxels": str(int(np.count_nonzero(pair.mask))),
+        "grid": str(pair.grid),
+    }
+
+
+def _content(pair: Pair, settings: RadiomicsSettings) -> str:
+    """Digest what the values can depend on: the whole image where a filter or a normalisation sees all of it."""
+    local = settings.image_types == ("original",) and not settings.filters and not settings.normalise
+    whole = (slice(None),) * 3
+    box = box_of(pair.mask, 32) if local and pair.grid == pair.mask_grid else whole
+    digest = hashlib.sha256(f"{pair.grid!r} {pair.mask_grid!r} {box} {pair.voxels.dtype}".encode())
+    for array in (pair.voxels[box], pair.mask[box] if box is not whole else pair.mask):
+        digest.update(np.ascontiguousarray(array))
+    if pair.bad is not None:
+        digest.update(np.packbits(pair.bad[box]))
+    return digest.hexdigest()[:32]

@@ -1,0 +1,193 @@
+"""Settings are frozen, typed, hashed, and deaf to no misspelling."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+
+import pytest
+
+from hybridx.errors import SettingsError
+from hybridx.measure import ExtractSettings
+from hybridx.radiomics import RadiomicsSettings
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"bin_widht": 25}, "'bin_width'"),
+        ({"binWidth": 25}, "'bin_width'"),
+        ({"binWidht": 25}, "'bin_width'"),
+        ({"bin_width": 25, "resampledPixelSpacing": [1, 1, 1]}, "'resample_mm'"),
+        ({"bin_width": 25, "normalize": True}, "'normalise'"),
+        ({"bin_width": 25, "family": ("glcm",)}, "'families'"),
+        ({"bin_width": 25, "families": ("glmc",)}, "'gldm'"),
+        ({"bin_width": 25, "interpolator": "sitkBSpline"}, "'bspline'"),
+        ({"bin_width": 25, "image_types": ("Wavelet",)}, "'wavelet'"),
+    ],
+)
+def test_a_misspelt_setting_is_an_error_with_the_right_name(given, hint):
+    for build in (RadiomicsSettings, RadiomicsSettings.pyradiomics):
+        with pytest.raises(SettingsError, match=f"Did you mean {hint}"):
+            build(**given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"bin_width": 0},
+        {"bin_width": float("nan")},
+        {"bin_width": True},
+        {"bin_width": "25"},
+        {"bin_width": 25, "resample_mm": -1},
+        {"bin_width": 25, "families": ()},
+        {"bin_width": 25, "image_types": ("log",)},
+        {"bin_width": 25, "log_sigma_mm": (2.0,)},
+        {"bin_width": 25, "resegment": (3, 1)},
+    ],
+)
+def test_impossible_values_are_refused(given):
+    with pytest.raises(SettingsError):
+        RadiomicsSettings(**given)
+
+
+def test_no_default_where_the_standard_has_none():
+    with pytest.raises(SettingsError, match=r"bin_width is wanted.*25 \(HU\)"):
+        RadiomicsSettings.pyradiomics()
+
+
+CHANGES = {
+    "bin_width": 10,
+    "resample_mm": 2,
+    "interpolator": "bspline",
+    "families": ("glcm",),
+    "image_types": ("original", "wavelet"),
+    "wavelet": "haar",
+    "resegment": (-500, 400),
+    "normalise": True,
+    "resegment_mode": "sigma",
+    "resegment_shape": True,
+    "normalise_scale": 1,
+    "normalise_clip": 3,
+    "pad_voxels": 7,
+    "pre_crop": True,
+    "distances": (1, 2),
+    "weighting_norm": "euclidean",
+    "symmetrical_glcm": False,
+    "gldm_alpha": 1,
+    "array_shift": 1000,
+    "force_2d": True,
+    "force_2d_axis": 1,
+    "wavelet_start": 1,
+    "wavelet_levels": 2,
+    "gradient_spacing": False,
+    "lbp2d_radius": 2,
+    "lbp2d_samples": 9,
+    "lbp2d_method": "ror",
+    "lbp3d_levels": 3,
+    "lbp3d_radius": 2,
+    "lbp3d_subdivision": 2,
+    "filters": {"mean5": {"kind": "mean", "support": 5}},
+    "by_image_type": {"original": {"bin_width": 5}},
+    "features": ("glcm_Contrast",),
+    "label": 2,
+    "correct_mask": True,
+    "geometry_tolerance": 0.1,
+    "minimum_dimensions": 2,
+    "minimum_voxels": 10,
+}
+IBSI_CHANGES = {
+    "aggregations": ("2D_avg",),
+    "bin_origin": 0,
+    "outlier_sigma": 3,
+    "round_intensities": True,
+    "mask_threshold": 0.4,
+    "volume_bins": 2.5,
+}
+
+
+def test_every_setting_is_in_the_hash_and_equal_settings_are_one():
+    base = RadiomicsSettings(bin_width=25)
+    hashes = [dataclasses.replace(base, **{name: value}).hash for name, value in CHANGES.items()]
+    hashes.append(RadiomicsSettings(bin_width=25, image_types=("log",), log_sigma_mm=(2.0,)).hash)
+    hashes.append(RadiomicsSettings(bin_count=32).hash)
+    standard = RadiomicsSettings.ibsi(bin_width=25, bin_origin=-1000, aggregations=("3D_avg",))
+    hashes += [dataclasses.replace(standard, **{name: value}).hash for name, value in IBSI_CHANGES.items()]
+    assert len({*hashes, base.hash, standard.hash}) == len(dataclasses.fields(RadiomicsSettings)) + 1
+    assert RadiomicsSettings(bin_width=25.0).hash == base.hash
+    assert RadiomicsSettings(bin_width=25, resample_mm=[2, 2, 2]).hash == RadiomicsSettings(25, 2).hash
+    assert RadiomicsSettings(bin_width=25, families=("glcm", "shape")) == RadiomicsSettings(
+        bin_width=25, families=("shape", "glcm")
+    )
+
+
+def test_settings_of_filters_are_frozen_and_hashable():
+    settings = RadiomicsSettings(
+        bin_width=25,
+        filters={"laws": {"kind": "laws", "kernels": ["L5", "E5", "E5"]}},
+        by_image_type={"laws": {"bin_count": 16}},
+    )
+    assert hash(settings) == hash(copy.deepcopy(settings))
+    own = settings.of_image_type("laws")
+    assert (own.bin_width, own.bin_count) == (None, 16)
+    assert settings.of_image_type("original") is settings
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"bin_width": 25}, "bin_origin is wanted"),
+        ({"bin_width": 25, "bin_origin": 0}, "aggregations is wanted"),
+        ({"bin_count": 32, "aggregations": ("3D_av",)}, "Did you mean '3D_avg'"),
+        ({"bin_count": 32, "aggregations": ("3D_avg",), "bin_width": 25}, "one of them decides"),
+        ({"bin_count": 32, "aggregations": ("3D_avg",), "weighting_norm": "euclidean"}, "belongs to"),
+        ({"bin_count": 32, "aggregations": ("3D_avg",), "interpolator": "lanczos"}, "the standard's are"),
+        ({"bin_count": 32, "aggregations": ("3D_avg",), "distances": (1, 2)}, "one distance"),
+        ({"bin_count": 32, "aggregations": ("3D_avg",), "families": ("shape",)}, "families 'shape'"),
+    ],
+)
+def test_what_the_standard_leaves_open_is_asked_for(given, message):
+    with pytest.raises(SettingsError, match=message):
+        RadiomicsSettings.ibsi(**given)
+
+
+def test_families_without_levels_need_none():
+    assert RadiomicsSettings.ibsi(families=("statistics", "morphology")).bin_width is None
+    assert RadiomicsSettings.pyradiomics(families=("shape",)).bin_count is None
+
+
+def test_the_origin_of_levels_is_the_lower_end_of_the_range():
+    settings = RadiomicsSettings.ibsi(bin_width=25, resegment=(-500, 400), aggregations=("3D_avg",))
+    assert settings.bin_origin == -500.0
+    relative = RadiomicsSettings.ibsi(bin_width=25, bin_origin="minimum", aggregations=("3D_avg",))
+    assert relative.bin_origin == "minimum"
+
+
+@pytest.mark.parametrize("tracer", ["FDG", "PSMA", "SSTR", "FAPI"])
+def test_tracers_have_presets(tracer):
+    assert RadiomicsSettings.preset("pet", tracer).bin_width > 0
+    with pytest.raises(SettingsError, match="only PET"):
+        RadiomicsSettings.preset("ct", tracer)
+
+
+def test_settings_travel():
+    settings = ExtractSettings(ct=RadiomicsSettings(bin_width=10))
+    assert pickle.loads(pickle.dumps(settings)) == copy.deepcopy(settings) == settings
+    assert settings.hash != ExtractSettings().hash
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.deep = False
+
+
+def test_extract_settings_are_checked_too():
+    with pytest.raises(SettingsError, match="Did you mean 'views'"):
+        ExtractSettings(view=False)
+    with pytest.raises(SettingsError, match="not a RadiomicsSettings"):
+        ExtractSettings(pet=25)
+
+
+def test_presets_are_what_the_house_promises():
+    assert RadiomicsSettings.preset("ct").bin_width == 25
+    assert RadiomicsSettings.preset("pet").bin_width == 0.25
+    with pytest.raises(SettingsError, match="modality"):
+        RadiomicsSettings.preset("spect")
