@@ -1,7 +1,7 @@
-"""Intraclass correlation, where preparation steps look for it; it is computed in `hybridx.radiomics.icc`."""
+"""Intraclass correlation, where preparation steps look for it; it is computed in `hybridx.radiomics.intraclass`."""
 
 from __future__ import annotations
 
-from hybridx.radiomics.icc import ICC_KINDS, icc, icc_columns
+from hybridx.radiomics.intraclass import ICC_KINDS, icc, icc_columns
 
 __all__ = ["ICC_KINDS", "icc", "icc_columns"]

@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort.columns import to_frame
 from hybridx.errors import InputError, NotEnoughDataError, SettingsError
-from hybridx.radiomics.lesion_voxels import LesionVoxels
-from hybridx.radiomics.subregions import Subregions, subregions
+from hybridx.radiomics.channel_voxels import LesionVoxels
+from hybridx.radiomics.subregions import Subregions, divide_lesion
 from hybridx.terms.text import listing
 
 __all__ = ["Habitats", "own_habitats"]
@@ -52,8 +52,8 @@ class Habitats(TransformerMixin, BaseEstimator):
     """Add what share of its lesion each habitat takes, with habitats learnt from the patients `fit` sees.
 
     k-means in the space of the images' intensities, standardised over the training patients; each patient weighs the
-    same. A patient without voxels gets nulls and ``habitat.measured`` False. The outcome is not looked at. The step holds
-    the voxels of all patients, so it belongs into an evaluation, not into a model that is locked and handed on.
+    same. A patient without voxels gets nulls and ``habitat.measured`` False. The outcome is not looked at. The step
+    holds the voxels of all patients: it belongs into an evaluation, not into a model that is locked and handed on.
 
     Parameters
     ----------
@@ -222,4 +222,4 @@ def _nearest(scaled: npt.NDArray[np.float64], centres: npt.NDArray[np.float64]) 
 def _parts(voxels: LesionVoxels, label: npt.NDArray[np.intp], count: int) -> Subregions:
     labels = np.zeros(voxels.mask.array.shape, dtype=np.int32)
     labels[voxels.mask.array > 0] = label + 1
-    return subregions(voxels.mask, labels, tuple(f"h{i + 1}" for i in range(count)))
+    return divide_lesion(voxels.mask, labels, tuple(f"h{i + 1}" for i in range(count)))

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from hybridx.errors import ExtractionError, InputError, SettingsError
 from hybridx.imaging import Image, bounding_box
+from hybridx.radiomics.measured_again import Extract, engine
 from hybridx.radiomics.perturb_mask import signed_distance
-from hybridx.radiomics.robustness import Extract, engine
 from hybridx.radiomics.roi import Features
 from hybridx.terms.text import listing
 
-__all__ = ["Subregions", "core_rim", "subregion_features", "subregions"]
+__all__ = ["Subregions", "core_rim", "divide_lesion", "subregion_features"]
 
 LEAST_VOXELS = 64  # 4 x 4 x 4: fewer have no texture to speak of
 
@@ -83,7 +83,7 @@ def core_rim(mask: Image, rim_mm: float = 3.0, *, outside_mm: float = 0.0) -> Su
     core = inside & (distance <= -rim_mm)
     labels = np.zeros(mask.array.shape, dtype=np.int32)
     labels[box] = np.where(core, 1, np.where(inside, 2, 0))
-    parts = subregions(mask, labels, ("core", "rim"))
+    parts = divide_lesion(mask, labels, ("core", "rim"))
     if not core.any():
         why = f"the lesion is {-float(distance.min()):.1f} mm deep, no deeper than a rim of {rim_mm:g} mm"
         parts = Subregions(parts.masks, parts.shares, {**parts.reasons, "core": why})
@@ -96,7 +96,7 @@ def core_rim(mask: Image, rim_mm: float = 3.0, *, outside_mm: float = 0.0) -> Su
     return Subregions(masks, parts.shares, {**parts.reasons, **reasons})
 
 
-def subregions(mask: Image, labels: npt.NDArray[np.integer], names: tuple[str, ...]) -> Subregions:
+def divide_lesion(mask: Image, labels: npt.NDArray[np.integer], names: tuple[str, ...]) -> Subregions:
     """Take the parts of a lesion from a map of labels.
 
     Parameters
@@ -151,7 +151,7 @@ def subregion_features(
     image : Image
         On the parts' grid.
     parts : Subregions
-        From `core_rim`, `subregions` or habitats.
+        From `core_rim`, `divide_lesion` or `Habitats`.
     settings : RadiomicsSettings
         How to measure.
     least_voxels : int

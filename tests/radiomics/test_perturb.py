@@ -19,7 +19,7 @@ from hybridx.radiomics.perturb_mask import (
 from hybridx.radiomics.perturbations import Perturbation, draw_perturbations
 from hybridx.radiomics.supervoxels import supervoxels
 
-from .phantoms import ball, hot
+from .made_lesions import ball, hot
 
 
 def volume_ml(mask: Image) -> float:

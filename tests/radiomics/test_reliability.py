@@ -11,12 +11,12 @@ import pytest
 
 from hybridx.errors import ExtractionError, InputError, NotEnoughDataError
 from hybridx.prepare import StabilityFilter
-from hybridx.radiomics.icc import icc, icc_columns
+from hybridx.radiomics.intraclass import icc, icc_columns
+from hybridx.radiomics.measured_again import robustness
 from hybridx.radiomics.perturbations import Perturbation
-from hybridx.radiomics.reliability import reliability, reliability_of
-from hybridx.radiomics.robustness import robustness
+from hybridx.radiomics.repeats import reliability, reliability_of
 
-from .phantoms import ball, failing, hot, simple
+from .made_lesions import ball, failing, hot, simple
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "icc_unbalanced.json"
 SHROUT_FLEISS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]

@@ -13,11 +13,11 @@ from sklearn.pipeline import make_pipeline
 from hybridx.errors import ExtractionError, InputError, NotEnoughDataError, SettingsError
 from hybridx.imaging import Image, Study, resample
 from hybridx.prepare import MedianImputer, Standardizer
+from hybridx.radiomics.channel_voxels import LesionVoxels, lesion_voxels
 from hybridx.radiomics.habitats import Habitats, own_habitats
-from hybridx.radiomics.lesion_voxels import LesionVoxels, lesion_voxels
-from hybridx.radiomics.subregions import core_rim, subregion_features, subregions
+from hybridx.radiomics.subregions import core_rim, divide_lesion, subregion_features
 
-from .phantoms import ball, hot, simple
+from .made_lesions import ball, hot, simple
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 2.0, 3.0)])
@@ -56,7 +56,7 @@ def test_a_small_part_gives_no_features_but_its_share():
     labels = np.where(mask.array > 0, 1, 0)
     z, y, x = np.argwhere(mask.array > 0)[0]
     labels[z, y, x] = 2
-    parts = subregions(mask, labels, ("most", "speck"))
+    parts = divide_lesion(mask, labels, ("most", "speck"))
     found = subregion_features(hot(mask), parts, None, extract=simple)
     assert found.values["speck_share"] == pytest.approx(1.0 / mask.array.sum())
     assert found.reasons["speck_mean"] == "1 voxels; at least 64 are wanted"
@@ -84,7 +84,7 @@ def test_a_part_that_cannot_be_measured_loses_its_features_only():
 def test_labels_that_do_not_fit(labels, message):
     mask = ball()
     with pytest.raises(InputError, match=message):
-        subregions(mask, 3 * mask.array.astype(int) if labels is None else labels, ("a", "b"))
+        divide_lesion(mask, 3 * mask.array.astype(int) if labels is None else labels, ("a", "b"))
 
 
 def test_lengths_of_a_rim_are_checked():
@@ -187,9 +187,10 @@ def test_what_habitats_refuse(voxels):
         Habitats(voxels, n_habitats=1).fit(patients)
     with pytest.raises(InputError, match="patient_id"):
         Habitats(voxels).fit(pl.DataFrame({"id": ["P0"]}))
+    study = two_habitats(0)
+    pet_alone = Study("P", 1, {"pet": study.images["pet"]}, dict(study.masks))
     with pytest.raises(InputError, match="lacks ct"):
-        study = two_habitats(0)
-        lesion_voxels(Study("P", 1, {"pet": study.images["pet"]}, dict(study.masks)), grid="pet")
+        lesion_voxels(pet_alone, grid="pet")
     step = Habitats(voxels, n_habitats=2).fit(pl.DataFrame({"patient_id": list(voxels)}))
     one = voxels["P0"]
     with pytest.raises(InputError, match="were learnt on"):

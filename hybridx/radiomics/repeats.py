@@ -12,7 +12,7 @@ import polars as pl
 
 from hybridx.cohort.columns import to_frame
 from hybridx.errors import InputError, NotEnoughDataError
-from hybridx.radiomics.icc import icc_columns
+from hybridx.radiomics.intraclass import icc_columns
 from hybridx.terms.text import listing
 
 __all__ = ["Reliability", "reliability", "reliability_of"]
@@ -78,7 +78,7 @@ def reliability(
     test, retest : polars or pandas table
         `patient_id` and the features, one row per patient. Patients and features that both have are compared.
     kind : {"ICC(1,1)", "ICC(2,1)", "ICC(3,1)"}, default "ICC(2,1)"
-        See `hybridx.radiomics.icc`; the default asks for agreement.
+        See `hybridx.radiomics.intraclass`; the default asks for agreement.
     level : float, default 0.95
         Coverage of the interval.
 
@@ -96,7 +96,7 @@ def reliability(
 
     Source
     ------
-    Intraclass correlation: `hybridx.radiomics.icc`. Repeatability coefficient: Bland & Altman 1999,
+    Intraclass correlation: `hybridx.radiomics.intraclass`. Repeatability coefficient: Bland & Altman 1999,
     doi:10.1177/096228029900800204.
 
     Examples
@@ -142,7 +142,7 @@ def reliability_of(
     repeats : polars.DataFrame
         `patient_id`, `repeat` and the features; a missing value is a missing repeat.
     kind, level
-        See `hybridx.radiomics.icc`.
+        See `hybridx.radiomics.intraclass`.
     reasons : mapping, optional
         Carried along.
     least : int

@@ -15,7 +15,7 @@ from hybridx.errors import ExtractionError, InputError
 from hybridx.imaging import Image, read_image, read_mask
 from hybridx.imaging.image import UNITS
 from hybridx.radiomics.perturbations import Perturbation, draw_perturbations
-from hybridx.radiomics.reliability import Reliability, reliability_of
+from hybridx.radiomics.repeats import Reliability, reliability_of
 from hybridx.terms.text import listing
 
 __all__ = ["Extract", "engine", "perturbed_features", "robustness"]
