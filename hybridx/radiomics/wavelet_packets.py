@@ -1,0 +1,85 @@
+"""All sub-bands of a stationary wavelet transform, as PyWavelets makes them, each partial result computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridx.errors import SettingsError
+from hybridx.radiomics.filter_fir import convolve_axis_many
+from hybridx.radiomics.wavelet_separable import wavelet_taps
+
+__all__ = ["stationary_wavelets"]
+
+Array = npt.NDArray[Any]
+
+
+def stationary_wavelets(
+    image: Array, wavelet: str = "coif1", level: int = 1, start_level: int = 0, flat: int | None = None
+) -> Iterator[tuple[int, str, Array]]:
+    """Yield every detail of every level and the last approximation, one at a time.
+
+    Low and high pass along an axis come from one reading, and every sub-band of a volume costs one pass and
+    three quarters in place of three: 2 + 4 + 8 one-axis responses, not 24. In work at once: the image, two partial
+    results, a pair of responses and the approximation.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x)
+        Periodic; an axis of odd length is first continued by one voxel, as pyradiomics does. Single precision
+        stays so, all else is worked on in double.
+    wavelet : str
+        A name PyWavelets knows.
+    level, start_level : int
+        How many levels, after how many that are not asked for. Each level filters the last approximation with the
+        same taps (they are not stretched), as pyradiomics does.
+    flat : {0, 1, 2}, optional
+        An axis not to filter along.
+
+    Yields
+    ------
+    (int, str, ndarray)
+        Level among those asked for, L or H for x, y, z, and the response, shape (z, y, x).
+    """
+    if int(level) != level or level < 1 or int(start_level) != start_level or start_level < 0:
+        msg = f"level is {level!r} and start_level {start_level!r}; wanted whole numbers from 1 and from 0."
+        raise SettingsError(msg)
+    axes = [axis for axis in (2, 1, 0) if axis != flat]
+    inside = tuple(slice(0, size) for size in image.shape)
+    data = np.pad(image, [(0, size % 2) for size in image.shape], mode="wrap")
+    data = data if data.dtype == np.float32 else data.astype(np.float64)
+    kernels = wavelet_taps(wavelet, single=data.dtype == np.float32)
+    for _ in range(start_level):
+        for axis in axes:
+            data = convolve_axis_many(data, kernels[:1], axis, "periodise")[0]
+    low = "L" * len(axes)
+    for depth in range(1, level + 1):
+        approximation = data
+        for letters, response in _split(data, kernels, axes, ""):
+            if letters == low:
+                approximation = response
+            else:
+                yield depth, letters, response[inside]
+        data = approximation
+    yield level, low, data[inside]
+
+
+def _split(
+    data: Array, kernels: Sequence[Array], axes: Sequence[int], letters: str
+) -> Iterator[tuple[str, Array]]:
+    """Depth first: the partial results alive are those on the way to the sub-band at hand."""
+    if not axes:
+        yield letters, data
+        return
+    if len(axes) == 1:
+        pair = convolve_axis_many(data, kernels, axes[0], "periodise")
+        yield letters + "L", pair[0]
+        yield letters + "H", pair[1]
+        return
+    for letter, kernel in zip("LH", kernels, strict=True):
+        yield from _split(
+            convolve_axis_many(data, [kernel], axes[0], "periodise")[0], kernels, axes[1:], letters + letter
+        )
