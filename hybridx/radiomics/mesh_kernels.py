@@ -1,0 +1,139 @@
+"""One pass over a mask, compiled: which cubes its surface crosses, its moments, and where its rows begin and end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hybridx.compute.compiled import compiled
+
+__all__ = ["hull_of_planes", "scan", "widest_in_planes"]
+
+
+@compiled
+def scan(padded: Any) -> Any:
+    """Scan a mask with a border of zeros.
+
+    Returns the number of 2 x 2 x 2 cubes of each of the 256 patterns (bit 4 z + 2 y + x of a pattern is the cube's
+    corner (z, y, x)), the sums of their positions (256, 3), the voxels' count and sums of z, y, x, zz, yy, xx, zy, zx,
+    yx, and the first and last voxel of each row, shape (z, y), -1 where a row is empty.
+    """
+    nz, ny, nx = padded.shape
+    counts = np.zeros(256, np.int64)
+    places = np.zeros((256, 3), np.int64)
+    sums = np.zeros(10, np.int64)
+    first = np.full((nz, ny), -1, np.int32)
+    last = np.full((nz, ny), -1, np.int32)
+    column = np.empty(nx, np.uint8)
+    for z in range(nz - 1):
+        for y in range(ny - 1):
+            a, b = padded[z, y], padded[z, y + 1]
+            c, d = padded[z + 1, y], padded[z + 1, y + 1]
+            for x in range(nx):
+                column[x] = a[x] | b[x] << 2 | c[x] << 4 | d[x] << 6
+            for x in range(nx - 1):
+                code = np.int64(column[x]) | np.int64(column[x + 1]) << 1
+                if code == 255:
+                    counts[255] += 1
+                elif code != 0:
+                    counts[code] += 1
+                    places[code, 0] += z
+                    places[code, 1] += y
+                    places[code, 2] += x
+            n = sx = sxx = 0
+            for x in range(nx):
+                inside = np.int64(a[x])
+                n += inside
+                sx += inside * x
+                sxx += inside * x * x
+            if n:
+                x = 0
+                while not a[x]:
+                    x += 1
+                first[z, y] = x
+                x = nx - 1
+                while not a[x]:
+                    x -= 1
+                last[z, y] = x
+                row = (n, n * z, n * y, sx, n * z * z, n * y * y, sxx, n * z * y, sx * z, sx * y)
+                for k in range(10):
+                    sums[k] += row[k]
+    return counts, places, sums, first, last
+
+
+@compiled
+def _chain(rows: Any, ends: Any, side: int, keep: Any) -> int:
+    """Keep the corners of the convex hull of points (row, end) sorted by row, on the side of small (1) or big ends."""
+    n = 0
+    for k in range(len(rows)):
+        while n >= 2:
+            i, j = keep[n - 2], keep[n - 1]
+            turn = (rows[j] - rows[i]) * (ends[k] - ends[i]) - (ends[j] - ends[i]) * (rows[k] - rows[i])
+            if turn * side > 0:
+                break
+            n -= 1
+        keep[n] = k
+        n += 1
+    return n
+
+
+@compiled
+def _corners(first: Any, last: Any, points: Any) -> int:
+    """Write the corners (row, end) of the convex hull of one plane's rows into points; return their number."""
+    n = 0
+    rows = np.empty(len(first), np.int64)
+    low = np.empty(len(first), np.int64)
+    high = np.empty(len(first), np.int64)
+    for r in range(len(first)):
+        if first[r] >= 0:
+            rows[n], low[n], high[n] = r, first[r], last[r]
+            n += 1
+    keep = np.empty(n, np.int64)
+    m = 0
+    for side in (1, -1):
+        ends = low[:n] if side == 1 else high[:n]
+        for k in keep[: _chain(rows[:n], ends, side, keep)]:
+            points[m, 0], points[m, 1] = rows[k], ends[k]
+            m += 1
+    return m
+
+
+@compiled
+def hull_of_planes(first: Any, last: Any) -> Any:
+    """Return the corners (plane, row, end) of the convex hull of each plane from the ends of its rows, shape (n, 3)."""
+    planes, rows = first.shape
+    out = np.empty((planes * rows * 2, 3), np.int64)
+    points = np.empty((rows * 2, 2), np.int64)
+    n = 0
+    for p in range(planes):
+        m = _corners(first[p], last[p], points)
+        out[n : n + m, 0] = p
+        out[n : n + m, 1:] = points[:m]
+        n += m
+    return out[:n].copy()
+
+
+@compiled
+def widest_in_planes(first: Any, last: Any, row_mm: float, end_mm: float, grown: bool) -> float:  # noqa: FBT001
+    """Return the largest squared distance of two points in any one plane.
+
+    Grown points are voxels and stand for the four points half a voxel from their centre in the plane.
+    """
+    planes, rows = first.shape
+    points = np.empty((rows * 2, 2), np.int64)
+    best = 0.0
+    for p in range(planes):
+        m = _corners(first[p], last[p], points)
+        for i in range(m):
+            for j in range(i + 1):
+                dr = abs(points[i, 0] - points[j, 0]) * row_mm
+                de = abs(points[i, 1] - points[j, 1]) * end_mm
+                if not grown:
+                    best = max(best, dr * dr + de * de)
+                    continue
+                along = (dr + row_mm) ** 2 + de * de
+                across = dr * dr + (de + end_mm) ** 2
+                corner = (dr + row_mm / 2) ** 2 + (de + end_mm / 2) ** 2
+                best = max(best, along, across, corner)
+    return best
