@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hybridx.radiomics.level_blocks import Matrices, joined, level_blocks
+from hybridx.radiomics.level_blocks import Matrices, joined, level_blocks, stacked
 from hybridx.radiomics.matrix_grid import Grid, level_grid
 from hybridx.radiomics.roi import Features, Levels
 from hybridx.radiomics.run_kernels import DIRECTIONS, PLANAR, count_places, table_entries
@@ -23,9 +23,11 @@ _SPREADS = ("glnu", "glnu_norm", "rlnu", "rlnu_norm", "r_perc", "gl_var", "rl_va
 _NAMES = _SIZES + _SPREADS
 TABLE_BYTES = 64 * 2**20
 """Most that the tables of one block of levels take; more levels are counted block by block."""
+CACHE_BYTES = 4 * 2**20
+"""Slices are counted together as long as their tables stay near the processor."""
 
 
-def run_matrices(grid: Grid, weights: npt.NDArray[np.float64], planes: slice = slice(None)) -> Matrices:
+def run_matrices(grid: Grid, weights: npt.NDArray[np.float64], *, by_slice: bool = False) -> Matrices:
     """Count runs along 4 or 13 directions and add the directions up into matrices.
 
     Parameters
@@ -34,22 +36,29 @@ def run_matrices(grid: Grid, weights: npt.NDArray[np.float64], planes: slice = s
         The lesion's levels with a margin of one voxel.
     weights : ndarray of float, shape (matrices, 4 or 13)
         How much each direction adds to each matrix.
-    planes : slice
-        Slices of the padded grid to look at, the empty ones before and after included.
+    by_slice : bool
+        Matrices of each slice for itself, slice after slice (4 directions only).
 
     Returns
     -------
     tuple of ndarray
         Offsets (matrices + 1), and level, length and count of every cell that is not empty.
     """
-    longest, directions = max(grid.shape), weights.shape[1]
-    most = max(1, TABLE_BYTES // (4 * directions * (longest + 2)))
-    blocks = []
-    for volume, values in level_blocks(grid, most, planes):
-        tables = np.zeros((directions, len(values) + 1, longest + 2), np.uint32)
-        count_places(volume, tables)
-        blocks.append(table_entries(tables, weights, values))
-    return joined(blocks)
+    longest, directions, depth = max(grid.shape), weights.shape[1], grid.shape[0]
+    row = 4 * directions * (longest + 2)
+    most = max(1, TABLE_BYTES // row)
+    step = max(1, CACHE_BYTES // (row * (len(grid.values) + 1))) if by_slice else depth
+    parts = []
+    for first in range(0, depth, step):
+        planes = slice(first, first + step + 2)
+        blocks = []
+        for volume, values in level_blocks(grid, most, planes):
+            shape = (len(volume) - 2 if by_slice else 1, directions, len(values) + 1, longest + 2)
+            tables = np.zeros(shape, np.uint32)
+            count_places(volume, tables)
+            blocks.append(table_entries(tables, weights, values))
+        parts.append(joined(blocks))
+    return stacked(parts)
 
 
 def glrlm(levels: Levels, aggregation: str | Sequence[str] = "3D_avg") -> Features:
@@ -76,7 +85,7 @@ def glrlm(levels: Levels, aggregation: str | Sequence[str] = "3D_avg") -> Featur
     Notes
     -----
     Memory: two bytes per voxel of the lesion's box, two slices of 26 bytes per voxel, and at most 64 MiB of tables
-    (one level always fits); matrices are kept as cells that are not empty.
+    (more levels are counted in blocks); matrices are kept as cells that are not empty.
 
     Source
     ------
@@ -106,10 +115,10 @@ def glrlm(levels: Levels, aggregation: str | Sequence[str] = "3D_avg") -> Featur
 
 
 def _statistics(
-    grid: Grid, weights: npt.NDArray[np.float64], planes: slice = slice(None)
+    grid: Grid, weights: npt.NDArray[np.float64], *, by_slice: bool = False
 ) -> npt.NDArray[np.float64]:
-    matrices = run_matrices(grid, weights, planes)
-    found: npt.NDArray[np.float64] = matrix_statistics(*matrices, np.zeros(len(weights)))
+    matrices = run_matrices(grid, weights, by_slice=by_slice)
+    found: npt.NDArray[np.float64] = matrix_statistics(*matrices, np.zeros(len(matrices[0]) - 1))
     return found
 
 
@@ -134,6 +143,5 @@ def _slice_statistics(grid: Grid, wanted: list[str]) -> dict[str, npt.NDArray[np
     if not any(name.startswith("2D") for name in wanted):
         return {}
     weights = np.vstack([np.eye(PLANAR), np.ones(PLANAR)])
-    every = np.array([_statistics(grid, weights, slice(z, z + 3)) for z in range(grid.shape[0])])
-    every = every.reshape(-1, PLANAR + 1, N_STATISTICS)
+    every = _statistics(grid, weights, by_slice=True).reshape(-1, PLANAR + 1, N_STATISTICS)
     return {"2D_avg": every[:, :PLANAR].reshape(-1, N_STATISTICS), "2D_comb": every[:, PLANAR]}

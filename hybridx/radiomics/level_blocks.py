@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hybridx.radiomics.matrix_grid import Grid
 
-__all__ = ["MAX_ROWS", "Matrices", "joined", "level_blocks", "padded"]
+__all__ = ["MAX_ROWS", "Matrices", "joined", "level_blocks", "padded", "stacked"]
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 Matrices: TypeAlias = tuple[Integers, Integers, Integers, npt.NDArray[np.float64]]
@@ -62,4 +62,16 @@ def joined(blocks: Sequence[Matrices]) -> Matrices:
         for m in range(len(offsets) - 1)
     ]
     level, value, count = (np.concatenate([block[k] for part in parts for block in part]) for k in range(3))
+    return offsets, level, value, count
+
+
+def stacked(parts: Sequence[Matrices]) -> Matrices:
+    """Put the matrices of consecutive slices one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    before = np.cumsum([0] + [int(part[0][-1]) for part in parts])
+    offsets = np.concatenate(
+        [[0], *(part[0][1:] + start for part, start in zip(parts, before, strict=False))]
+    )
+    level, value, count = (np.concatenate([part[k] for part in parts]) for k in (1, 2, 3))
     return offsets, level, value, count

@@ -25,15 +25,6 @@ PLANAR = 4
 
 
 @compiled
-def _follow(row: Any, before: Any, places_before: Any, places: Any, table: Any) -> None:
-    """Place each voxel of a line in its run, from the line before; then count."""
-    for x in range(len(row)):
-        places[x] = np.uint16(places_before[x] + np.uint16(1)) if before[x] == row[x] else np.uint16(1)
-    for x in range(len(row)):
-        table[row[x], places[x]] += np.uint32(1)
-
-
-@compiled
 def extents(levels: Any) -> Any:
     """Where the lesion begins and ends (+ 1) in each line, shape (z, y, 2); 0 and 0 in empty lines."""
     depth, height, width = levels.shape
@@ -51,76 +42,109 @@ def extents(levels: Any) -> Any:
 
 
 @compiled
-def count_places(levels: Any, tables: Any) -> None:
-    """Add how often each level stands at each place of a run to `tables`, shape (directions, rows, longest run + 2).
+def _follow(row: Any, before: Any, places_before: Any, places: Any) -> None:
+    """Place each voxel of a line in its run, from the line before."""
+    for x in range(len(row)):
+        # read before the comparison: a load that depends on it would keep the loop from running 16 voxels at once
+        further = np.uint16(places_before[x] + np.uint16(1))
+        places[x] = further if before[x] == row[x] else np.uint16(1)
 
-    `levels` are rows of the tables in two bytes, framed by zeros on all six sides. With four tables only directions in
-    the slice are followed, with thirteen all.
+
+@compiled
+def _count_along(row: Any, before: Any, table: Any) -> None:
+    """Place and count along the line itself."""
+    place = np.uint16(0)
+    for x in range(len(row)):
+        place = np.uint16(place * np.uint16(before[x] == row[x])) + np.uint16(1)
+        table[row[x], place] += np.uint32(1)
+
+
+@compiled
+def _count_three(row: Any, places: Any, tables: Any) -> None:
+    """Count three directions side by side: the same cell twice in a row would wait for itself."""
+    first, second, third = places[0], places[1], places[2]
+    table, other, last = tables[0], tables[1], tables[2]
+    for x in range(len(row)):
+        level = row[x]
+        table[level, first[x]] += np.uint32(1)
+        other[level, second[x]] += np.uint32(1)
+        last[level, third[x]] += np.uint32(1)
+
+
+@compiled
+def count_places(levels: Any, tables: Any) -> None:
+    """Add how often each level stands at each place of a run to `tables`.
+
+    `levels` are rows of the tables in two bytes, framed by zeros on all six sides. `tables` have shape (parts,
+    directions, rows, longest run + 2): one part for the volume or one for each slice; with four directions only those
+    in the slice are followed, with thirteen all.
     """
     depth, height, width = levels.shape
+    parts, directions = tables.shape[:2]
     extent = extents(levels)
-    directions = tables.shape[0]
     places = np.zeros((2, directions, height, width), np.uint16)
     for z in range(1, depth - 1):
-        now = z & 1
-        for y in range(1, height - 1):
-            row, table, place = levels[z, y], tables[0], np.uint16(0)
-            for x in range(extent[z, y, 0], extent[z, y, 1]):
-                place = np.uint16(place + np.uint16(1)) if row[x] == row[x - 1] else np.uint16(1)
-                table[row[x], place] += np.uint32(1)
-        for direction in range(1, directions):
-            line, shift = (direction - 1) // 3, (direction - 1) % 3 - 1
+        now, part = z & 1, tables[z - 1 if parts > 1 else 0]
+        for line in range((directions - 1) // 3):
             back, up = (0, -1) if line == 0 else (1, line - 2)
-            source = now if line == 0 else 1 - now
+            source, first = now if line == 0 else 1 - now, 1 + 3 * line
             for y in range(1, height - 1):
-                left, right = extent[z, y, 0], extent[z, y, 1]
-                if left < right:
+                left, right = extent[z, y]
+                if left == right:
+                    continue
+                row = levels[z, y, left:right]
+                for shift in range(3):
+                    there = slice(left + shift - 1, right + shift - 1)
                     _follow(
-                        levels[z, y, left:right],
-                        levels[z - back, y + up, left + shift : right + shift],
-                        places[source, direction, y + up, left + shift : right + shift],
-                        places[now, direction, y, left:right],
-                        tables[direction],
+                        row,
+                        levels[z - back, y + up, there],
+                        places[source, first + shift, y + up, there],
+                        places[now, first + shift, y, left:right],
                     )
+                _count_three(row, places[now, first : first + 3, y, left:right], part[first : first + 3])
+                if line == 0:
+                    _count_along(row, levels[z, y, left - 1 : right - 1], part[0])
+
+
+@compiled
+def _runs(tables: Any, weights: Any, row: int, place: int) -> float:
+    """Weighted number of runs of a level that end at a place; -1 where no voxel has it."""
+    total, alive = 0.0, False
+    for direction in range(len(weights)):
+        here = tables[direction, row, place]
+        if weights[direction] != 0.0 and here > 0:
+            alive = True
+            beyond = tables[direction, row, place + 1]
+            total += weights[direction] * (np.float64(here) - np.float64(beyond))
+    return total if alive else -1.0
 
 
 @compiled
 def table_entries(tables: Any, weights: Any, values: Any) -> Any:
-    """Sum the tables by each row of `weights` and return the matrices as (offsets, level, length, count).
+    """Sum the tables of each part by each row of `weights`: matrices as (offsets, level, length, count).
 
-    `values` are the grey levels of rows 1, 2, ...
-
-    A walk along the lengths of a level stops at the first place that no voxel has: empty cells are never visited.
+    `values` are the grey levels of rows 1, 2, ... A walk along the lengths of a level stops at the first place that no
+    voxel has: empty cells are never visited. Two walks, one to count the cells.
     """
-    groups, directions = weights.shape
-    rows, longest = tables.shape[1], tables.shape[2]
-    offsets = np.zeros(groups + 1, np.int64)
-    level = np.empty(0, np.int64)
-    length = np.empty(0, np.int64)
-    count = np.empty(0, np.float64)
+    parts, groups = tables.shape[0], len(weights)
+    rows, longest = tables.shape[2], tables.shape[3]
+    offsets = np.zeros(parts * groups + 1, np.int64)
+    level, length, count = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     for fill in range(2):
         if fill:
-            level = np.empty(offsets[groups], np.int64)
-            length = np.empty(offsets[groups], np.int64)
-            count = np.empty(offsets[groups], np.float64)
+            cells = offsets[-1]
+            level, length, count = np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells)
         at = 0
-        for group in range(groups):
+        for matrix in range(parts * groups):
+            part, group = tables[matrix // groups], weights[matrix % groups]
             for row in range(1, rows):
                 for place in range(1, longest - 1):
-                    total, alive = 0.0, False
-                    for direction in range(directions):
-                        weight = weights[group, direction]
-                        here = tables[direction, row, place]
-                        if weight != 0.0 and here > 0:
-                            alive = True
-                            total += weight * (
-                                np.float64(here) - np.float64(tables[direction, row, place + 1])
-                            )
-                    if not alive:
+                    runs = _runs(part, group, row, place)
+                    if runs < 0.0:
                         break
-                    if total > 0.0:
+                    if runs > 0.0:
                         if fill:
-                            level[at], length[at], count[at] = values[row - 1], place, total
+                            level[at], length[at], count[at] = values[row - 1], place, runs
                         at += 1
-            offsets[group + 1] = at
+            offsets[matrix + 1] = at
     return offsets, level, length, count

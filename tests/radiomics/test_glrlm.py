@@ -145,6 +145,7 @@ def test_levels_counted_block_by_block_give_the_same_values(monkeypatch):
     array = np.random.default_rng(0).integers(0, 40, (6, 9, 7))
     wanted = glrlm(lesion(array), AGGREGATIONS).values
     monkeypatch.setattr(room, "TABLE_BYTES", 13 * 11 * 4 * 7)
+    monkeypatch.setattr(room, "CACHE_BYTES", 4 * 11 * 4 * 41 * 2)
     found = glrlm(lesion(array), AGGREGATIONS).values
     assert found == pytest.approx(wanted, rel=1e-13)
 
