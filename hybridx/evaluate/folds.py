@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from hybridx.cohort.columns import modalities_in, without_modality
 from hybridx.cohort.outcome import Outcome
+from hybridx.compute.sharing import sharing
 from hybridx.errors import HybridxError, InputError
 from hybridx.evaluate.baselines import Model
 from hybridx.evaluate.kinds import KINDS, predict_levels, predict_values
@@ -101,10 +102,11 @@ def run_fold(task: FoldTask) -> FoldResult:
     """Fit and predict every model of a fold; a model that fails gives NaN and its reason."""
     predictions: dict[str, Prediction] = {}
     fitted: Any = None
-    for model in task.models:
-        estimator, predictions[model.name] = _fit_predict(model, task)
-        if model.name == task.primary:
-            fitted = estimator
+    with sharing():  # strategies fit the same model of a modality on the same training patients
+        for model in task.models:
+            estimator, predictions[model.name] = _fit_predict(model, task)
+            if model.name == task.primary:
+                fitted = estimator
     explanation, failure, unfitted = None, "", None
     if fitted is not None and task.explain is not None:
         try:

@@ -11,6 +11,7 @@ import polars as pl
 from hybridx.cohort import Outcome
 from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame, to_matrix
 from hybridx.compute import one_thread
+from hybridx.compute.sharing import shared
 from hybridx.errors import NotEnoughDataError, SettingsError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel, choose_modalities
 from hybridx.fusion.evidence import EvidenceFit, SizePrior, fit_by_evidence
@@ -20,7 +21,7 @@ from hybridx.fusion.protocols import LinearForm
 from hybridx.fusion.recalibration import Recalibration, held_out_scores
 from hybridx.fusion.usable import no_usable_column
 from hybridx.models import frozen
-from hybridx.models.data import MIN_EVENTS, Endpoint, check_enough, known_rows
+from hybridx.models.data import MIN_EVENTS, Endpoint, check_enough, known_rows, outcome_content
 from hybridx.models.losses import make_loss
 from hybridx.terms.text import check_name
 
@@ -225,7 +226,10 @@ class KernelFusion(FusionModel):
         parts = [*groups, np.ones((frame.height, 1))] if loss.has_intercept else groups
         if not loss.has_intercept:
             prior = SizePrior(prior.typical[:-1], prior.log_sd[:-1])
-        self.evidence_ = fit_by_evidence(parts, loss, prior, n_draws=self.n_draws)
+        self.evidence_ = shared(
+            lambda: fit_by_evidence(parts, loss, prior, n_draws=self.n_draws),
+            *("evidence", parts, outcome_content(y), prior.typical, prior.log_sd, self.n_draws),
+        )
         self.sizes_ = dict(zip(self.names_, self.evidence_.sizes.tolist(), strict=False))
         self.intercept_ = float(self.evidence_.coefficients[-1][0]) if loss.has_intercept else 0.0
         by_kernel = [g @ b for g, b in zip(groups, self.evidence_.coefficients, strict=False)]

@@ -17,6 +17,7 @@ from hybridx.cohort import as_outcome
 from hybridx.cohort.columns import to_frame, to_matrix
 from hybridx.cohort.outcome import OutcomeKind
 from hybridx.compute import one_thread
+from hybridx.compute.sharing import shared
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.concordance import harrell_c
 from hybridx.models.data import TrainingData, check_enough, training_data, warn_of_entry
@@ -60,6 +61,9 @@ class TableModel(BaseEstimator, ABC):
 
     takes: ClassVar[OutcomeKind]
     late_entry: ClassVar[bool] = False  # whether the fit honours delayed entry
+    shares: ClassVar[bool] = (
+        False  # a function of settings and data alone, small enough to keep: see compute.sharing
+    )
     columns: Sequence[str] | None
     columns_: list[str]
     tuned_: dict[str, Any]
@@ -89,13 +93,26 @@ class TableModel(BaseEstimator, ABC):
         check_enough(data.y, type(self).__name__)
         if not self.late_entry:
             warn_of_entry(data.y, type(self).__name__)
+        if not self.shares:
+            self._fit_state(data)
+            return self
+        settings = {
+            k: v for k, v in self.get_params(deep=False).items() if k != "columns"
+        }  # they are in the data
+        what = (type(self).__module__, type(self).__qualname__, settings, data.named())
+        learnt = shared(lambda: self._fit_state(data), *what)
+        self.__dict__.update(learnt)
+        return self
+
+    def _fit_state(self, data: TrainingData) -> dict[str, Any]:
+        """Fit, and return what was learnt, by the name of its attribute."""
         if self.takes == "response":
             self.classes_ = np.array([0.0, 1.0])
         self.notes_ = []
         self._fit(data)
         self.columns_ = data.columns
         self.n_patients_, self.n_events_ = len(data.y), data.y.n_events
-        return self
+        return {name: value for name, value in vars(self).items() if name.endswith("_")}
 
     def linear_predictor(self, X: Any) -> FloatArray:
         """Return the scale on which models are fused and explained, shape (n,).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "check_enough",
     "event_folds",
     "known_rows",
+    "outcome_content",
     "training_data",
     "warn_of_entry",
 ]
@@ -53,9 +54,18 @@ class TrainingData:
         """Return some of the rows; keep them in rising order, as a model's fit leans on it."""
         return replace(self, matrix=self.matrix[index], y=self.y[index], keys=self.keys[index])
 
+    def named(self) -> list[Any]:
+        """Return all that a fit can depend on, as plain values and arrays: equal data give equal names."""
+        return [self.matrix, self.columns, self.keys, outcome_content(self.y)]
+
     def folds(self, n_folds: int, random_state: int) -> npt.NDArray[np.intp]:
         """Return the inner fold of each row, at most as many folds as there are events."""
         return inner_folds(self.y, self.keys, _possible(self.y, n_folds), random_state)
+
+
+def outcome_content(y: Outcome) -> dict[str, Any]:
+    """Return an outcome as plain values and arrays."""
+    return {each.name: getattr(y, each.name) for each in fields(y)}
 
 
 def event_folds(

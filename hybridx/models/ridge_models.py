@@ -24,6 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 class RidgeModel(TableModel):
     """The part that ridge-penalised regressions share; everything else is in the loss."""
 
+    shares = True
     preparation_: Preparation
     coef_: FloatArray
     intercept_: float
