@@ -46,6 +46,7 @@ def hybridx_command(
 app.command(name="import")(dicom.import_)
 app.command()(data.validate)
 app.command()(data.extract)
+app.command(name="import-features")(data.import_features)
 app.command()(analysis.evaluate)
 app.command()(analysis.fit)
 app.command()(analysis.predict)

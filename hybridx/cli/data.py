@@ -13,9 +13,11 @@ from hybridx.cli import analysis
 from hybridx.cli.say import FAILED, REFUSED, failures, refusing, say
 from hybridx.cohort import problems_to_json, problems_to_text
 from hybridx.cohort.problem import has_errors
+from hybridx.compute import ensure_writable
 from hybridx.errors import InputError
+from hybridx.terms.text import listing
 
-__all__ = ["demo", "extract", "validate"]
+__all__ = ["demo", "extract", "import_features", "validate"]
 
 # With 120 patients chance decides much. Of the seeds 0 to 11, 0 draws the follow-up that the features explain least (C
 # of the true hazard 0.77) and 8 the one they explain best (0.86); 11 lies in the middle (0.82).
@@ -85,6 +87,64 @@ def extract(
     say(f"Cohort written to {out}")
     if failures(cohort.tables["failures"]):
         raise typer.Exit(FAILED)
+
+
+def import_features(
+    file: Annotated[Path, typer.Argument(help="Table of features: CSV or Parquet.")],
+    modality: Annotated[
+        str,
+        typer.Option(
+            "--modality", "-m", help="pet, ct, or a name such as pet_lifex beside the cohort's own."
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the cohort is written.")],
+    program: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", help="pyradiomics, mirp, lifex, readii, or auto: told from the header."
+        ),
+    ] = "auto",
+    cohort: Annotated[
+        Path | None,
+        typer.Option(help="Add the features to this cohort (it stays as it is).", show_default=False),
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option("--patient-column", help="Column that names the patient.", show_default=False),
+    ] = None,
+    patient_id: Annotated[
+        str | None,
+        typer.Option(help="Whose features these are, for a file of one patient.", show_default=False),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Take this region or label only.", show_default=False)
+    ] = None,
+    day: Annotated[float, typer.Option(help="Day of the scan relative to baseline.")] = 0.0,
+) -> None:
+    """Read features that **pyradiomics, MIRP, LIFEx or READII** computed, and write them as a cohort.
+
+    Names become this library's; what cannot be told for certain keeps its own name and is listed.
+
+    Example: `hybridx import-features radiomics.csv --modality pet --out cohort/`
+
+    Example: `hybridx import-features lifex.csv -m pet_lifex --cohort cohort/ --out cohort_with_lifex/`
+    """
+    with refusing():
+        ensure_writable(out, replace_if="cohort.json")
+        found = hx.measure.import_features(
+            file, modality, format=program, patient=patient, patient_id=patient_id, region=region, day=day
+        )
+        if cohort is None:
+            made, strangers = found.to_cohort(), []
+        else:
+            made, strangers = found.into(hx.Cohort.load(cohort))
+        made.save(out)
+    typer.echo(repr(made))
+    say("\n".join(found.lines()))
+    if strangers:
+        say(f"Not in the cohort and left out: {listing(strangers)}")
+    say(f"Cohort written to {out}")
 
 
 def demo(
