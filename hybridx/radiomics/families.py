@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 from hybridx.radiomics.roi import Features, Levels, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
@@ -39,8 +42,9 @@ def compute_family(
 
 
 def _call(module: str, *given: Any, **named: Any) -> Features:
-    """Call a family's function, which bears its module's name."""
-    found = getattr(importlib.import_module(f"hybridx.radiomics.{module}"), module)
+    """Call a family's function, which bears its module's name unless another stands after a colon."""
+    place, _, name = module.partition(":")
+    found = getattr(importlib.import_module(f"hybridx.radiomics.{place}"), name or place)
     result: Features = found(*given, **named)
     return result
 
@@ -51,12 +55,20 @@ def _planes(settings: RadiomicsSettings) -> list[str]:
 
 
 def _histogram(roi: Roi, settings: RadiomicsSettings, *, filtered: bool) -> Features:
+    """Choose the rule for the axis: whole numbers have steps of 1, and everything else must be told its steps."""
     bins = settings.volume_bins
-    if filtered or bins is None:
-        return _call("volume_histogram", roi, **({"count": 1000} if filtered else {}))
+    if filtered:
+        return _call("volume_histogram", roi, count=bins if isinstance(bins, int) else 1000)
     if isinstance(bins, int):
         return _call("volume_histogram", roi, count=bins)
-    return _call("volume_histogram", roi, width=bins, bounds=settings.resegment)
+    if bins is not None:
+        return _call("volume_histogram", roi, width=bins, bounds=settings.resegment)
+    found = _call("volume_histogram", roi, bounds=settings.resegment)
+    values = roi.values
+    if (values == np.round(values)).all():
+        return found
+    why = "intensities are not whole numbers; say volume_bins, the steps of the intensity-volume histogram"
+    return Features(dict.fromkeys(found.values, math.nan), dict.fromkeys(found.values, why))
 
 
 def _plane(settings: RadiomicsSettings) -> dict[str, Any]:
@@ -68,7 +80,7 @@ _IBSI: Mapping[str, _Call] = {
     "morphology": lambda roi, _, __, ___: _call("morphology", roi),
     "local_intensity": lambda roi, _, __, ___: _call("local_intensity", roi),
     "statistics": lambda roi, _, __, ___: _call("statistics", roi),
-    "intensity_histogram": lambda _, levels, __, ___: _call("intensity_histogram", levels),
+    "intensity_histogram": lambda _, levels, __, ___: _call("histogram:intensity_histogram", levels),
     "volume_histogram": lambda roi, _, s, filtered: _histogram(roi, s, filtered=filtered),
     "glcm": lambda _, levels, s, __: _call("glcm", levels, s.aggregations, distance=s.distances[0]),
     "glrlm": lambda _, levels, s, __: _call("glrlm", levels, s.aggregations),

@@ -102,7 +102,8 @@ def _form(scene: Scene, settings: RadiomicsSettings) -> Features:
             form[box] = scene.form[box]
     found = Features({}, {})
     for family in families:
-        roi = make_roi(scene.image, scene, box_of(form), form)
+        box = box_of(form)
+        roi = make_roi(scene.image[box], scene, box, form)
         found = found | _guarded(family, roi, None, settings, "original")
     return found
 
