@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "breast_cancer": "gse7390",
         "draw_phantom": "phantom",
         "make_cohort": "making",
+        "make_dicom": "dicom_making",
         "take_away": "probes",
     },
 )

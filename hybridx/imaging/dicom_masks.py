@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pydicom
 
 from hybridx.errors import InputError
 from hybridx.imaging.contours import Contours, fill
+from hybridx.imaging.dicom_quiet import quiet_dicom
 from hybridx.imaging.dicom_series import SeriesVolume
 from hybridx.imaging.dicom_tree import SeriesFiles
 from hybridx.imaging.geometry import resample
@@ -55,7 +55,8 @@ class DicomMask:
 
 def structure_names(path: str | Path) -> list[str]:
     """List the structures of a structure set, or the segments of a segmentation, in their order."""
-    return [name for _, name in _items(_read(Path(path)))]
+    with quiet_dicom():
+        return [name for _, name in _items(_read(Path(path)))]
 
 
 def mask_of(
@@ -112,12 +113,9 @@ def mask_of(
 
 def _read(path: Path) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path, force=True)
-            dataset.hybridx_path = path
-            kind = str(dataset.get("Modality", ""))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
+        dataset = pydicom.dcmread(path, force=True)
+        kind = str(dataset.get("Modality", ""))
+    except Exception as error:  # damaged bytes can fail in any way
         msg = f"A structure set or segmentation cannot be read ({type(error).__name__}): the file is damaged."
         raise InputError(msg) from error
     if kind not in ("SEG", "RTSTRUCT"):
@@ -174,7 +172,7 @@ def _chosen(markings: Sequence[Any], modality: str, structures: Sequence[str]) -
         items = [one for one in items if any(fnmatch.fnmatchcase(one[2].casefold(), p) for p in patterns)]
         if not items:
             msg = (
-                f"No structure matches {listing(structures)}. The names there are stand in the key folder "
+                f"No structure matches {listing(structures)}. The names that there are stand in the key folder "
                 "(structures.csv)."
             )
             raise InputError(msg)
@@ -219,16 +217,14 @@ def _segment(dataset: Any, number: int, name: str, volume: SeriesVolume) -> Dico
 
     notes: list[str] = []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            segmentation = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
-            stack = segmentation.get_volume(
-                segment_numbers=[number],
-                combine_segments=False,
-                rescale_fractional=True,
-                allow_missing_positions=True,
-            )
-    except (RuntimeError, ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
+        segmentation = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
+        stack = segmentation.get_volume(
+            segment_numbers=[number],
+            combine_segments=False,
+            rescale_fractional=True,
+            allow_missing_positions=True,
+        )
+    except Exception as error:  # damaged bytes can fail in any way
         msg = f"A segmentation cannot be placed in space ({type(error).__name__}: {str(error)[:200]})."
         raise InputError(msg) from error
     share = np.asarray(stack.array, dtype=np.float32)[..., 0]

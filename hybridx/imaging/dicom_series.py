@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import pydicom
 import SimpleITK as sitk
 
 from hybridx.errors import InputError
+from hybridx.imaging.dicom_quiet import quiet_dicom
 from hybridx.imaging.dicom_tree import SeriesFiles
 from hybridx.imaging.image import Image
 from hybridx.imaging.pet_header import PetHeader
@@ -78,6 +78,11 @@ def read_series(
         Slices are missing, doubled, of different geometry or unreadable; or a PET cannot be standardised.
     """
     paths = list(series.paths if isinstance(series, SeriesFiles) else map(Path, series))
+    with quiet_dicom():
+        return _volume(paths, suv, header)
+
+
+def _volume(paths: list[Path], suv: SuvKind, header: PetHeader | None) -> SeriesVolume:
     slices = _sorted([_read(path) for path in paths])
     first = slices[0]
     spacing, direction, notes = _geometry(slices)
@@ -103,13 +108,11 @@ def read_series(
 
 def _read(path: Path) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path, force=True)
-            complete = all(name in dataset for name in ("PixelData", "Rows", "Columns"))
-            place = [float(one) for one in dataset.get("ImagePositionPatient") or ()]
-            axes = [float(one) for one in dataset.get("ImageOrientationPatient") or ()]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
+        dataset = pydicom.dcmread(path, force=True)
+        complete = all(name in dataset for name in ("PixelData", "Rows", "Columns"))
+        place = [float(one) for one in dataset.get("ImagePositionPatient") or ()]
+        axes = [float(one) for one in dataset.get("ImageOrientationPatient") or ()]
+    except Exception as error:  # damaged bytes can fail in any way
         msg = f"A slice cannot be read ({type(error).__name__}): the file is cut short or damaged."
         raise InputError(msg) from error
     if not complete:
@@ -211,7 +214,9 @@ def _steps(steps: npt.NDArray[np.float64], n: int) -> float:
 
 def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
     """Return one slice in the scanner's units: stored values times slope plus intercept."""
-    slope, intercept = float(one.get("RescaleSlope") or 1.0), float(one.get("RescaleIntercept") or 0.0)
+    slope, intercept = (
+        _factor(one, name, usual) for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
     if not np.isfinite([slope, intercept]).all() or slope == 0.0:
         msg = f"Rescale Slope (0028,1053) is {slope:g}: the values of a slice are lost."
         raise InputError(msg)
@@ -222,13 +227,19 @@ def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
             return np.asarray(sitk.GetArrayFromImage(picture), dtype=np.float64).reshape(
                 int(one.Rows), int(one.Columns)
             )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            stored = one.pixel_array.astype(np.float64)
-    except (ValueError, AttributeError, RuntimeError, NotImplementedError, KeyError, TypeError) as error:
+        stored = one.pixel_array.astype(np.float64)
+    except Exception as error:  # damaged bytes can fail in any way
         msg = f"The pixels of 1 of {len(paths)} slices cannot be read ({type(error).__name__}): the file is cut short."
         raise InputError(msg) from error
     if stored.shape != (int(one.Rows), int(one.Columns)):
         msg = f"A file holds {stored.shape} pixels; wanted one slice of {one.Rows} x {one.Columns}."
         raise InputError(msg)
     return stored * slope + intercept
+
+
+def _factor(one: Any, name: str, usual: float) -> float:
+    value = one.get(name)
+    try:
+        return usual if value is None or str(value) == "" else float(value)
+    except (TypeError, ValueError):
+        return float("nan")

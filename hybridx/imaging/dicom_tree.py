@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
 
 from hybridx.compute import progress
 from hybridx.errors import InputError
+from hybridx.imaging.dicom_quiet import quiet_dicom
 
 __all__ = ["DicomTree", "LeftOut", "SeriesFiles", "scan_dicom"]
 
@@ -27,7 +25,10 @@ TAGS = [
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality",
     "PatientID", "ImageType", "Rows", "Columns", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient",
     "PixelSpacing", "CorrectedImage", "SeriesNumber", "SamplesPerPixel", "TransferSyntaxUID",
+    "BurnedInAnnotation",
 ]  # fmt: skip
+NO_DICOM = "not DICOM, or cut short in its header"
+DAMAGED = "a header that cannot be read"
 PICTURES = ("CT", "PT", "MR")
 MARKINGS = ("SEG", "RTSTRUCT")
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and its multi-frame kinds below it
@@ -151,17 +152,28 @@ def scan_dicom(folder: str | os.PathLike[str], *, show_progress: bool = True) ->
         for path in paths:
             header, reason = read_header(path)
             if header is not None:
-                reason = _unwanted(header)
-                uid = str(header.get("SOPInstanceUID", ""))
-                if not reason and uid in seen:
-                    reason = "second copy of an image that is already there"
-                if not reason:
-                    seen.add(uid)
-                    _collect(header, path, series)
+                with quiet_dicom():
+                    reason = _taken(header, path, series, seen)
             if reason:
                 left_out.append(LeftOut(path, reason))
             bar.advance(failed=False)
     return DicomTree(tuple(series.values()), tuple(left_out), len(paths))
+
+
+def _taken(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles], seen: set[str]) -> str:
+    """Put a file into its series; return the reason where it belongs to none."""
+    try:
+        reason = _unwanted(header)
+        if reason:
+            return reason
+        uid = str(header.get("SOPInstanceUID", ""))
+        if uid in seen:
+            return "second copy of an image that is already there"
+        _collect(header, path, series)
+    except Exception:  # noqa: BLE001 - as above: values are decoded when they are asked for
+        return DAMAGED
+    seen.add(uid)
+    return ""
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -181,44 +193,29 @@ def read_header(path: Path, *, whole: bool = False) -> tuple[Any, str]:
         The dataset and no reason, or None and the reason why there is none.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid values are judged where they are used
+        with quiet_dicom():
             header = pydicom.dcmread(
                 path, stop_before_pixels=True, force=True, specific_tags=None if whole else list(TAGS)
             )
             header.get("Modality")
-    except (
-        InvalidDicomError,
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-    ):
-        return None, "not DICOM, or cut short in its header"
-    except RecursionError:
-        return None, "not DICOM, or cut short in its header"
+    except Exception:  # noqa: BLE001 - damaged bytes can fail in any way, and are never more than a file left out
+        return None, NO_DICOM
     if "SOPClassUID" not in header:
         directory = (
             str(getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID", "")) == "1.2.840.10008.1.3.10"
         )
         return (
             None,
-            "a directory of other files (DICOMDIR)" if directory else "not DICOM, or cut short in its header",
+            "a directory of other files (DICOMDIR)" if directory else NO_DICOM,
         )
     return header, ""
 
 
 def _unwanted(header: Any) -> str:
     """Say why a file is no slice, segmentation or structure set; empty where it is one."""
-    try:
-        modality = str(header.get("Modality", ""))
-        kind = UID(str(header.SOPClassUID))
-        image_type = tuple(str(one).upper() for one in header.get("ImageType") or ())
-    except (ValueError, TypeError, AttributeError):
-        return "a header that cannot be read"
+    modality = str(header.get("Modality", ""))
+    kind = str(header.SOPClassUID)
+    image_type = tuple(str(one).upper() for one in header.get("ImageType") or ())
     if kind.startswith(SECONDARY_CAPTURE):
         return "a secondary capture (a picture of a screen)"
     if modality in MARKINGS:
@@ -226,6 +223,8 @@ def _unwanted(header: Any) -> str:
     if modality not in PICTURES:
         known = modality if modality.isalpha() and len(modality) <= 16 else "unknown"
         return f"modality {known} is not read"
+    if str(header.get("BurnedInAnnotation", "")).upper() == "YES":
+        return "text burnt into the picture (0028,0301): it may name the patient"
     if "LOCALIZER" in image_type:
         return "a localiser"
     if not header.get("SeriesInstanceUID") or not header.get("SOPInstanceUID"):

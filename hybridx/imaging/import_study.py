@@ -65,8 +65,9 @@ def import_study(task: StudyImport) -> dict[str, Any]:
         except HybridxError as error:
             found["failures"].append([modality, "read", str(error)])
             continue
-        except MemoryError:
-            found["failures"].append([modality, "read", "the series does not fit into memory"])
+        except Exception as error:  # noqa: BLE001 - a damaged header must not cost the other series
+            reason = f"the headers cannot be understood ({type(error).__name__})"
+            found["failures"].append([modality, "read", reason])
             continue
         _keep(task, modality, volume, found)
     return found
@@ -81,9 +82,11 @@ def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[st
     if task.markings:
         try:
             mask = mask_of(task.markings, volume, task.structures)
-        except HybridxError as error:
+        except Exception as error:  # noqa: BLE001 - nor must a damaged structure set
+            known = isinstance(error, HybridxError)
+            reason = str(error) if known else f"the structures cannot be understood ({type(error).__name__})"
             mask = None
-            found["failures"].append([modality, "mask", str(error)])
+            found["failures"].append([modality, "mask", reason])
         if mask is not None:
             mask_name = f"images/{task.patient}/{task.timepoint}_{modality}_mask.nii.gz"
             write_image(mask.mask, task.out / mask_name)

@@ -167,10 +167,10 @@ def _date(study: StudyChoice) -> dt.date | None:
     for one in study.judged:
         header, _ = read_header(one.series.paths[0], whole=True)
         for name in ("StudyDate", "SeriesDate", "AcquisitionDate"):
-            text = str(header.get(name, "") or "").strip() if header is not None else ""
             try:
+                text = str(header.get(name, "") or "").strip() if header is not None else ""
                 return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - DICOM dates carry no zone
-            except ValueError:
+            except Exception:  # noqa: BLE001, S112 - a damaged date is no date
                 continue
     return None
 
