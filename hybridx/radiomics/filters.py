@@ -14,6 +14,7 @@ from hybridx.radiomics.filter_mean import mean_filter, mean_margin
 from hybridx.radiomics.gabor import gabor, gabor_margin
 from hybridx.radiomics.gaussian_filters import laplacian_margin, laplacian_of_gaussian
 from hybridx.radiomics.laws import laws, laws_margin
+from hybridx.radiomics.riesz import riesz, riesz_margin
 from hybridx.radiomics.roi import Floats
 from hybridx.radiomics.wavelet_separable import separable_wavelet, separable_wavelet_margin
 from hybridx.radiomics.wavelet_simoncelli import simoncelli, simoncelli_margin
@@ -28,6 +29,7 @@ _FILTERS: dict[str, tuple[Callable[..., Floats], Callable[..., tuple[int, int, i
     "gabor": (gabor, gabor_margin),
     "wavelet": (separable_wavelet, separable_wavelet_margin),
     "simoncelli": (simoncelli, simoncelli_margin),
+    "riesz": (riesz, riesz_margin),
 }
 
 #: Names that `filter_image` knows.

@@ -17,7 +17,7 @@ from hybridx.terms.text import check_name
 
 __all__ = ["gabor", "gabor_margin"]
 
-_WIDTHS = 7.0  # the Gaussian ends here: exp(-24.5) = 2e-11 of its height
+_WIDTHS = 6.0  # the Gaussian ends here: exp(-18) = 2e-8 of its height
 _CHUNK = (
     2**21
 )  # numbers of a padded stack of slices in work at once (16 MiB each of image, spectrum and response)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import fft
 
+from hybridx.compute.compiled import compiled
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_mean import check_dimensions
 from hybridx.radiomics.roi import Floats
@@ -75,19 +76,29 @@ def simoncelli_transfer(shape: Sequence[int], axes: Sequence[int], level: int) -
     is taken to either side and averaged, so that the filter has no preferred direction and the response stays real.
     """
     top = 2.0 ** (1 - _check_level(level))
-    squares = [_squares(shape[axis], half=axis == axes[-1]) for axis in axes]
-    weights = np.zeros(
-        [1 if axis not in axes else squares[axes.index(axis)].shape[1] for axis in range(len(shape))]
-    )
-    choices = [range(len(rows)) for rows in squares]
-    combinations = list(itertools.product(*choices))
-    for choice in combinations:
-        radius = np.zeros((1,) * len(shape))
-        for axis, rows, row in zip(axes, squares, choice, strict=True):
-            radius = radius + rows[row].reshape([-1 if other == axis else 1 for other in range(len(shape))])
-        ring = (radius > (top / 4.0) ** 2) & (radius <= top**2)
-        weights[ring] += np.cos(np.pi / 4.0 * np.log2(4.0 * radius[ring] / top**2))
-    return weights / len(combinations)
+    rows = [_squares(shape[axis], half=axis == axes[-1]) / top**2 for axis in axes]
+    rows = [np.zeros((1, 1))] * (3 - len(rows)) + rows
+    return _ring(*rows)[0 if len(axes) == 2 else slice(None)]
+
+
+@compiled
+def _ring(z: Floats, y: Floats, x: Floats) -> Floats:
+    """Average the weights over all choices of a row for each axis; squared frequencies are in parts of the top."""
+    weights = np.zeros((z.shape[1], y.shape[1], x.shape[1]))
+    share = 1.0 / (z.shape[0] * y.shape[0] * x.shape[0])
+    for i in range(z.shape[1]):
+        for j in range(y.shape[1]):
+            for a in range(z.shape[0]):
+                for b in range(y.shape[0]):
+                    plane = z[a, i] + y[b, j]
+                    for c in range(x.shape[0]):
+                        for k in range(x.shape[1]):
+                            squared = plane + x[c, k]
+                            if 0.0625 < squared <= 1.0:
+                                weights[i, j, k] += share * math.cos(
+                                    0.25 * math.pi * math.log2(4.0 * squared)
+                                )
+    return weights
 
 
 def _squares(size: int, *, half: bool) -> Floats:

@@ -1,0 +1,213 @@
+"""Riesz transforms: derivatives that keep every frequency at its strength, along the axes or along the structure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from math import factorial, prod
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage
+
+from hybridx.errors import SettingsError
+from hybridx.radiomics.filter_mean import check_positive
+from hybridx.radiomics.gaussian_filters import laplacian_of_gaussian
+from hybridx.radiomics.roi import Floats
+from hybridx.radiomics.wavelet_simoncelli import simoncelli
+from hybridx.terms.text import check_name
+
+__all__ = ["riesz", "riesz_margin"]
+
+Complex = npt.NDArray[np.complex128]
+
+_BASES = ("simoncelli", "laplacian_of_gaussian", "none")
+_CHUNK = 2**17  # voxels whose tensors are diagonalised at once
+
+
+def riesz(
+    image: Floats,
+    spacing: Sequence[float],
+    *,
+    order: Sequence[int],
+    of: str = "simoncelli",
+    level: int = 1,
+    sigma: float | None = None,
+    truncate: float = 4.0,
+    steer_sigma: float | None = None,
+    boundary: str = "mirror",
+) -> Floats:
+    r"""Show ramps (order 1) and ridges (order 2) of one scale, along the axes or along the local structure.
+
+    .. math:: \hat R_l(\nu) = (-i)^L \sqrt{\frac{L!}{l_1!\,l_2!\,l_3!}}\;
+              \frac{\nu_1^{l_1}\nu_2^{l_2}\nu_3^{l_3}}{\lVert\nu\rVert^L},\quad L = l_1 + l_2 + l_3
+
+    Parameters
+    ----------
+    image : ndarray of float64, shape (z, y, x)
+        Taken as periodic: the transform lives in Fourier space.
+    spacing : sequence of float, (z, y, x)
+        mm; frequencies are those of the space, not of the grid.
+    order : sequence of int
+        Times to derive along x, y and z, such as (2, 0, 0); two numbers work slice by slice.
+    of : {'simoncelli', 'laplacian_of_gaussian', 'none'}
+        What is transformed: the image under this filter, or as it is.
+    level : int
+        Of Simoncelli's wavelet.
+    sigma, truncate : float
+        Of the Laplacian of a Gaussian, mm and widths.
+    steer_sigma : float, optional
+        Derive along the main directions of the structure around each voxel in place of x, y, z: those of the
+        structure tensor (products of first-order transforms) averaged with a Gaussian of this width in mm, the
+        direction of strongest change first, each pointing up the slope.
+    boundary : {'mirror', 'nearest', 'periodise', 'zero'}
+        For the two Gaussians.
+
+    Returns
+    -------
+    ndarray of float64, shape (z, y, x)
+
+    Source
+    ------
+    IBSI filters (AYRS), doi:10.1148/radiol.231319; Unser M, Van De Ville D, doi:10.1109/TIP.2009.2031235.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> phase = 2 * np.pi * np.arange(15) / 5
+    >>> wave = np.cos(phase) * np.ones((3, 3, 1))
+    >>> bool(np.allclose(riesz(wave, (1, 1, 1), order=(1, 0, 0), of="none"), np.sin(phase)))
+    True
+    """
+    powers = _check(order, of, sigma, steer_sigma)
+    dimensions = len(powers)
+    base = np.asarray(image, dtype=np.float64)
+    if of == "simoncelli":
+        base = simoncelli(base, spacing, level=level, dimensions=dimensions)
+    elif sigma is not None and of == "laplacian_of_gaussian":
+        base = laplacian_of_gaussian(
+            base, spacing, sigma=sigma, truncate=truncate, dimensions=dimensions, boundary=boundary
+        )
+    transform = _Transform(base, spacing, dimensions)
+    along_axes = powers[::-1]  # letters run x, y, z; axes run z, y, x
+    scale = np.sqrt(factorial(sum(powers)) / prod(factorial(power) for power in powers))
+    if steer_sigma is None:
+        return scale * transform(along_axes)
+    return scale * _steered(transform, along_axes[::-1], float(steer_sigma), boundary)
+
+
+def riesz_margin(_spacing: Sequence[float], **_others: object) -> None:
+    """Return None: a response depends on the whole image."""
+
+
+class _Transform:
+    """Riesz components of one image, each without its factor: powers of frequency along (..., y, x) over its length."""
+
+    def __init__(self, image: Floats, spacing: Sequence[float], dimensions: int) -> None:
+        self.axes = tuple(range(3 - dimensions, 3))
+        self.spacing = tuple(spacing)
+        self.shape = image.shape
+        self.frequencies = []
+        for axis in self.axes:
+            size, edge = image.shape[axis], spacing[axis]
+            grid = fft.rfftfreq(size, edge) if axis == self.axes[-1] else fft.fftfreq(size, edge)
+            self.frequencies.append(grid.reshape([-1 if other == axis else 1 for other in range(3)]))
+        self.length = np.sqrt(sum(grid**2 for grid in self.frequencies))
+        self.length[self.length == 0] = np.inf  # a level has no direction
+        self.spectrum: Complex = fft.rfftn(image, axes=self.axes)
+
+    def __call__(self, powers: Sequence[int]) -> Floats:
+        weight = self.spectrum * (-1j) ** sum(powers) / self.length ** sum(powers)
+        for axis, grid, power in zip(self.axes, self.frequencies, powers, strict=True):
+            factor = grid**power
+            size = self.shape[axis]
+            if (
+                power % 2 and size % 2 == 0
+            ):  # the highest frequency has no sign, so an odd power of it is zero
+                factor = factor.copy()
+                factor.reshape(-1)[size // 2] = 0.0
+            weight = weight * factor
+        shape = [self.shape[axis] for axis in self.axes]
+        response: Floats = fft.irfftn(weight, s=shape, axes=self.axes)
+        return response
+
+
+def _steered(transform: _Transform, powers: Sequence[int], sigma: float, boundary: str) -> Floats:
+    """Derive `powers` times along the first, second (third) main direction of the structure at each voxel."""
+    n = len(transform.axes)
+    slopes = [transform([int(i == j) for j in range(n)]) for i in range(n)]
+    frames = _frames(slopes, transform, sigma, boundary)
+    total = sum(powers)
+    result = np.zeros(transform.shape)
+    components = {
+        monomial: transform(monomial)
+        for monomial in itertools.product(range(total + 1), repeat=n)
+        if sum(monomial) == total
+    }
+    for part, directions in frames:
+        polynomial: dict[tuple[int, ...], Floats] = {(0,) * n: np.ones(directions.shape[0])}
+        for which, power in enumerate(powers):
+            for _ in range(power):
+                polynomial = _times(polynomial, directions[:, which])
+        for monomial, weight in polynomial.items():
+            result.reshape(-1)[part] += weight * components[monomial].reshape(-1)[part]
+    return result
+
+
+def _frames(
+    slopes: Sequence[Floats], transform: _Transform, sigma: float, boundary: str
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield a stretch of voxels and their main directions, shape (voxels, direction, axis), strongest change first."""
+    n = len(slopes)
+    widths = [0.0] * 3
+    for axis in transform.axes:
+        widths[axis] = sigma / transform.spacing[axis]
+    mode = {"mirror": "reflect", "nearest": "nearest", "periodise": "wrap", "zero": "constant"}[boundary]
+    tensor = {
+        (i, j): ndimage.gaussian_filter(slopes[i] * slopes[j], widths, mode=mode).reshape(-1)
+        for i in range(n)
+        for j in range(i + 1)
+    }
+    flat = [np.ascontiguousarray(slope).reshape(-1) for slope in slopes]
+    for start in range(0, flat[0].size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        matrices = np.stack(
+            [np.stack([tensor[max(i, j), min(i, j)][part] for j in range(n)], axis=-1) for i in range(n)],
+            axis=-2,
+        )
+        _, vectors = np.linalg.eigh(matrices)
+        directions = np.swapaxes(vectors, 1, 2)[:, ::-1]  # eigh sorts upwards, and has vectors in columns
+        uphill = np.einsum("vda,av->vd", directions, np.stack([slope[part] for slope in flat]))
+        yield part, directions * np.where(uphill < 0, -1.0, 1.0)[:, :, None]
+
+
+def _times(polynomial: dict[tuple[int, ...], Floats], direction: Floats) -> dict[tuple[int, ...], Floats]:
+    """Multiply a polynomial in the frequencies by one linear in them, voxel by voxel."""
+    product: dict[tuple[int, ...], Floats] = {}
+    for monomial, weight in polynomial.items():
+        for axis in range(direction.shape[1]):
+            raised = tuple(power + (other == axis) for other, power in enumerate(monomial))
+            term = weight * direction[:, axis]
+            product[raised] = product[raised] + term if raised in product else term
+    return product
+
+
+def _check(order: Sequence[int], of: str, sigma: float | None, steer_sigma: float | None) -> tuple[int, ...]:
+    check_name(of, _BASES, "filter to transform")
+    powers = tuple(int(power) for power in order)
+    if len(powers) not in (2, 3) or min(powers) < 0 or sum(powers) < 1 or list(powers) != list(order):
+        msg = (
+            f"order is {tuple(order)!r}; it must be two or three whole numbers, not all 0, such as (2, 0, 0)."
+        )
+        raise SettingsError(msg)
+    if of == "laplacian_of_gaussian":
+        if sigma is None:
+            msg = "A Riesz transform of 'laplacian_of_gaussian' needs sigma, the width of its Gaussian in mm."
+            raise SettingsError(msg)
+        check_positive(sigma, "sigma")
+    elif sigma is not None:
+        msg = f"sigma is {sigma!r}, yet only 'laplacian_of_gaussian' has one; this is a transform of {of!r}."
+        raise SettingsError(msg)
+    if steer_sigma is not None:
+        check_positive(steer_sigma, "steer_sigma")
+    return powers
