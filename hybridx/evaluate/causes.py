@@ -111,8 +111,8 @@ def cause_brier_t_values(panel: Panel, weights: FloatArray, cause: str, times: F
     Source
     ------
     Schoop R et al. Quantifying the predictive accuracy of time-to-event models in the presence of competing risks.
-    Biom J 2011. doi:10.1002/bimj.201000073. Checked against its definition patient by patient to 1e-12, and against R riskRegression
-    2022.11.28 to 1e-10 (for ties as `cause_auc_t_values`).
+    Biom J 2011. doi:10.1002/bimj.201000073. Checked against its definition patient by patient to 1e-12, and against R
+    riskRegression 2022.11.28 to 1e-10 (for ties as `cause_auc_t_values`).
     """
     y = _without_entry(panel.outcome)
     own, other = _told_apart(y, cause)
