@@ -8,11 +8,10 @@ from scipy import ndimage
 
 from hybridx.errors import InputError
 from hybridx.imaging import Image, bounding_box, crop
+from hybridx.radiomics.local_intensity import SPHERE_RADIUS_MM, sphere_peaks
 
 __all__ = ["UPTAKE", "components", "suv_peak", "uptake"]
 
-SPHERE_ML = 1.0
-SPHERE_RADIUS_MM = (3.0 * SPHERE_ML * 1000.0 / (4.0 * np.pi)) ** (1.0 / 3.0)  # 6.2035
 FRACTION = 0.41  # of SUVmax, EANM guideline for FDG
 FIXED_SUV = 4.0  # SUV; usual for lymphoma
 CONNECTED = np.ones((3, 3, 3), dtype=bool)  # voxels that share a corner are one lesion
@@ -120,13 +119,8 @@ def suv_peak(pet: Image, mask: Image) -> tuple[float, float]:
     """
     box = bounding_box(mask, margin_mm=SPHERE_RADIUS_MM)
     values = crop(pet, box).array.astype(np.float64)
-    inside = crop(mask, box).array > 0
-    sphere = _sphere(pet.spacing)
     # the box was cut at the border of the volume only, so what lies outside it is outside the image
-    total = ndimage.convolve(values, sphere, mode="constant")
-    means = total / ndimage.convolve(np.ones_like(values), sphere, mode="constant")
-    at_maximum = inside & (values == values[inside].max())
-    return float(means[inside].max()), float(means[at_maximum].max())
+    return sphere_peaks(values, crop(mask, box).array > 0, pet.grid.spacing[::-1])
 
 
 def components(mask: Image) -> tuple[npt.NDArray[np.int32], int]:
@@ -136,13 +130,3 @@ def components(mask: Image) -> tuple[npt.NDArray[np.int32], int]:
     rank = np.zeros(count + 1, dtype=np.int32)
     rank[np.argsort(-sizes, kind="stable") + 1] = np.arange(1, count + 1, dtype=np.int32)
     return rank[labels], int(count)
-
-
-def _sphere(spacing: tuple[float, float, float]) -> npt.NDArray[np.float64]:
-    edges = tuple(reversed(spacing))  # z, y, x like the array
-    reach = [int(SPHERE_RADIUS_MM // edge) for edge in edges]
-    steps = np.meshgrid(
-        *[np.arange(-n, n + 1) * edge for n, edge in zip(reach, edges, strict=True)], indexing="ij"
-    )
-    inside = sum(step**2 for step in steps) <= SPHERE_RADIUS_MM**2
-    return np.asarray(inside, dtype=np.float64)

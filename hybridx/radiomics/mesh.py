@@ -74,11 +74,16 @@ def measure_surface(mask: Mask, spacing: tuple[float, float, float], *, peer: bo
     edges = np.asarray(spacing, dtype=np.float64)
     counts, places, sums, first, last = scan(np.pad(np.ascontiguousarray(mask).view(np.uint8), 1))
     area, volume = _of_peer(counts, places, first, edges) if peer else _symmetric(counts, edges)
-    n = int(sums[0])
-    mean = sums[1:4] / n
-    zz, yy, xx, zy, zx, yx = (float(s) / n for s in sums[4:])
-    moments = np.array([[zz, zy, zx], [zy, yy, yx], [zx, yx, xx]]) - np.outer(mean, mean)
-    return Surface(area, volume, n, (mean - 1.0) * edges, moments * np.outer(edges, edges), first, last)
+    n, z, y, x, zz, yy, xx, zy, zx, yx = (int(s) for s in sums)
+    # in whole numbers until the end: a plane of voxels has a variance of exactly 0 across it
+    pairs = [
+        [zz * n - z * z, zy * n - z * y, zx * n - z * x],
+        [0, yy * n - y * y, yx * n - y * x],
+        [0, 0, xx * n - x * x],
+    ]
+    upper = np.array([[float(value) for value in row] for row in pairs]) / float(n) ** 2
+    covariance = (upper + np.triu(upper, 1).T) * np.outer(edges, edges)
+    return Surface(area, volume, n, (np.array([z, y, x]) / n - 1.0) * edges, covariance, first, last)
 
 
 def _symmetric(counts: Codes, edges: Floats) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["hull_of_planes", "scan", "widest_in_planes"]
+__all__ = ["hull_of_planes", "plane_ends", "scan", "widest_in_planes"]
 
 
 @compiled
@@ -137,3 +137,38 @@ def widest_in_planes(first: Any, last: Any, row_mm: float, end_mm: float, grown:
                 corner = (dr + row_mm / 2) ** 2 + (de + end_mm / 2) ** 2
                 best = max(best, along, across, corner)
     return best
+
+
+@compiled
+def _extend(first: Any, last: Any, plane: int, row: int, end: int) -> None:
+    if first[plane, row] < 0:
+        first[plane, row] = last[plane, row] = end
+    first[plane, row] = min(first[plane, row], end)
+    last[plane, row] = max(last[plane, row], end)
+
+
+@compiled
+def plane_ends(padded: Any) -> Any:
+    """Return where rows begin and end in planes that `scan` does not see, -1 for empty rows.
+
+    Of voxels in planes of one x, as (x, z); then of faces between a voxel inside and its neighbour outside along z, as
+    (z, y), along y, as (y, z), and along x, as (x, z). Each as a pair of first and last.
+    """
+    nz, ny, nx = padded.shape
+    sides = np.full((nx, nz), -1, np.int32), np.full((nx, nz), -1, np.int32)
+    along_z = np.full((nz, ny), -1, np.int32), np.full((nz, ny), -1, np.int32)
+    along_y = np.full((ny, nz), -1, np.int32), np.full((ny, nz), -1, np.int32)
+    along_x = np.full((nx, nz), -1, np.int32), np.full((nx, nz), -1, np.int32)
+    for z in range(nz - 1):
+        for y in range(ny - 1):
+            here, next_y, next_z = padded[z, y], padded[z, y + 1], padded[z + 1, y]
+            for x in range(nx - 1):
+                if here[x]:
+                    _extend(sides[0], sides[1], x, z, y)
+                if here[x] != next_z[x]:
+                    _extend(along_z[0], along_z[1], z, y, x)
+                if here[x] != next_y[x]:
+                    _extend(along_y[0], along_y[1], y, z, x)
+                if here[x] != here[x + 1]:
+                    _extend(along_x[0], along_x[1], x, z, y)
+    return sides, along_z, along_y, along_x
