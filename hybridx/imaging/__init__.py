@@ -5,14 +5,18 @@ from hybridx._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "Agreement": "agreeing",
+        "Consensus": "agreeing",
         "DicomImport": "import_tables",
         "Fault": "faults",
         "Grid": "grid",
         "Image": "image",
         "ImageError": "faults",
         "Study": "study",
+        "agreement": "agreeing",
         "bounding_box": "geometry",
         "check_studies": "checking",
+        "consensus": "agreeing",
         "crop": "geometry",
         "import_dicom": "importing",
         "read_grid": "reading",
