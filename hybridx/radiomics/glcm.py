@@ -140,7 +140,7 @@ def _features(
     if len(single):
         done = flat
         within = (grid.flat, grid.box, steps[:flat])
-        planar_features(*within, single, grid.values, levels, LOGS, tables[:flat], planes)
+        planar_features(*within, single, True, grid.values, levels, LOGS, tables[:flat], planes)
     if len(whole):
         count_pairs(grid.flat, grid.box, 0, grid.shape[0], steps[done:], tables[done:])
         table_features(tables, whole, True, grid.values, levels, LOGS, volume)

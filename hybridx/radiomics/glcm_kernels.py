@@ -84,14 +84,16 @@ def entropy(counts: Any, total: float, logs: Any) -> float:
 
 @compiled
 def margin(counts: Any, values: Any, total: float) -> Any:
-    """Mean and variance of the grey level."""
+    """Mean and variance of the grey level, and how many levels occur."""
     mean = variance = 0.0
+    occur = 0
     for i in range(len(values)):
         mean += counts[i] * values[i]
+        occur += counts[i] > 0
     mean /= total
     for i in range(len(values)):
         variance += counts[i] * (values[i] - mean) ** 2
-    return mean, variance / total
+    return mean, variance / total, occur
 
 
 @compiled
@@ -147,11 +149,13 @@ def finish(  # noqa: PLR0917 - compiled code takes no keywords
     NaN stays where a feature is not defined: everything without pairs, and correlations of a single level.
     """
     out[:] = np.nan
-    total = rows.sum()
+    total = 0.0
+    for count in rows:
+        total += count
     if total == 0:
         return
-    mean_row, variance_row = margin(rows, values, total)
-    mean_column, variance_column = margin(columns, values, total)
+    mean_row, variance_row, row_levels = margin(rows, values, total)
+    mean_column, variance_column, column_levels = margin(columns, values, total)
     tendency, shade, prominence = about(sums, 2.0 * values[0], mean_row + mean_column, total)
     contrast = about(differences, 0.0, 0.0, total)[0]
     dissimilarity = 0.0
@@ -176,7 +180,7 @@ def finish(  # noqa: PLR0917 - compiled code takes no keywords
     out[19] = covariance + mean_row * mean_column
     out[20], out[21], out[22] = tendency, shade, prominence
     out[24] = np.sqrt(1 - np.exp(-2 * shared))
-    if variance_row > 0 and variance_column > 0:
+    if row_levels > 1 and column_levels > 1:
         out[18] = covariance / np.sqrt(variance_row * variance_column)
         out[23] = -shared / max(entropy_row, entropy_column)
 
@@ -247,12 +251,21 @@ def table_features(  # noqa: PLR0917
 
 @compiled
 def planar_features(  # noqa: PLR0917
-    flat: Any, box: Any, steps: Any, weights: Any, values: Any, levels: int, logs: Any, tables: Any, out: Any
+    flat: Any,
+    box: Any,
+    steps: Any,
+    weights: Any,
+    symmetric: bool,  # noqa: FBT001
+    values: Any,
+    levels: int,
+    logs: Any,
+    tables: Any,
+    out: Any,
 ) -> None:
     """Features out[z] of each slice's own matrices; all slices' matrices together stay in `tables`."""
     here = np.zeros_like(tables)
     for z in range(box[1]):
         count_pairs(flat, box, z, z + 1, steps, here)
-        table_features(here, weights, True, values, levels, logs, out[z])
+        table_features(here, weights, symmetric, values, levels, logs, out[z])
         tables += here
         here[:] = 0

@@ -116,6 +116,8 @@ def level_grid(levels: Levels, margin: int = 1) -> Grid:
             f"wanted 0 outside the lesion and 1 to {levels.count!r} (`count`) inside."
         )
         raise InputError(msg)
+    if voxels == 0:
+        corners[:] = 0
     values = np.flatnonzero(ranks[1:]) + 1
     ranks[0], ranks[values] = 0, np.arange(1, len(values) + 1)
     low, high = corners[:3], corners[3:]
@@ -134,8 +136,8 @@ def survey(array: Any, present: Any, corners: Any) -> int:
     """Mark the levels that occur and find the lesion's box; the number of voxels, or -1 if a level is out of range."""
     slices, rows, columns = array.shape
     last = len(present) - 1
-    corners[:3] = array.shape
-    corners[3:] = 0
+    corners[0], corners[1], corners[2] = slices, rows, columns
+    corners[3] = corners[4] = corners[5] = 0
     voxels = 0
     for z in range(slices):
         for y in range(rows):
@@ -158,8 +160,6 @@ def survey(array: Any, present: Any, corners: Any) -> int:
             corners[0], corners[3] = min(corners[0], z), z + 1
             corners[1], corners[4] = min(corners[1], y), max(corners[4], y + 1)
             corners[2], corners[5] = min(corners[2], left), max(corners[5], right)
-    if voxels == 0:
-        corners[:] = 0
     return voxels
 
 

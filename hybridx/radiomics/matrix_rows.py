@@ -1,6 +1,6 @@
 """Features of co-occurrence matrices that are too large to hold: one row at a time, from voxels sorted by grey level.
 
-A row of 5,000 grey levels needs the neighbours of the voxels of one level only. Memory: about 16 bytes a voxel of the
+A row of 5,000 grey levels needs the neighbours of the voxels of one level only. Memory: about 35 bytes a voxel of the
 lesion for the sorting, and at most `WORKSPACE` bytes for margins and rows (more only where one matrix alone needs it:
 56 bytes a grey level between the lowest and the highest).
 """

@@ -17,7 +17,7 @@ from hybridx.radiomics.roi import Floats
 
 __all__ = ["maximal_correlation", "maximal_correlation_of_pairs"]
 
-DENSE = 400  # levels: above, iterating on the matrix beats decomposing it
+DENSE = 128  # levels: above, iterating on the matrix takes less time than decomposing it
 
 
 def maximal_correlation(tables: npt.NDArray[np.uint32], weights: Floats, *, symmetric: bool) -> Floats:
@@ -32,27 +32,35 @@ def maximal_correlation(tables: npt.NDArray[np.uint32], weights: Floats, *, symm
     symmetric : bool
         Add to each matrix its transpose.
     """
+    if tables.shape[1] - 1 > DENSE:
+        return np.concatenate([_of_one(tables, weight, symmetric=symmetric) for weight in weights])
+    counts = np.tensordot(weights, tables[:, 1:, 1:], axes=1)
+    if symmetric:
+        counts = counts + counts.transpose(0, 2, 1)
+    rows, columns = counts.sum(axis=2), counts.sum(axis=1)
+    scaled = counts / np.sqrt(np.where(rows > 0, rows, 1))[:, :, None]
+    scaled /= np.sqrt(np.where(columns > 0, columns, 1))[:, None, :]
     found = np.full(len(weights), np.nan)
-    for m, weight in enumerate(weights):
-        used = np.flatnonzero(weight)
-        counts = np.tensordot(weight[used], tables[used, 1:, 1:], axes=1)
-        if symmetric:
-            counts = counts + counts.T
-        rows, columns = counts.sum(axis=1), counts.sum(axis=0)
-        if (rows > 0).sum() < 2 or (columns > 0).sum() < 2:
-            continue
-        scaled = (
-            counts
-            / np.sqrt(np.where(rows > 0, rows, 1))[:, None]
-            / np.sqrt(np.where(columns > 0, columns, 1))
-        )
-        if len(counts) > DENSE:
-            found[m] = _iterate(scaled, rows, columns)
-        elif symmetric:
-            found[m] = np.sort(np.abs(np.linalg.eigvalsh(scaled)))[-2]
-        else:
-            found[m] = np.linalg.svd(scaled, compute_uv=False)[1]
+    several = ((rows > 0).sum(axis=1) > 1) & ((columns > 0).sum(axis=1) > 1)
+    if several.any() and symmetric:
+        values = np.linalg.eigvalsh(scaled[several])  # rising, to 1
+        found[several] = np.maximum(values[:, -2], -values[:, 0])
+    elif several.any():
+        found[several] = np.linalg.svd(scaled[several], compute_uv=False)[:, 1]
     return np.minimum(found, 1.0)
+
+
+def _of_one(tables: npt.NDArray[np.uint32], weight: Floats, *, symmetric: bool) -> Floats:
+    used = np.flatnonzero(weight)
+    counts = np.tensordot(weight[used], tables[used, 1:, 1:], axes=1)
+    if symmetric:
+        counts = counts + counts.T
+    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
+    if (rows > 0).sum() < 2 or (columns > 0).sum() < 2:
+        return np.array([np.nan])
+    counts /= np.sqrt(np.where(rows > 0, rows, 1))[:, None]
+    counts /= np.sqrt(np.where(columns > 0, columns, 1))
+    return np.array([min(_iterate(counts, rows, columns), 1.0)])
 
 
 def maximal_correlation_of_pairs(grid: Grid, steps: Integers, weights: Floats, *, symmetric: bool) -> Floats:

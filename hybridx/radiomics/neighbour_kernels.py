@@ -31,6 +31,7 @@ def count_neighbours(  # noqa: PLR0917 - compiled code takes no keywords
     end_slice: int,
     steps: Any,
     alpha: int,
+    highest: int,
     alike: Any,
     apart: Any,
 ) -> None:
@@ -38,19 +39,19 @@ def count_neighbours(  # noqa: PLR0917 - compiled code takes no keywords
 
     alike[r, k] counts voxels of rank r + 1 with k neighbours whose level differs by at most alpha. apart[r, k] sums,
     over those with k neighbours in the lesion, |k times their level - the sum of the neighbours' levels|; voxels
-    without any are counted in apart[r, 0]. `steps` holds one of each pair of opposite neighbours.
+    without any are counted in apart[r, 0]. `steps` holds one of each pair of opposite neighbours; `highest` is the
+    highest level (no bound may leave the type of the levels).
     """
     width = box[3]
     total = np.empty(width, dtype=np.uint32)
     known, near = np.empty(width, dtype=np.uint16), np.empty(width, dtype=np.uint16)
     low, high = np.empty(width, dtype=heights.dtype), np.empty(width, dtype=heights.dtype)
-    top = np.int64(heights.max())  # so that no bound leaves the type of the levels
     for z in range(first_slice, end_slice):
         for y in range(box[2]):
             row = box[0] + z * box[4] + y * box[5]
             for x in range(width):
                 here = np.int64(heights[row + x])
-                low[x], high[x] = max(here - alpha, 1), min(here + alpha, top)
+                low[x], high[x] = max(here - alpha, 1), min(here + alpha, highest)
             total[:] = 0
             known[:] = 0
             near[:] = 0
@@ -86,40 +87,50 @@ def tone_features(apart: Any, alike: Any, values: Any, lonely: bool, out: Any) -
     """
     out[:] = np.nan
     many, columns = apart.shape
-    share, difference, level = np.zeros(many), np.zeros(many), np.zeros(many)
+    counts, difference, level = np.zeros(many), np.zeros(many), np.zeros(many)
     kept = 0
+    total = 0.0
     for r in range(many):
-        count = alike[r].sum() - (0 if lonely else apart[r, 0])
+        count = 0 if lonely else -apart[r, 0]
+        for k in range(columns):
+            count += alike[r, k]
         if count > 0:
-            share[kept], level[kept] = count, values[r]
+            counts[kept], level[kept] = count, values[r]
             for k in range(1, columns):
                 difference[kept] += apart[r, k] / k
             kept += 1
-    total = share.sum()
+            total += count
     if kept == 0:
         return
     weighted = mean = squares = changes = 0.0
     for r in range(kept):
-        share[r] /= total
-        weighted += share[r] * difference[r]
+        weighted += counts[r] * difference[r] / total
         changes += difference[r]
-        mean += share[r] * level[r]
-    busy = complexity = strength = 0.0
+        mean += counts[r] * level[r] / total
     for r in range(kept):
-        squares += share[r] * (level[r] - mean) ** 2
-        for q in range(r):
-            step = level[r] - level[q]
-            both = share[r] + share[q]
-            busy += abs(level[r] * share[r] - level[q] * share[q])
-            complexity += step * (share[r] * difference[r] + share[q] * difference[q]) / both
-            strength += both * step * step
-    out[3] = 2 * complexity / total
+        squares += counts[r] * (level[r] - mean) ** 2 / total
+    busy, complexity, strength = pair_sums(counts[:kept], difference, level)
+    out[3] = complexity / total
     if kept > 1:
         out[1] = 2 * squares * changes / total / (kept * (kept - 1))
     if busy > 0:
-        out[2] = weighted / (2 * busy)
+        out[2] = weighted / (busy / total)
     if changes > 0:
-        out[0], out[4] = 1 / weighted, 2 * strength / changes
+        out[0], out[4] = 1 / weighted, strength / total / changes
+
+
+@compiled
+def pair_sums(counts: Any, difference: Any, level: Any) -> Any:
+    """Sum over pairs of levels for busyness, complexity and strength; of counts, not shares: 0 is then exactly 0."""
+    busy = complexity = strength = 0.0
+    for r in range(len(counts)):
+        for q in range(r):
+            step = level[r] - level[q]
+            both = counts[r] + counts[q]
+            busy += abs(level[r] * counts[r] - level[q] * counts[q])
+            complexity += step * (counts[r] * difference[r] + counts[q] * difference[q]) / both
+            strength += both * step * step
+    return 2 * busy, 2 * complexity, 2 * strength
 
 
 @compiled
@@ -165,8 +176,10 @@ def dependence_features(alike: Any, values: Any, out: Any) -> None:
     for k in range(columns):
         sums[14] += by_size[k] * (k + 1 - mean) ** 2
     for r in range(many):
-        sums[13] += alike[r].sum() * (values[r] - level) ** 2
-    out[:] = sums / total
+        for k in range(columns):
+            sums[13] += alike[r, k] * (values[r] - level) ** 2
+    for f in range(len(sums)):
+        out[f] = sums[f] / total
     out[9], out[11], out[16] = out[8] / total, out[10] / total, out[16] / total
     out[12] = 1.0
     out[15] = np.log2(total) - out[15]
@@ -180,6 +193,7 @@ def slice_features(  # noqa: PLR0917 - compiled code takes no keywords
     steps: Any,
     alpha: int,
     values: Any,
+    lonely: bool,  # noqa: FBT001
     alike: Any,
     apart: Any,
     tone: Any,
@@ -188,8 +202,10 @@ def slice_features(  # noqa: PLR0917 - compiled code takes no keywords
     """Features of each slice; the tables of all slices together stay in `alike` and `apart`."""
     here_alike, here_apart = np.zeros_like(alike), np.zeros_like(apart)
     for z in range(box[1]):
-        count_neighbours(ranks, heights, box, z, z + 1, steps, alpha, here_alike, here_apart)
-        tone_features(here_apart, here_alike, values, False, tone[z])
+        count_neighbours(
+            ranks, heights, box, z, z + 1, steps, alpha, values[len(values) - 1], here_alike, here_apart
+        )
+        tone_features(here_apart, here_alike, values, lonely, tone[z])
         dependence_features(here_alike, values, depend[z])
         alike += here_alike
         apart += here_apart

@@ -75,9 +75,11 @@ def neighbour_tables(
     alike, apart = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     walk = (grid.flat, _heights(grid), grid.box)
     if planes is None:
-        count_neighbours(*walk, 0, grid.shape[0], grid.steps(offsets), alpha, alike, apart)
+        count_neighbours(
+            *walk, 0, grid.shape[0], grid.steps(offsets), alpha, int(grid.values[-1]), alike, apart
+        )
     else:
-        slice_features(*walk, grid.steps(offsets), alpha, grid.values, alike, apart, *planes)
+        slice_features(*walk, grid.steps(offsets), alpha, grid.values, False, alike, apart, *planes)
     return alike, apart
 
 

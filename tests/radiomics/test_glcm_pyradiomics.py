@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from hybridx.errors import SettingsError
+from hybridx.radiomics import matrix_spectrum
 from hybridx.radiomics import pyradiomics_glcm as module
 from hybridx.radiomics.pyradiomics_glcm import pyradiomics_glcm
 
@@ -79,6 +80,10 @@ def test_where_conventions_stand_in_for_values(array):
 def test_a_flat_lesion_has_no_correlation():
     found = pyradiomics_glcm(lesion(np.full((3, 3, 3), 2)))
     assert set(found.reasons) == {"glcm_Correlation", "glcm_Imc1", "glcm_MCC"}
+    weighted = pyradiomics_glcm(
+        lesion(np.full((3, 4, 3), 7), spacing=(0.7, 0.3, 0.2)), weighting_norm="euclidean"
+    )
+    assert set(weighted.reasons) == set(found.reasons)
     theirs = peer("glcm", lesion(np.full((3, 3, 3), 2)))
     assert [theirs[name] for name in ("glcm_Correlation", "glcm_Imc1", "glcm_MCC")] == [1, 0, 1]
 
@@ -96,6 +101,17 @@ def test_rows_give_what_matrices_give(monkeypatch, symmetrical):
             for norm, wanted in zip((None, "infinity"), held, strict=True):
                 found = pyradiomics_glcm(levels, symmetrical=symmetrical, weighting_norm=norm)
                 assert_same(found.values, wanted.values, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("symmetrical", [True, False])
+@pytest.mark.parametrize("name", ["rings", "sieve", "gaps between levels"])
+def test_maximal_correlation_by_iteration_is_that_by_decomposition(monkeypatch, name, symmetrical):
+    levels = lesion(shaped_lesions()[name])
+    wanted = pyradiomics_glcm(levels, symmetrical=symmetrical).values["glcm_MCC"]
+    monkeypatch.setattr(matrix_spectrum, "DENSE", 0)
+    assert pyradiomics_glcm(levels, symmetrical=symmetrical).values["glcm_MCC"] == pytest.approx(
+        wanted, rel=1e-9
+    )
 
 
 def test_an_unknown_norm_is_refused():
