@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from hybridx.radiomics.run_kernels import DIRECTIONS, PLANAR, count_places, tabl
 from hybridx.radiomics.zone_features import EMPTY, N_STATISTICS, matrix_statistics, mean_features
 from hybridx.terms.text import check_name
 
-__all__ = ["AGGREGATIONS", "glrlm", "run_matrices"]
+__all__ = ["AGGREGATIONS", "glrlm", "run_features", "run_matrices"]
 
 AGGREGATIONS = ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb")
 
@@ -107,29 +108,41 @@ def glrlm(levels: Levels, aggregation: str | Sequence[str] = "3D_avg") -> Featur
     if not grid.voxels:
         tags = [f"rlm_{tag}_{name}" for name in wanted for tag in _NAMES]
         return Features(dict.fromkeys(tags, float("nan")), dict.fromkeys(tags, EMPTY))
-    statistics = _volume_statistics(grid, wanted) | _slice_statistics(grid, wanted)
+    return run_features(functools.partial(run_matrices, grid), wanted)
+
+
+def run_features(matrices: Callable[..., Matrices], wanted: Sequence[str]) -> Features:
+    """Describe a lesion from a function that gives its matrices as `run_matrices` does, wherever it counts them.
+
+    Parameters
+    ----------
+    matrices : callable
+        Of `weights` and `by_slice`.
+    wanted : sequence of str
+        From `AGGREGATIONS`.
+    """
+    statistics = _volume_statistics(matrices, wanted) | _slice_statistics(matrices, wanted)
     found = Features({})
     for name in wanted:
         found |= mean_features([f"rlm_{tag}_{name}" for tag in _NAMES], statistics[name])
     return found
 
 
-def _statistics(
-    grid: Grid, weights: npt.NDArray[np.float64], *, by_slice: bool = False
-) -> npt.NDArray[np.float64]:
-    matrices = run_matrices(grid, weights, by_slice=by_slice)
+def _statistics(matrices: Matrices) -> npt.NDArray[np.float64]:
     found: npt.NDArray[np.float64] = matrix_statistics(*matrices, np.zeros(len(matrices[0]) - 1))
     return found
 
 
-def _volume_statistics(grid: Grid, wanted: list[str]) -> dict[str, npt.NDArray[np.float64]]:
+def _volume_statistics(
+    matrices: Callable[..., Matrices], wanted: Sequence[str]
+) -> dict[str, npt.NDArray[np.float64]]:
     """2.5-D and 3-D: the four directions in the slice are the first four of the thirteen."""
     three = any(name.startswith("3D") for name in wanted)
     if not three and not any(name.startswith("2_5D") for name in wanted):
         return {}
     n = len(DIRECTIONS) if three else PLANAR
     weights = np.vstack([np.eye(n), np.arange(n) < PLANAR, np.ones(n)])
-    every = _statistics(grid, weights)
+    every = _statistics(matrices(weights, by_slice=False))
     return {
         "2_5D_avg": every[:PLANAR],
         "2_5D_comb": every[n : n + 1],
@@ -138,10 +151,12 @@ def _volume_statistics(grid: Grid, wanted: list[str]) -> dict[str, npt.NDArray[n
     }
 
 
-def _slice_statistics(grid: Grid, wanted: list[str]) -> dict[str, npt.NDArray[np.float64]]:
+def _slice_statistics(
+    matrices: Callable[..., Matrices], wanted: Sequence[str]
+) -> dict[str, npt.NDArray[np.float64]]:
     """2-D: matrices of each slice for itself."""
     if not any(name.startswith("2D") for name in wanted):
         return {}
     weights = np.vstack([np.eye(PLANAR), np.ones(PLANAR)])
-    every = _statistics(grid, weights, by_slice=True).reshape(-1, PLANAR + 1, N_STATISTICS)
+    every = _statistics(matrices(weights, by_slice=True)).reshape(-1, PLANAR + 1, N_STATISTICS)
     return {"2D_avg": every[:, :PLANAR].reshape(-1, N_STATISTICS), "2D_comb": every[:, PLANAR]}

@@ -45,7 +45,7 @@ def matrix_statistics(offsets: Any, level: Any, value: Any, count: Any, voxels: 
             mean_level += count[c] * level[c]
             mean_value += count[c] * value[c]
         mean_level, mean_value = mean_level / total, mean_value / total
-        in_level, entropy, highest, beyond = 0.0, 0.0, 0, 0
+        in_level, entropy, highest, beyond = 0.0, 0.0, np.int64(0), np.int64(0)
         for c in range(start, end):
             i2, j2, n = np.float64(level[c]) ** 2, np.float64(value[c]) ** 2, count[c]
             row[0] += n / j2

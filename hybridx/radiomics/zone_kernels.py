@@ -127,7 +127,7 @@ def label_zones(levels: Any, voxels: int, distance: Any, planar: bool, names: An
     labels, patterns = np.zeros(2 * plane, np.int32), np.zeros(width, np.uint16)
     level, size = np.empty(voxels + 1, np.int32), np.empty(voxels + 1, np.int32)
     nearest, parent = np.empty(voxels + 1, np.int32), np.empty(voxels + 1, np.int32)
-    begins, found = np.zeros(depth - 1, np.int64), 0
+    begins, found = np.zeros(depth - 1, np.int64), np.int64(0)
     for z in range(1, depth - 1):
         begins[z - 1] = found
         here = (z & 1) * plane
@@ -230,7 +230,7 @@ def zone_entries(level: Any, value: Any, begins: Any, values: Any) -> Any:
         np.zeros(rows + 2, np.int64),
         np.zeros(_DENSE + 1, np.int64),
     )
-    cells = 0
+    cells = np.int64(0)  # a plain 0 is a type of its own, compiled for itself
     for part in range(parts):
         here = slice(begins[part], begins[part + 1])
         _by_level(level[here], value[here], starts, order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,15 @@ from hybridx.radiomics.zone_features import EMPTY, matrix_statistics, mean_featu
 from hybridx.radiomics.zone_kernels import border_distance, label_zones, witnesses, zone_entries
 from hybridx.terms.text import check_name
 
-__all__ = ["AGGREGATIONS", "Zones", "find_zones", "zone_features", "zone_matrices"]
+__all__ = [
+    "AGGREGATIONS",
+    "Zones",
+    "find_zones",
+    "level_slices",
+    "zone_features",
+    "zone_matrices",
+    "zone_statistics",
+]
 
 AGGREGATIONS = ("2D", "2_5D", "3D")
 _SHARED = ("glnu", "glnu_norm")
@@ -75,11 +83,6 @@ def find_zones(levels: Levels, *, planar: bool, distances: bool) -> list[Zones]:
     -------
     list of Zones
         One for each block of 65,535 levels: nearly always one; none for a lesion without voxels.
-
-    Raises
-    ------
-    InputError
-        If distances are asked for and a voxel with a grey level lies outside the form.
     """
     grid = level_grid(levels)
     if not grid.voxels:
@@ -91,13 +94,6 @@ def find_zones(levels: Levels, *, planar: bool, distances: bool) -> list[Zones]:
             volume, grid.voxels, distance, planar, witnesses(), DIRECTIONS
         )
         found.append(Zones(level, size, nearest, begins, values))
-        if distances and len(nearest) and not nearest.min():
-            count = int(np.count_nonzero((levels.array > 0) & ~levels.morphology))
-            msg = (
-                f"{count} voxels have a grey level outside the morphological mask; wanted a mask that holds them all "
-                "(distances are counted from its border)."
-            )
-            raise InputError(msg)
     return found
 
 
@@ -110,7 +106,12 @@ def _distances(levels: Levels, grid: Grid, *, planar: bool) -> npt.NDArray[np.ui
         return distance
     whole = np.zeros(form.shape, np.uint16)
     whole[box] = distance
-    return np.ascontiguousarray(whole[_box(levels.array > 0)])
+    return np.ascontiguousarray(whole[level_slices(levels)])
+
+
+def level_slices(levels: Levels) -> tuple[slice, ...]:
+    """Return the box of the grey levels in their array."""
+    return _box(levels.array > 0)
 
 
 def _box(mask: Mask) -> tuple[slice, ...]:
@@ -168,12 +169,39 @@ def zone_features(
         for planar in (True, False)
         if any((name != "3D") == planar for name in wanted)
     }
+    return zone_statistics(labelled, wanted, families, levels)
+
+
+def zone_statistics(
+    labelled: Mapping[bool, Sequence[Zones]], wanted: Sequence[str], families: Sequence[str], levels: Levels
+) -> Features:
+    """Describe a lesion from its zones, within slices (True) and in the volume (False), wherever they were found.
+
+    Raises
+    ------
+    InputError
+        If a voxel with a grey level lies outside the form and distances are asked for.
+    """
     found = Features({})
     for family in families:
+        if family == "dzm":
+            _check_inside(labelled, levels)
         for name in wanted:
             tags = [f"{family}_{tag}_{name}" for tag in _TAGS[family]]
             found |= _features(labelled[name != "3D"], family, tags, by_slice=name == "2D")
     return found
+
+
+def _check_inside(labelled: Mapping[bool, Sequence[Zones]], levels: Levels) -> None:
+    if any(
+        len(block.distance) and not block.distance.min() for zones in labelled.values() for block in zones
+    ):
+        count = int(np.count_nonzero((levels.array > 0) & ~levels.morphology))
+        msg = (
+            f"{count} voxels have a grey level outside the morphological mask; wanted a mask that holds them all "
+            "(distances are counted from its border)."
+        )
+        raise InputError(msg)
 
 
 def _features(zones: Sequence[Zones], family: str, tags: list[str], *, by_slice: bool) -> Features:
