@@ -10,7 +10,7 @@ import numpy as np
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.registry import Metric, Moment, describe
-from hybridx.evaluate.training_noise import training_of, widened
+from hybridx.evaluate.training_noise import lifted, training_of, turned_over, widened
 from hybridx.terms.estimate import Estimate
 
 __all__ = ["Difference", "holm", "judged", "paired_difference"]
@@ -100,6 +100,12 @@ def paired_difference(
     found = widened(found, training_of(metric, [a, b], moment), metric, difference=True)
     once = np.ones((1, a.n))
     values = [float(metric.values(panel, once, moment)[0]) if a.n else np.nan for panel in (a, b)]
+    if min(values) < metric.useless:  # a model that only turns over makes the other look better than it is
+        up, down = (
+            turned_over(value, training_of(metric, [panel], moment), metric)
+            for value, panel in zip(values, (a, b), strict=True)
+        )
+        found = lifted(found, up=up, down=down)
     method = f"paired difference on {a.n} patients; {describe(found, a)}"
     return Difference(
         found.value,

@@ -16,11 +16,16 @@ to the score (jackknife pseudo-value) and q the share of patients outside a trai
 1/(q(1 - q)) scales the variance among training parts of one cohort to that among cohorts, :math:`V_{patients}` is the
 variance between patients of their mean contribution. The form runs from 1.2 (repeats that agree may agree by luck: a
 single weak feature can get the same sign in all parts of one cohort, and the other in the next) to 2. Its constants
-were set on Harrell C in worlds 0 to 6 and 10 of ``benchmarks/interval_coverage.py``. Measured on others with 100
-patients, 5 x 5 folds, nominal 0.95: 0.93 to 0.97 for C, AUC and Brier of models of several features and for their
-differences, where fixed predictions cover 0.83 to 0.93; but 0.86 to 0.89 for the ranking by a single weak feature. One
-repeat shows no variance between repeats: there the factor is 1.6, the upper part of what was seen (0.89 to 0.97 with
-three folds).
+were set on Harrell C in worlds 0 to 6 and 10 of ``benchmarks/interval_coverage.py``, which measures the coverage on
+others: see its table. One repeat shows no variance between repeats: there the factor is 1.6, the upper part of what was
+seen.
+
+Models of one weak feature are a case of their own. Their sign hangs on who is left out: where the association in a
+cohort is next to nothing, each fold's model takes the sign that its test part contradicts, and the score falls *below*
+0.5, though nothing such models learn ranks patients wrongly in the long run. No variance shows that (all missed
+intervals of such models lay below the truth, all of scores below 0.5), but x does: models of several features stay
+below 3.5, a model that turns over reaches 10 to 30. Between x = 3 and 9, therefore, the upper end moves to where it
+would be if the score were 0.5; the lower end stays. In differences the end on that model's side moves as far.
 
 The interval is about the performance to expect of models trained on cohorts of this size, not of the patients of a
 centre that gave none.
@@ -43,10 +48,14 @@ from hybridx.evaluate.intervals import Interval
 from hybridx.evaluate.metric import Metric, Moment
 from hybridx.evaluate.panel import FloatArray, Panel
 
-__all__ = ["ONE_REPEAT", "Training", "refitted", "training_of", "widened"]
+__all__ = ["ONE_REPEAT", "Training", "lifted", "refitted", "training_of", "turned_over", "widened"]
 
 ONE_REPEAT = 1.6
 LUCK, HALF_WAY = 0.2, 0.75  # the constants above: 0.2 / 0.95 is the least, at x = 0.55 half is there
+TURNS, TURNED = (
+    3.0,
+    9.0,
+)  # of x; models of several features stay below 3.5, one that turns over reaches 10 and more
 MOST_LEFT_OUT = 400  # patients whose contribution is looked at: a mean over them needs no more
 ALIGNING = 5
 FEWEST = 3  # patients seen in several repeats
@@ -54,10 +63,14 @@ FEWEST = 3  # patients seen in several repeats
 
 @dataclass(frozen=True)
 class Training:
-    """By what the variance of a score exceeds that of fixed predictions, 1.2 to 2, and how that is known."""
+    """By what the variance of a score exceeds that of fixed predictions, 1.2 to 2, and how that is known.
+
+    `turning`, 0 to 1, says whether models turn over from one training part to the next.
+    """
 
     factor: float
     source: str
+    turning: float = 0.0
 
 
 _UNSEEN = Training(ONE_REPEAT, "a fixed factor: one repeat shows no variation")
@@ -93,7 +106,8 @@ def training_of(metric: Metric, panels: Sequence[Panel], moment: Moment) -> Trai
         return _UNSEEN
     outside = _share_outside(first)
     x = between_repeats / (outside * (1.0 - outside)) / between_patients
-    return Training(1.0 + (x + LUCK) / (x + LUCK + HALF_WAY), "from what changes between repeats")
+    turning = float(np.clip((x - TURNS) / (TURNED - TURNS), 0.0, 1.0))
+    return Training(1.0 + (x + LUCK) / (x + LUCK + HALF_WAY), "from what changes between repeats", turning)
 
 
 def widened(
@@ -122,7 +136,33 @@ def widened(
             nearer = back(middle + (to(np.array([truth])) - middle) / np.sqrt(training.factor))
         return np.nan if narrow is None or np.isnan(nearer[0]) else narrow(float(nearer[0]))
 
-    return Interval(found.value, low, high, f"{note} ({training.source})", p_at)
+    return lifted(
+        Interval(found.value, low, high, f"{note} ({training.source})", p_at),
+        up=0.0 if difference else turned_over(found.value, training, metric),
+    )
+
+
+def turned_over(value: float, training: Training | None, metric: Metric) -> float:
+    """Return how far a ranking score lies below 0.5 because the models of one cohort contradict each other."""
+    if training is None or metric.useless != 0.5 or metric.best != "high" or not value < 0.5:
+        return 0.0
+    return training.turning * (0.5 - value)
+
+
+def lifted(found: Interval, *, up: float = 0.0, down: float = 0.0) -> Interval:
+    """Return an interval whose ends are moved outwards by `up` and `down`, with a p-value that agrees."""
+    if not (up > 0 or down > 0) or np.isnan(found.low):
+        return found
+    narrow = found.p_at
+
+    def p_at(truth: float) -> float:
+        if narrow is None:
+            return np.nan
+        nearer = max(truth - up, found.value) if truth > found.value else min(truth + down, found.value)
+        return narrow(nearer)
+
+    note = f"{found.note}, and to what a score of 0.5 would get: the models turn over with who trains them"
+    return Interval(found.value, found.low - down, found.high + up, note, p_at)
 
 
 _UNIT = {

@@ -8,7 +8,7 @@ from hybridx.evaluate.compare import paired_difference
 from hybridx.evaluate.intervals import Interval, Resamples
 from hybridx.evaluate.panel import Panel
 from hybridx.evaluate.registry import Moment, measure, metric_named
-from hybridx.evaluate.training_noise import ONE_REPEAT, Training, refitted, training_of, widened
+from hybridx.evaluate.training_noise import ONE_REPEAT, Training, lifted, refitted, training_of, widened
 
 C = metric_named("harrell_c", "survival")
 N, FOLDS, REPEATS = 80, 5, 5
@@ -117,3 +117,59 @@ def test_a_sample_of_patients_says_the_same(monkeypatch):
     whole = training_of(C, [panel_of(0.5)], Moment()).factor
     monkeypatch.setattr("hybridx.evaluate.training_noise.MOST_LEFT_OUT", 40)
     assert training_of(C, [panel_of(0.5)], Moment()).factor == pytest.approx(whole, abs=0.15)
+
+
+def turning_over(seed, n=N, weak=0.0):
+    """Cross-validate the sign of one feature that has next to nothing to say, as a ridge model of it would."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    time, censored = rng.exponential(size=n) * np.exp(-weak * x), rng.uniform(0.5, 3, size=n)
+    y = Outcome.survival(np.minimum(time, censored) + 1e-9, time <= censored)
+    rank = np.argsort(np.argsort(time))
+    fold = np.array([rng.permutation(np.arange(n) % FOLDS) for _ in range(REPEATS)])
+    score = np.zeros((REPEATS, n))
+    for repeat in range(REPEATS):
+        for k in range(FOLDS):
+            train = fold[repeat] != k
+            score[repeat, ~train] = -np.cov(x[train], rank[train])[0, 1] * x[~train]
+    return Panel(y, fold, score)
+
+
+def test_a_model_that_turns_over_and_scores_below_chance_may_be_as_good_as_one_of_half():
+    panels = [turning_over(seed) for seed in range(40)]
+    resamples, seen = Resamples(N, 200), 0
+    for panel in panels:
+        found, training = measure(C, panel, Moment(), resamples), training_of(C, [panel], Moment())
+        narrow = resamples.interval(lambda w, panel=panel: C.values(panel, w, Moment()))
+        plain = widened(narrow, replace(training, turning=0.0), C)
+        moved = training.turning * max(0.0, 0.5 - found.value)
+        assert (found.low, found.high) == (plain.low, pytest.approx(plain.high + moved))
+        assert ("turn over" in found.method) == (moved > 0)
+        seen += training.turning == 1.0 and moved > 0
+    assert seen >= 5
+
+
+def test_models_that_merely_disagree_do_not_turn_over():
+    assert all(training_of(C, [panel_of(noise)], Moment()).turning == 0.0 for noise in (0.0, 0.3, 1.0))
+
+
+def test_a_difference_allows_for_a_model_that_turns_over():
+    seeds = [s for s in range(40) if measure(C, turning_over(s), Moment(), Resamples(N, 100)).value < 0.42]
+    panel = turning_over(seeds[0])
+    other = replace(panel, score=np.random.default_rng(1).normal(size=panel.score.shape))
+    there = paired_difference(C, (panel, other), ("a", "b"), Moment(), Resamples(N, 400))
+    back = paired_difference(C, (other, panel), ("b", "a"), Moment(), Resamples(N, 400))
+    assert "turn over" in there.method
+    assert there.high == pytest.approx(-back.low, abs=5e-3)
+    assert (there.p_value < 0.05) == (not there.low <= 0 <= there.high)
+
+
+def test_ends_that_are_moved_keep_their_p_value():
+    values = np.random.default_rng(0).normal(0.45, 0.3, size=60)
+    found = Resamples(60, 2000, 1).interval(lambda w: w @ values / w.sum(axis=1))
+    moved = lifted(found, up=0.05, down=0.02)
+    assert (moved.low, moved.high) == (found.low - 0.02, found.high + 0.05)
+    assert moved.p_at(moved.high) == pytest.approx(found.p_at(found.high), rel=1e-6)
+    assert moved.p_at(moved.low) == pytest.approx(found.p_at(found.low), rel=1e-6)
+    assert moved.p_at(found.value + 0.04) == found.p_at(found.value)
+    assert lifted(found) is found
