@@ -8,6 +8,10 @@ does), as `hybridx.fusion.support` measures it, and no combination of two catego
 is judged by the model's own predictions: a beam search over the most promising features, then each move is drawn back
 as far as the prediction allows.
 
+What is worked out from other columns (ratios of laboratory values, TLG from volume and mean uptake) follows them and is
+not moved by itself, where the patient's own values bear the formula out. Columns of one image hang together in ways
+that no formula says; the table tells row by row.
+
 It is a statement about the model. Associations that a model has learnt are not effects of interventions: features move
 together in life, and lowering a marker is not the same as curing what raises it.
 
@@ -58,7 +62,8 @@ class Counterfactual:
     rows : polars.DataFrame
         `feature`, `modality`, `value`, `to`, `unit`, `passes` (share of background patients whose values lie between
         the two), `lowest`, `highest` (the range that was allowed), `reference_low`, `reference_high` (of laboratory
-        values, where known).
+        values, where known), `change` ("chosen", or "follows": worked out from those that were), `derived_from` (what
+        it hangs on: other columns, or the same image as others of its modality; empty where it stands for itself).
     before, after, target : float
         Predictions on `scale`, and the one to reach.
     direction : {"low", "high"}
@@ -94,7 +99,7 @@ class Counterfactual:
             return f"The model already says {self.before:.2f}, {side}. {CAUTION}"
         changes = "; ".join(
             f"{r['feature']} {r['value']:.4g} -> {r['to']:.4g} {'' if r['unit'] == '1' else r['unit']}".rstrip()
-            for r in self.rows.iter_rows(named=True)
+            for r in self.rows.filter(change="chosen").iter_rows(named=True)
         )
         goal = f"{self.before:.2f} -> {self.after:.2f} {self.scale}"
         if self.reached:

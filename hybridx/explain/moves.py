@@ -13,6 +13,7 @@ import polars as pl
 from hybridx.cohort.columns import measured_mask, modalities_in, modality_of, to_matrix
 from hybridx.errors import SettingsError
 from hybridx.explain.asking import Source
+from hybridx.explain.derived import derived_from, follow
 from hybridx.fusion.support import support_detectors
 from hybridx.terms.reference import reference_limits
 
@@ -72,7 +73,10 @@ class Moves:
         self._category = {c: len(np.unique(v)) <= _LEVELS for c, v in self._others.items()}
         self.range = {c: _range(c, v, limits.get(c)) for c, v in self._others.items() if len(v)}
         self.grid = {c: self._values(c) for c in self.range}
-        self.columns = [c for c in self.grid if self.grid[c]]
+        # what is worked out from others follows them, and is nobody's to move
+        self.following = follow(self._patient, list(self.own))
+        tied = {how.column for how in self.following}
+        self.columns = [c for c in self.grid if self.grid[c] and c not in tied]
         self.ends = {c: sorted({self.grid[c][0], self.grid[c][-1]}) for c in self.columns}
         names = list(dict.fromkeys(modality_of(c) for c in self.columns))
         self.detectors = support_detectors(source.background, names)[0] if names else {}
@@ -122,9 +126,11 @@ class Moves:
     def _made(self, changes: list[Changes]) -> pl.DataFrame:
         table = self._patient[np.zeros(len(changes), dtype=np.intp)]
         touched = dict.fromkeys(c for one in changes for c in one)
-        return table.with_columns(
+        table = table.with_columns(
             pl.Series(c, [one.get(c, self.own[c]) for one in changes], dtype=pl.Float64) for c in touched
         )
+        after = [how for how in self.following if set(how.sources) & touched.keys()]
+        return table.with_columns(how.formula.cast(pl.Float64).alias(how.column) for how in after)
 
     def farthest(self, changes: list[Changes]) -> list[float]:
         """Return the largest percentile over modalities of how far out each changed patient lies."""
@@ -135,12 +141,16 @@ class Moves:
     def possible(self, changes: list[Changes]) -> list[Changes]:
         """Keep those that give a patient like others."""
         known = [one for one in changes if self._seen(one)]
-        if not known or not self.detectors:
+        if not known or not (self.detectors or self.following):
             return known
         good = np.ones(len(known), dtype=bool)
         for start in range(0, len(known), _CHUNK):
             part = slice(start, start + _CHUNK)
             table = self._made(known[part])
+            for how in [h for h in self.following if h.column in self.range]:
+                low, high, own = *self.range[how.column], self.own[how.column]
+                value = to_matrix(table, [how.column])[:, 0]
+                good[part] &= (value >= min(low, own)) & (value <= max(high, own))
             for modality, detector in self.detectors.items():
                 good[part] &= detector.percentile(table) <= self._most[modality]
         return [one for one, ok in zip(known, good, strict=True) if ok]
@@ -162,22 +172,29 @@ class Moves:
         return True
 
     def rows(self, changes: Changes, units: Mapping[str, str]) -> pl.DataFrame:
-        """Return changes as a table, the longest way first."""
+        """Return changes as a table, the longest way first, and after them what follows from them."""
         rows: list[dict[str, Any]] = []
-        for c in sorted(changes, key=lambda c: (-self.passes(c, changes[c]), c)):
+        made = self._made([changes])
+        followed = {h.column: made[h.column][0] for h in self.following if set(h.sources) & changes.keys()}
+        followed = {c: float(v) for c, v in followed.items() if c in self.range and v is not None}
+        order = sorted(changes, key=lambda c: (-self.passes(c, changes[c]), c))
+        for c in [*order, *followed]:
             low, high = _reference(c)
+            to = changes[c] if c in changes else followed[c]
             rows.append(
                 {
                     "feature": c,
                     "modality": modality_of(c),
                     "value": self.own[c],
-                    "to": changes[c],
+                    "to": to,
                     "unit": units.get(c, ""),
-                    "passes": self.passes(c, changes[c]),
+                    "passes": self.passes(c, to),
                     "lowest": self.range[c][0],
                     "highest": self.range[c][1],
                     "reference_low": low,
                     "reference_high": high,
+                    "change": "chosen" if c in changes else "follows",
+                    "derived_from": derived_from(c),
                 }
             )
         text = dict.fromkeys(("feature", "modality"), pl.String)
@@ -185,6 +202,7 @@ class Moves:
             ("passes", "lowest", "highest", "reference_low", "reference_high"), pl.Float64
         )
         schema = text | {"value": pl.Float64, "to": pl.Float64, "unit": pl.String} | numbers
+        schema |= dict.fromkeys(("change", "derived_from"), pl.String)
         return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -20,7 +20,7 @@ def moves_figure(found: Counterfactual) -> TabledFigure:
     """Return a bar per change: the share of background patients that the value passes, with both values as text."""
     labels, passes, texts = [], [], []
     for row in found.rows.iter_rows(named=True):
-        labels.append(escape(row["feature"]))
+        labels.append(escape(row["feature"]) + (" (follows)" if row["change"] == "follows" else ""))
         passes.append(row["passes"])
         texts.append(escape(f"{row['value']:.4g} → {row['to']:.4g} {row['unit']}".rstrip()))
     figure = go.Figure(
