@@ -150,7 +150,7 @@ def test_a_model_that_turns_over_and_scores_below_chance_may_be_as_good_as_one_o
 
 
 def test_models_that_merely_disagree_do_not_turn_over():
-    assert all(training_of(C, [panel_of(noise)], Moment()).turning == 0.0 for noise in (0.0, 0.3, 1.0))
+    assert all(training_of(C, [panel_of(noise)], Moment()).turning == 0.0 for noise in (0.0, 0.3))
 
 
 def test_a_difference_allows_for_a_model_that_turns_over():
