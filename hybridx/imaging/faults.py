@@ -111,6 +111,32 @@ CATALOGUE: dict[str, tuple[Severity, str, str]] = {
         "a mask of its own for every patient",
         "So few voxels may coincide by chance; check that the mask is this patient's.",
     ),
+    "I026": (
+        "warning",
+        "PET and CT whose body outlines lie on each other",
+        "The patient moved, or they are of different examinations: CT features may be of another place.",
+    ),
+    "I027": ("warning", "a CT that covers the PET", "Lesions beyond the CT have no CT features."),
+    "I028": (
+        "warning",
+        "air at about -1000 HU",
+        "Check the rescale slope and intercept: all CT features move with them.",
+    ),
+    "I029": (
+        "warning",
+        "a median SUV of 0.2 to 3 in the body (a whole body's mean is about 1 by definition)",
+        "Check weight, dose and times in the headers: a wrong factor scales every uptake value.",
+    ),
+    "I030": (
+        "warning",
+        "a mask inside the body",
+        "It may be shifted, mirrored or of another patient: look at it over the image.",
+    ),
+    "I031": (
+        "warning",
+        "other images at every timepoint",
+        "The same content stands at two timepoints of this patient: one of the two is not what it says.",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from hybridx.cohort.images import pack
 from hybridx.compute import atomic_write
 from hybridx.imaging import Grid, Image, ImageError, Study
 from hybridx.imaging.checking import overlap_faults
+from hybridx.imaging.quality import quality_faults
 from hybridx.imaging.study import StudyRow, grids_of, read_pair
 from hybridx.measure.deep import deep_features, lacking, make_patch
 from hybridx.measure.encoder import DeepEncoder
@@ -125,6 +126,9 @@ def _read(task: StudyTask, record: _Record) -> Study:
             continue
         with record.stage(row.modality, "read"):
             images[row.modality], masks[row.modality] = _pair(row, grids, record)
+    if images:
+        with record.stage(next(iter(images)), "quality"):
+            record.remarks += [[name, "quality", str(one)] for name, one in quality_faults(images, masks)]
     first = task.rows[0]
     return Study(first.patient_id, first.timepoint, images, masks)
 
