@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 from scipy import fft
 
 from hybridx.radiomics.roi import Features, Floats, Mask, Roi
@@ -19,14 +20,15 @@ from hybridx.radiomics.statistics import EMPTY, FLAT
 __all__ = ["autocorrelation"]
 
 PAIRWISE = 500  # voxels up to which pairs are faster
-WORKING_BYTES = 64 * 2**20  # of spectra held at a time; lesions that need more go through it in parts
+CACHE_BYTES = 2**20  # of columns that are transformed together, to stay in a core's own cache
+WORKING_BYTES = 256 * 2**20  # of spectra held at a time; lesions that need more go through it in parts
 NAMES = ("morph_moran_i", "morph_geary_c")
 
 
 def autocorrelation(roi: Roi) -> Features:
     """Measure how alike near voxels are.
 
-    Memory: weights take 8 bytes per voxel of the lesion's box, spectra 64 MB.
+    Memory: weights and deviations take 16 bytes per voxel of the lesion's box, spectra 256 MB.
 
     Parameters
     ----------
@@ -80,10 +82,9 @@ def _by_spectra(roi: Roi, deviations: Floats) -> tuple[float, float, float]:
     weights = _weight_spectrum(half, roi.spacing)
     image = np.zeros(inside.shape)
     image[inside] = deviations
-    squares = image**2
     total = 8.0 * math.prod(half)
     sums = np.zeros(3)
-    for columns, spectra in _spectra((inside.astype(np.float64), image, squares), half):
+    for columns, spectra in _spectra(inside, image, half):
         sums += power_sums(*spectra, weights[:, :, columns], _multiplicity(half, columns))
     weight, product, alone = (float(s) / total for s in sums)
     return weight, product, 2.0 * (alone - product)
@@ -106,24 +107,33 @@ def _weight_spectrum(half: tuple[int, int, int], spacing: tuple[float, float, fl
     return fft.dctn(np.divide(1.0, distance, out=distance), type=1, overwrite_x=True)
 
 
-def _spectra(fields: tuple[Floats, ...], half: tuple[int, int, int]) -> Iterator[tuple[slice, list[Floats]]]:
-    """Yield the fields' transforms, some columns (frequencies along x) at a time."""
-    nz, ny, _ = fields[0].shape
-    per_column = 16 * (len(fields) + 1) * (nz * ny + 4 * half[0] * half[1])
-    n = max(1, min(half[2] + 1, WORKING_BYTES // per_column))
-    for start in range(0, half[2] + 1, n):
-        columns = slice(start, min(start + n, half[2] + 1))
-        whole = n > half[2]
-        spectra = []
-        for field in fields:
-            along = fft.rfft(field, 2 * half[2], axis=2) if whole else _columns(field, half[2], columns)
-            spectra.append(fft.fft(fft.fft(along, 2 * half[1], axis=1), 2 * half[0], axis=0))
-        yield columns, spectra
+def _spectra(
+    inside: Mask, image: Floats, half: tuple[int, int, int]
+) -> Iterator[tuple[slice, list[npt.NDArray[np.complex128]]]]:
+    """Yield the transforms of mask, image and squared image, a few columns (frequencies along x) at a time."""
+    nz, ny, _ = inside.shape
+    held = max(1, WORKING_BYTES // (16 * 3 * nz * ny))
+    together = max(1, CACHE_BYTES // (16 * 4 * half[0] * half[1]))
+    for start in range(0, half[2] + 1, held):
+        stop = min(start + held, half[2] + 1)
+        along = _columns(inside, image, half[2], start, stop)
+        for first in range(start, stop, together):
+            last = min(first + together, stop)
+            parts = along[..., first - start : last - start]
+            yield (
+                slice(first, last),
+                [fft.fft(fft.fft(p, 2 * half[1], axis=1), 2 * half[0], axis=0) for p in parts],
+            )
 
 
-def _columns(field: Floats, half: int, columns: slice) -> Floats:
+def _columns(inside: Mask, image: Floats, half: int, start: int, stop: int) -> npt.NDArray[np.complex128]:
     """Transform along x and keep some columns, slice by slice so that the rest is never held."""
-    return np.stack([fft.rfft(plane, 2 * half, axis=1)[:, columns] for plane in field])
+    nz, ny, _ = inside.shape
+    along = np.empty((3, nz, ny, stop - start), dtype=np.complex128)
+    for z in range(nz):
+        for k, plane in enumerate((inside[z].astype(np.float64), image[z], image[z] ** 2)):
+            along[k, z] = fft.rfft(plane, 2 * half, axis=1)[:, start:stop]
+    return along
 
 
 def _multiplicity(half: tuple[int, int, int], columns: slice) -> Floats:
