@@ -16,7 +16,6 @@ from hybridx.terms import check_name
 __all__ = ["ENGINES", "Radiomics", "extract_radiomics", "measure_radiomics"]
 
 ENGINES = ("hybridx", "pyradiomics")
-DEFAULT = "pyradiomics"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def extract_radiomics(
     mask: ImageLike,
     settings: RadiomicsSettings,
     *,
-    engine: str = DEFAULT,
+    engine: str = "hybridx",
     device: str = "cpu",
     label: int | None = None,
 ) -> dict[str, float]:
@@ -91,7 +90,7 @@ def measure_radiomics(
     mask: ImageLike,
     settings: RadiomicsSettings,
     *,
-    engine: str = DEFAULT,
+    engine: str = "hybridx",
     device: str = "cpu",
     label: int | None = None,
 ) -> Radiomics:

@@ -43,7 +43,7 @@ def images_of_type(kind: str, scene: Scene, settings: RadiomicsSettings) -> Iter
                 kind, {"sigma": sigma}, scene, box, [f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D"]
             )
         return
-    yield from _made(kind, _parameters(kind, settings), scene, box, [])
+    yield from _made(kind, _parameters(kind, settings.of_image_type(kind)), scene, box, [])
 
 
 def images_of_filter(name: str, options: Mapping[str, Any], scene: Scene) -> Iterator[FilteredImage]:

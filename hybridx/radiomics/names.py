@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hybridx.radiomics.settings import RadiomicsSettings
+if TYPE_CHECKING:
+    from hybridx.radiomics.settings import RadiomicsSettings
 
 __all__ = [
     "FeatureInfo",
@@ -40,6 +42,14 @@ SHAPE2D = (
     "PerimeterSurfaceRatio",
     "PixelSurface",
     "Sphericity",
+)
+# deprecated in pyradiomics: only by name, as there
+OLD_FEATURES = (
+    "firstorder_StandardDeviation",
+    "shape_Compactness1",
+    "shape_Compactness2",
+    "shape_SphericalDisproportion",
+    "shape2D_SphericalDisproportion",
 )
 DIRECTED = ("glcm", "glrlm")
 PLANAR = ("glszm", "gldzm", "ngtdm", "ngldm")
@@ -151,6 +161,7 @@ def names_of(
         ]
     names = [key for key, info in feature_table().items() if info.family in chosen]
     names += [f"shape2D_{name}" for name in SHAPE2D if "shape2D" in chosen]
+    names += [name for name in OLD_FEATURES if name in settings.features and name.partition("_")[0] in chosen]
     return [prefix + name for name in names]
 
 

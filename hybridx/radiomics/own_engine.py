@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError, SettingsError
+from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError
 from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
 from hybridx.radiomics.families import FORM, LEVELLED, compute_family
 from hybridx.radiomics.filtering import FilteredImage, filtered_images
@@ -20,6 +20,7 @@ from hybridx.radiomics.settings import RadiomicsSettings
 
 __all__ = ["MAXIMUM_LEVELS", "measure_pair", "too_small"]
 
+UNDEFINED = "not defined for this lesion"
 # Beyond this, one level an intensity says nothing that the intensities do not; tables of levels stay below a few MB.
 MAXIMUM_LEVELS = 65_535
 
@@ -123,7 +124,9 @@ def _intensities(image: FilteredImage, scene: Scene, settings: RadiomicsSettings
         levels, lost = _levels(image, roi, settings)
     found = Features({}, {})
     for family in families:
-        if family in LEVELLED and levels is None:
+        if family == "firstorder" and levels is None:
+            found = found | _without_levels(roi, settings, image.name, lost)
+        elif family in LEVELLED and levels is None:
             found = found | _nothing([family], image.name, settings, lost)
         else:
             eaten = wide if family == "local_intensity" else roi
@@ -152,8 +155,6 @@ def _guarded(
     """Compute a family; what fails there costs its values only."""
     try:
         found = compute_family(family, roi, levels, settings, filtered=image_type != "original")
-    except SettingsError:
-        raise
     except (
         InputError,
         NotEnoughDataError,
@@ -164,9 +165,28 @@ def _guarded(
     ) as error:
         return _nothing([family], image_type, settings, f"{type(error).__name__}: {error}")
     prefix = prefix_of(settings, image_type)
+    known = set(names_of(settings, image_type, [family]))
+    values = {
+        name: float(value) if math.isfinite(value) else math.nan
+        for name, value in found.values.items()
+        if prefix + name in known
+    }
+    reasons = {
+        name: found.reasons.get(name, UNDEFINED) for name, value in values.items() if math.isnan(value)
+    }
     return Features(
-        {prefix + name: float(value) for name, value in found.values.items()},
-        {prefix + name: why for name, why in found.reasons.items()},
+        {prefix + name: value for name, value in values.items()},
+        {prefix + name: why for name, why in reasons.items()},
+    )
+
+
+def _without_levels(roi: Roi, settings: RadiomicsSettings, image_type: str, why: str) -> Features:
+    """Compute what of the first order needs no grey levels."""
+    flat = Levels(roi.intensity.astype(np.int32), 1, roi.morphology, roi.spacing)
+    found = _guarded("firstorder", roi, flat, settings, image_type)
+    lost = [f"{prefix_of(settings, image_type)}firstorder_{name}" for name in ("Entropy", "Uniformity")]
+    return Features(
+        {**found.values, **dict.fromkeys(lost, math.nan)}, {**found.reasons, **dict.fromkeys(lost, why)}
     )
 
 

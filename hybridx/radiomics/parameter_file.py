@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from hybridx.errors import SettingsError
-from hybridx.radiomics.names import SHAPE2D, feature_table
+from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table
 from hybridx.radiomics.settings_checks import FAMILIES, INTERPOLATORS, OF_IMAGE_TYPE, PEER_NAMES, PEER_TYPES
 from hybridx.terms import check_name, nearest
 
@@ -60,11 +60,8 @@ BY_NUMBER |= {
     10: "blackman",
 }  # SimpleITK's enumeration, which pyradiomics takes too
 DEPRECATED = {
-    "firstorder": ("StandardDeviation",),
     "glcm": ("Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance"),
     "gldm": ("DependencePercentage", "GrayLevelNonUniformityNormalized"),
-    "shape": ("Compactness1", "Compactness2", "SphericalDisproportion"),
-    "shape2D": ("SphericalDisproportion",),
 }
 
 
@@ -227,7 +224,8 @@ def _classes(given: Mapping[str, Any]) -> dict[str, Any]:
             if one in DEPRECATED.get(family, ()):
                 msg = f"featureClass {family}: {one!r} is deprecated in pyradiomics, which gives no value for it."
                 raise SettingsError(msg)
-            features.append(f"{family}_{check_name(str(one), known, f'feature of {family}')}")
+            old = [name.partition("_")[2] for name in OLD_FEATURES if name.startswith(f"{family}_")]
+            features.append(f"{family}_{check_name(str(one), (*known, *old), f'feature of {family}')}")
     return {"families": tuple(families), "features": () if everything else tuple(features)}
 
 

@@ -129,14 +129,14 @@ def _check(pair: Pair, settings: RadiomicsSettings) -> None:
     if settings.vocabulary != "pyradiomics" or settings.filters:
         msg = "engine='pyradiomics' has neither the standard's tags nor its filters; take engine='hybridx'."
         raise SettingsError(msg)
+    if pair.bad is not None:
+        msg = "The image holds NaN or infinite intensities, which pyradiomics counts; take engine='hybridx'."
+        raise ExtractionError(msg)
     if radiomics is None:
         msg = (
             "pyradiomics is not installed; version 3.0.1 does not build on Python 3.12 and later. Use "
             "engine='hybridx', which gives the same numbers, or Python 3.11."
         )
-        raise ExtractionError(msg)
-    if pair.bad is not None:
-        msg = "The image holds NaN or infinite intensities, which pyradiomics counts; take engine='hybridx'."
         raise ExtractionError(msg)
 
 

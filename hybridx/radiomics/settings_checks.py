@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hybridx.errors import SettingsError
+from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table, ibsi_table, split_tag
 from hybridx.terms import check_name, nearest
 
 if TYPE_CHECKING:
@@ -257,7 +258,21 @@ def _check_choices(settings: RadiomicsSettings) -> None:
         msg = f"distances={settings.distances!r} are not whole numbers of voxels, 1 or more."
         raise SettingsError(msg)
     _set(settings, "distances", distances)
-    _set(settings, "features", tuple(settings.features))
+    _check_features(settings)
+
+
+def _check_features(settings: RadiomicsSettings) -> None:
+    given = (settings.features,) if isinstance(settings.features, str) else tuple(settings.features)
+    peers = (*feature_table(), *(f"shape2D_{name}" for name in SHAPE2D), *OLD_FEATURES)
+    for one in given:
+        if settings.vocabulary == "ibsi":
+            family = ibsi_table()[check_name(split_tag(one)[0], ibsi_table(), "feature")].family
+        else:
+            family = check_name(one, peers, "feature").partition("_")[0]
+        if family not in (settings.families or ()):
+            msg = f"features: {one!r} is of the family {family!r}, which is not among families={settings.families!r}."
+            raise SettingsError(msg)
+    _set(settings, "features", given)
 
 
 def _check_filters(settings: RadiomicsSettings) -> None:

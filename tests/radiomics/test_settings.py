@@ -191,3 +191,13 @@ def test_presets_are_what_the_house_promises():
     assert RadiomicsSettings.preset("pet").bin_width == 0.25
     with pytest.raises(SettingsError, match="modality"):
         RadiomicsSettings.preset("spect")
+
+
+def test_features_are_chosen_by_name_and_misspelling_is_an_error():
+    assert RadiomicsSettings(bin_width=25, features=("glcm_Contrast",)).features == ("glcm_Contrast",)
+    with pytest.raises(SettingsError, match="Did you mean 'glcm_Contrast'"):
+        RadiomicsSettings(bin_width=25, features=("glcm_Contrats",))
+    with pytest.raises(SettingsError, match="which is not among families"):
+        RadiomicsSettings(bin_width=25, features=("glcm_Contrast",), families=("shape",))
+    with pytest.raises(SettingsError, match="Did you mean 'stat_mean'"):
+        RadiomicsSettings.ibsi(families=("statistics",), features=("stat_meen",))

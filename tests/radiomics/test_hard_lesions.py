@@ -1,0 +1,295 @@
+"""Lesions that break other engines: a value, or NaN with a reason, for every feature, in both vocabularies."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from hybridx.errors import InputError, SettingsError
+from hybridx.imaging import Image
+from hybridx.radiomics import RadiomicsSettings, measure_radiomics
+from hybridx.radiomics.names import names_of
+from tests.imaging.volumes import OBLIQUE, ball, noise, save
+
+PEER = RadiomicsSettings.pyradiomics(bin_width=0.5)
+STANDARD = RadiomicsSettings.ibsi(
+    bin_width=0.5,
+    bin_origin=0,
+    aggregations=("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb"),
+    volume_bins=0.1,
+)
+FAST = dataclasses.replace(STANDARD, aggregations=("2D_avg", "3D_comb"))
+both = pytest.mark.parametrize("settings", [PEER, STANDARD], ids=["pyradiomics", "ibsi"])
+
+
+def lesion(*voxels, image=None):
+    """Mark single voxels or boxes (z, y, x)."""
+    image = image or noise()
+    array = np.zeros(image.array.shape, np.uint8)
+    for voxel in voxels:
+        array[voxel] = 1
+    return Image(array, image.spacing, image.origin, image.direction, "mask")
+
+
+def whole(found, settings):
+    """Every name is there, and every NaN has its reason."""
+    assert set(found.values) == set(names_of(settings, "original"))
+    missing = {name for name, value in found.values.items() if math.isnan(value)}
+    assert set(found.reasons) == missing
+    assert all(found.reasons.values())
+    assert not any(math.isinf(value) for value in found.values.values())
+    return missing
+
+
+S = slice
+SHAPES = {
+    "one voxel": [(4, 4, 4)],
+    "two voxels": [(4, 4, 4), (4, 4, 5)],
+    "a line": [(4, 4, S(2, 9))],
+    "a plane": [(4, S(2, 8), S(2, 9))],
+    "an upright plane": [(S(1, 8), 4, S(2, 9))],
+    "far apart": [(0, 0, 0), (8, 9, 10)],
+    "along the border": [(S(0, 9), 0, 0)],
+    "everything": [(S(0, 9), S(0, 10), S(0, 11))],
+    "two components": [(S(0, 3), S(0, 3), S(0, 3)), (S(5, 9), S(6, 10), S(6, 11))],
+}
+
+
+@both
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_thin_small_and_scattered(shape, settings):
+    found = measure_radiomics(noise(), lesion(*SHAPES[shape]), settings, engine="hybridx")
+    missing = whole(found, settings)
+    mean = "original_firstorder_Mean" if settings is PEER else "stat_mean"
+    assert mean not in missing
+    assert found.values[mean] == pytest.approx(
+        float(noise().array[lesion(*SHAPES[shape]).array > 0].mean()), rel=1e-6
+    )
+
+
+@both
+def test_holes_are_no_lesion(settings):
+    image = noise()
+    full = lesion((S(2, 7), S(2, 7), S(2, 7)))
+    hollow = lesion((S(2, 7), S(2, 7), S(2, 7)))
+    hollow.array[4, 4, 4] = 0
+    with_hole = measure_radiomics(image, hollow, settings, engine="hybridx")
+    without = measure_radiomics(image, full, settings, engine="hybridx")
+    whole(with_hole, settings)
+    name = "original_shape_VoxelVolume" if settings is PEER else "morph_vol_approx"
+    assert with_hole.values[name] == pytest.approx(without.values[name] * 124 / 125)
+
+
+@both
+def test_all_intensities_equal(settings):
+    image = noise()
+    flat = image.with_array(np.full_like(image.array, 3.1))
+    missing = whole(measure_radiomics(flat, ball(image), settings, engine="hybridx"), settings)
+    wanted = (
+        {"original_firstorder_Skewness", "original_glcm_Correlation", "original_ngtdm_Coarseness"}
+        if settings is PEER
+        else {"stat_skew", "cm_corr_3D_avg", "ngt_coarseness_3D"}
+    )
+    assert wanted <= missing
+
+
+@both
+def test_bad_voxels_do_not_count_and_are_remarked(settings):
+    image, mask = noise(), lesion((S(2, 7), S(2, 7), S(2, 7)))
+    broken = image.with_array(image.array.copy())
+    broken.array[3, 3, 3], broken.array[4, 4, 4], broken.array[0, 0, 0] = np.nan, np.inf, -np.inf
+    found = measure_radiomics(broken, mask, settings, engine="hybridx")
+    assert found.remarks == (
+        "2 voxels of the lesion are NaN or infinite and were left out of its intensities",
+    )
+    inside = broken.array[mask.array > 0]
+    name = "original_firstorder_Mean" if settings is PEER else "stat_mean"
+    assert found.values[name] == pytest.approx(inside[np.isfinite(inside)].astype(float).mean(), rel=1e-6)
+    volume = "original_shape_VoxelVolume" if settings is PEER else "morph_vol_approx"
+    assert found.values[volume] == pytest.approx(125 * 48.0), "the form is as drawn"
+    whole(found, settings)
+
+
+@both
+def test_nothing_but_bad_voxels(settings):
+    image, mask = noise(), lesion((S(2, 7), S(2, 7), S(2, 7)))
+    broken = image.with_array(np.where(mask.array > 0, np.float32(np.nan), image.array))
+    found = measure_radiomics(broken, mask, settings, engine="hybridx")
+    whole(found, settings)
+    volume = "original_shape_VoxelVolume" if settings is PEER else "morph_vol_approx"
+    assert math.isfinite(found.values[volume])
+    assert "NaN" in found.reasons["original_glcm_Contrast" if settings is PEER else "cm_contrast_3D_avg"]
+
+
+@both
+@pytest.mark.parametrize("spacing", [1.7, 3.0])
+def test_bad_voxels_spoil_no_resampled_voxel_but_their_own(settings, spacing):
+    image, mask = noise((12, 12, 12)), lesion((S(2, 10), S(2, 10), S(2, 10)), image=noise((12, 12, 12)))
+    broken = image.with_array(image.array.copy())
+    broken.array[6, 6, 6] = np.nan
+    moved = dataclasses.replace(settings, resample_mm=spacing, interpolator="bspline")
+    found = measure_radiomics(broken, mask, moved, engine="hybridx")
+    plain = measure_radiomics(image, mask, moved, engine="hybridx")
+    name = "original_firstorder_Mean" if settings is PEER else "stat_mean"
+    assert math.isfinite(found.values[name])
+    assert found.values[name] == pytest.approx(plain.values[name], rel=0.1)
+
+
+@both
+def test_nothing_left_after_resegmentation(settings):
+    found = measure_radiomics(
+        noise(), ball(noise()), dataclasses.replace(settings, resegment=(1e5, 1e6)), engine="hybridx"
+    )
+    assert "outside the range" in found.reasons["original_glcm_Contrast" if settings is PEER else "stat_mean"]
+    assert math.isfinite(found.values["original_shape_VoxelVolume" if settings is PEER else "morph_volume"])
+
+
+@both
+def test_five_thousand_levels_and_more(settings):
+    image = noise()
+    image = image.with_array(image.array * 1000)
+    levels = 12_000
+    found = measure_radiomics(image, ball(image), settings, engine="hybridx")
+    name = "original_glcm_Contrast" if settings is PEER else "cm_contrast_3D_comb"
+    assert math.isfinite(found.values[name]), f"about {levels} levels are counted"
+    image = image.with_array(image.array * 1000)
+    found = measure_radiomics(image, ball(image), settings, engine="hybridx")
+    assert "grey levels; at most" in found.reasons[name]
+    assert math.isfinite(found.values["original_firstorder_Mean" if settings is PEER else "stat_mean"])
+
+
+@both
+def test_anisotropic_and_oblique(settings):
+    straight = noise((6, 24, 24), "pet", (0.98, 0.98, 5.0))
+    mask = ball(straight, 9.0)
+    oblique = dataclasses.replace(straight, direction=OBLIQUE, origin=(10.0, -40.0, 3.0))
+    turned = dataclasses.replace(mask, direction=OBLIQUE, origin=(10.0, -40.0, 3.0))
+    one = measure_radiomics(straight, mask, settings, engine="hybridx")
+    other = measure_radiomics(oblique, turned, settings, engine="hybridx")
+    whole(one, settings)
+    assert one.values == pytest.approx(dict(other.values), rel=1e-9, nan_ok=True)
+
+
+def test_labels():
+    image, mask = noise(), lesion((S(2, 7), S(2, 7), S(2, 7)))
+    wanted = measure_radiomics(image, mask, PEER, engine="hybridx").values
+    several = mask.with_array(mask.array * 255)
+    several.array[0, 0, :] = 7
+    assert measure_radiomics(image, several, PEER, engine="hybridx", label=255).values == pytest.approx(
+        dict(wanted), nan_ok=True
+    )
+    named = dataclasses.replace(PEER, label=255)
+    assert measure_radiomics(image, several.to_sitk(), named, engine="hybridx").values == pytest.approx(
+        dict(wanted), nan_ok=True
+    )
+    with pytest.raises(InputError, match=r"labels 7, 255; name the lesion's: label="):
+        measure_radiomics(image, several, PEER, engine="hybridx")
+    with pytest.raises(InputError, match=r"label=3: no voxel.*7, 255"):
+        measure_radiomics(image, several, PEER, engine="hybridx", label=3)
+
+
+@both
+def test_a_mask_on_another_grid_is_refused_or_knowingly_resampled(settings):
+    image = noise((12, 12, 12), spacing=(2.0, 2.0, 2.0))
+    mask = ball(image, 8.0)
+    fine = noise((24, 24, 24), spacing=(1.0, 1.0, 1.0), origin=(-0.5, -0.5, -0.5))
+    other = ball(fine, 8.0)
+    with pytest.raises(InputError, match="correct_mask=True"):
+        measure_radiomics(image, other, settings, engine="hybridx")
+    for spacing in (None, 1.5):
+        told = dataclasses.replace(settings, correct_mask=True, resample_mm=spacing)
+        found = measure_radiomics(image, other, told, engine="hybridx")
+        assert "was resampled by nearest neighbour" in found.remarks[0]
+        same = measure_radiomics(image, mask, told, engine="hybridx")
+        name = "original_firstorder_Mean" if settings is PEER else "stat_mean"
+        assert found.values[name] == pytest.approx(same.values[name], rel=0.1)
+    away = dataclasses.replace(other, origin=(500.0, 0.0, 0.0))
+    with pytest.raises(InputError, match="outside the image"):
+        measure_radiomics(image, away, dataclasses.replace(settings, correct_mask=True), engine="hybridx")
+
+
+def test_an_origin_off_by_a_hair_is_the_same_grid_unless_told():
+    image = noise()
+    mask = dataclasses.replace(ball(image), origin=(0.02, 0.0, 0.0))
+    assert measure_radiomics(image, mask, PEER, engine="hybridx").remarks == ()
+    strict = dataclasses.replace(PEER, geometry_tolerance=1e-6)
+    with pytest.raises(InputError, match="resample it first"):
+        measure_radiomics(image, mask, strict, engine="hybridx")
+
+
+@both
+def test_too_small_for_the_settings(settings):
+    told = dataclasses.replace(settings, minimum_voxels=10)
+    found = measure_radiomics(noise(), lesion((4, 4, S(2, 9))), told, engine="hybridx")
+    assert set(found.reasons) == set(names_of(settings, "original"))
+    assert "more than 10" in next(iter(found.reasons.values()))
+    flat = dataclasses.replace(settings, minimum_dimensions=2)
+    found = measure_radiomics(noise(), lesion((4, 4, S(2, 9))), flat, engine="hybridx")
+    assert "extends in 1 dimensions" in next(iter(found.reasons.values()))
+
+
+@both
+def test_paths_images_and_sitk_are_one(tmp_path, settings):
+    image = noise()
+    mask = ball(image)
+    wanted = dict(measure_radiomics(image, mask, settings, engine="hybridx").values)
+    paths = save(tmp_path, "i.nii.gz", image), save(tmp_path, "m.nii.gz", mask)
+    for given in ((image.to_sitk(), mask.to_sitk()), paths, tuple(map(str, paths))):
+        assert measure_radiomics(*given, settings, engine="hybridx").values == pytest.approx(
+            wanted, nan_ok=True
+        )
+
+
+def test_a_nan_in_a_file_is_seen(tmp_path):
+    image, mask = noise(), lesion((S(2, 7), S(2, 7), S(2, 7)))
+    image.array[4, 4, 4] = np.nan
+    paths = save(tmp_path, "i.nii.gz", image), save(tmp_path, "m.nii.gz", mask)
+    found = measure_radiomics(*paths, FAST, engine="hybridx")
+    assert found.remarks, "ITK would read a zero here without a word"
+
+
+def test_a_filter_too_large_for_its_image_says_so():
+    image = noise((6, 10, 10), spacing=(2.0, 2.0, 2.0))
+    settings = RadiomicsSettings.pyradiomics(
+        bin_width=0.5, image_types=("log",), log_sigma_mm=(40.0,), families=("glcm",)
+    )
+    found = measure_radiomics(image, ball(image, 5.0), settings, engine="hybridx")
+    assert set(found.reasons) == set(names_of(settings, "log-sigma-40-0-mm-3D"))
+    assert "10 x 10 x 6 voxels is too small" in next(iter(found.reasons.values()))
+
+
+def test_the_key_names_settings_version_and_content():
+    image, mask = noise(), ball(noise())
+    first = measure_radiomics(image, mask, PEER, engine="hybridx").provenance
+    assert first == measure_radiomics(image.to_sitk(), mask.to_sitk(), PEER, engine="hybridx").provenance
+    other = image.with_array(image.array.copy())
+    other.array[4, 4, 4] += 1
+    keys = {
+        first["key"],
+        measure_radiomics(other, mask, PEER, engine="hybridx").provenance["key"],
+        measure_radiomics(image, lesion((4, 4, S(2, 5))), PEER, engine="hybridx").provenance["key"],
+        measure_radiomics(image, mask, dataclasses.replace(PEER, gldm_alpha=1), engine="hybridx").provenance[
+            "key"
+        ],
+    }
+    assert len(keys) == 4
+    assert {"engine", "version", "settings_hash", "content_hash", "voxels", "grid"} < set(first)
+
+
+def test_wrong_engine_and_device_are_refused():
+    with pytest.raises(SettingsError, match=r"engine 'hybridix'\. Did you mean 'hybridx'"):
+        measure_radiomics(noise(), ball(noise()), PEER, engine="hybridix")
+    with pytest.raises(SettingsError, match="device='tpu'"):
+        measure_radiomics(noise(), ball(noise()), PEER, device="tpu")
+    with pytest.raises(SettingsError, match="neither the standard's tags"):
+        measure_radiomics(noise(), ball(noise()), STANDARD, engine="pyradiomics")
+
+
+def test_two_dimensional_images_are_refused():
+    flat = sitk.Image(4, 4, sitk.sitkFloat32)
+    with pytest.raises(InputError):
+        measure_radiomics(flat, flat, PEER, engine="hybridx")
