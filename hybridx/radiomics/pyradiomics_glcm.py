@@ -4,6 +4,8 @@ Equal to pyradiomics 3.0.1 except where it gives a convention for something unde
 
 * Correlation, Imc1 and MCC of neighbours that share one grey level are NaN (pyradiomics: 1, 0 and 1), and a direction
   in which all neighbours share one level is left out of their averages (pyradiomics averages 1, 0 and 0 in).
+* pyradiomics adds 2.2e-16 to products of shares before it divides by them or takes their logarithm, which moves MCC
+  by up to 2e-7 and Imc1 by up to 3e-9 where grey levels are rare; ours are without.
 * A lesion without neighbours gives NaN with the reason (pyradiomics: NaN, or an exception for a single voxel).
 * SumAverage of a weighted or asymmetric matrix needs no warning; deprecated features are not offered.
 """
@@ -93,7 +95,8 @@ def pyradiomics_glcm(
 
     Source
     ------
-    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 to 1e-9.
+    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 on 34 patients,
+    PET and CT, native and 1 mm: equal to 1e-11, Imc1 to 3e-9 and MCC to 2e-7.
     """
     distances = check_distances(distances)
     if weighting_norm is not None:
@@ -116,9 +119,15 @@ def pyradiomics_glcm(
         defined = column[~np.isnan(column)]
         values[tag] = float(defined.mean()) if len(defined) else float("nan")
         if not len(defined):
-            lonely = np.isnan(found[:, 0]).all()
-            reasons[tag] = "no two voxels are neighbours" if lonely else "neighbours have one grey level"
+            lonely = bool(np.isnan(found[:, 0]).all())
+            reasons[tag] = _reason(lonely=lonely, weightless=len(weights) > 0 and not weights.any())
     return Features(values, reasons)
+
+
+def _reason(*, lonely: bool, weightless: bool) -> str:
+    if weightless:
+        return "voxels are so far apart that every direction has weight 0"
+    return "no two voxels are neighbours" if lonely else "neighbours have one grey level"
 
 
 def _weights(offsets: Integers, spacing: tuple[float, float, float], norm: str) -> Floats:

@@ -114,6 +114,13 @@ def test_maximal_correlation_by_iteration_is_that_by_decomposition(monkeypatch, 
     )
 
 
+def test_weights_that_vanish_leave_nothing():
+    levels = lesion(shaped_lesions()["ellipsoid"], spacing=(40.0, 40.0, 40.0))
+    found = pyradiomics_glcm(levels, weighting_norm="euclidean")
+    assert len(found.reasons) == 24
+    assert set(found.reasons.values()) == {"voxels are so far apart that every direction has weight 0"}
+
+
 def test_an_unknown_norm_is_refused():
     with pytest.raises(SettingsError, match="Did you mean 'euclidean'"):
         pyradiomics_glcm(lesion(np.ones((2, 2, 2))), weighting_norm="euclidian")
