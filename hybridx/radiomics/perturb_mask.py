@@ -248,13 +248,15 @@ def randomise_supervoxels(
     wanted = max(min(supervoxel_ml, lesion_ml / 20.0), 8.0 * voxel)
     edge = (1000.0 * wanted) ** (1.0 / 3.0)
     box, inside, spacing = _cut(mask, 2.0 * edge)
-    near = signed_distance(inside, spacing, 0.0) <= 2.0 * edge
+    near = (
+        np.abs(signed_distance(inside, spacing, 0.0)) <= 2.0 * edge
+    )  # deeper regions lie in the lesion whole
     labels = supervoxels(image.array[box], near, spacing, edge, compactness)
     overlap = np.bincount(labels[near], weights=inside[near].astype(np.float64)) / np.maximum(
         np.bincount(labels[near]), 1
     )
     taken = (overlap >= ALWAYS) | ((overlap >= NEVER) & (rng.random(len(overlap)) < overlap))
-    result = near & taken[labels]
+    result = np.where(near, taken[labels], inside)
     if not result.any():
         return ChangedMask(mask, "no supervoxel was taken; the lesion stays as it was")
     return ChangedMask(_pasted(mask, box, result))

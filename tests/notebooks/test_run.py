@@ -106,3 +106,16 @@ def test_honest_validation(tmp_path):
     text = "".join(str(o.get("data", {}).get("text/plain", "")) for o in shown)
     assert "look selected on all patients" in text  # the leak is told
     assert "screened inside is not shown to be better than chance" in text  # and the honest way finds nothing
+
+
+def test_radiomics(tmp_path):
+    given = {"patients": 6, "repeats": 3, "balls": 24}
+    runs = run_notebooks(
+        FOLDER / "11_radiomics.ipynb", [given], tmp_path, names=["radiomics"], progress=False
+    )
+    assert runs.failed.is_empty(), runs.failed["reason"].to_list()
+    shown = _outputs(tmp_path / "radiomics.ipynb")
+    text = "".join(o.get("text", "") for o in shown)
+    assert "although the texture is the same everywhere" in text
+    plain = "".join(str(o.get("data", {}).get("text/plain", "")) for o in shown)
+    assert "of the hottest lesion" in plain
