@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from hybridx.terms.text import DAYS_PER_MONTH
 
@@ -49,6 +50,25 @@ def _outcome_row(y: Outcome) -> tuple[str, int, str, str]:
     return y.endpoint, int(y.known.sum()), f"{y.n_events} events", f"{span} from {y.origin}"
 
 
+def _doubts(cohort: Cohort) -> list[tuple[str, int]]:
+    """Count the patients whose images raised each code, most first."""
+    remarks = cohort.tables.get("remarks")
+    if remarks is None or not remarks.height:
+        return []
+    coded = remarks.with_columns(code=pl.col("reason").str.extract(r"^(I\d{3}) ")).drop_nulls("code")
+    counts = (
+        coded.group_by("code")
+        .agg(pl.col("patient_id").n_unique().alias("n"))
+        .sort(["n", "code"], descending=[True, False])
+    )
+    return [(str(code), int(n)) for code, n in counts.iter_rows()]
+
+
+def _doubts_text(cohort: Cohort) -> str:
+    parts = [f"{code} in {n} patient{'' if n == 1 else 's'}" for code, n in _doubts(cohort)]
+    return f"images to look at: {', '.join(parts)} (tables['remarks'])" if parts else ""
+
+
 def _headline(cohort: Cohort) -> str:
     synthetic = "SYNTHETIC cohort" if cohort.provenance.get("synthetic") else "Cohort"
     complete = int(cohort.measured.drop("patient_id").fold(lambda a, b: a & b).sum()) if cohort.blocks else 0
@@ -69,7 +89,8 @@ def cohort_text(cohort: Cohort) -> str:
     for endpoint in cohort.endpoints:
         name, known, events, remark = _outcome_row(cohort.outcomes(endpoint))
         lines.append(f"  {name:<12}{f'{known} known, {events}':<28} {remark}")
-    return "\n".join(lines)
+    doubts = _doubts_text(cohort)
+    return "\n".join([*lines, f"  {doubts}"] if doubts else lines)
 
 
 def cohort_html(cohort: Cohort) -> str:
@@ -95,7 +116,7 @@ def cohort_html(cohort: Cohort) -> str:
         f"<thead><tr>{head}modality</th><th>measured</th><th>features</th><th>missing values</th><th>failed</th>"
         f"{head}each patient (blue: measured{note})</th></tr></thead><tbody>{''.join(rows)}</tbody>"
         f"<thead><tr>{head}endpoint</th><th>known</th><th></th><th colspan=3></th></tr></thead>"
-        f"<tbody>{outcomes}</tbody></table></div>"
+        f"<tbody>{outcomes}</tbody></table>{escape(_doubts_text(cohort))}</div>"
     )
 
 

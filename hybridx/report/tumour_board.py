@@ -16,7 +16,7 @@ from hybridx.report.reasons import reasons
 from hybridx.report.rendering import render, shorten
 from hybridx.report.trust import provenance, trust
 from hybridx.report.views import key_images
-from hybridx.report.who import failures_of, header_facts, measured_strip
+from hybridx.report.who import failures_of, header_facts, image_checks, measured_strip
 from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title
 from hybridx.terms import nearest
 from hybridx.terms.modalities import modality_title
@@ -89,6 +89,7 @@ def build_patient_page(background: Background, patient: str, inputs_hash: str = 
         model=model_title(result.primary),
         synthetic=bool(cohort.provenance.get("synthetic")),
         strip=measured_strip(background, patient),
+        image_checks=image_checks(background, patient),
         outlook=outlook(background, patient),
         images=_images(background, patient),
         lesions=lesions(background, patient),

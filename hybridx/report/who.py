@@ -11,7 +11,7 @@ from hybridx.report.background import Background
 from hybridx.report.rendering import number
 from hybridx.terms.modalities import modality_title
 
-__all__ = ["failures_of", "header_facts", "measured_strip"]
+__all__ = ["failures_of", "header_facts", "image_checks", "measured_strip"]
 
 NOT_RECORDED = "not recorded"
 
@@ -50,6 +50,18 @@ def failures_of(background: Background, patient: str) -> list[dict[str, str]]:
     return [
         {name: "" if row.get(name) is None else str(row[name]) for name in ("modality", "stage", "reason")}
         for row in rows.iter_rows(named=True)
+    ]
+
+
+def image_checks(background: Background, patient: str) -> list[dict[str, str]]:
+    """Return what a check of the patient's images asks a person to look at: modality, code and sentence."""
+    rows = background.rows_of("remarks", patient)
+    if rows is None:
+        return []
+    coded = rows.filter(pl.col("reason").str.contains(r"^I\d{3} "))
+    return [
+        {"modality": modality_title(str(row["modality"])), "reason": str(row["reason"])}
+        for row in coded.unique(maintain_order=True).iter_rows(named=True)
     ]
 
 

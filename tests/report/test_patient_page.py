@@ -330,3 +330,30 @@ def test_narrow_window_has_one_column():
     style = resources.files("hybridx.report").joinpath("templates/style.css").read_text(encoding="utf-8")
     narrow = style.index("@media screen and (max-width:860px){.findings,.trust,.groups")
     assert narrow > max(style.index(f"{name}{{grid-template") for name in (".findings", ".trust,.groups"))
+
+
+def test_doubts_about_the_images_stand_on_the_page_and_in_the_cohort(result, cohort):
+    import dataclasses
+
+    import polars as pl
+
+    remarks = pl.DataFrame(
+        {
+            "patient_id": ["P000", "P000", "P001"],
+            "modality": ["pet", "pet", "ct"],
+            "stage": ["quality", "radiomics", "quality"],
+            "reason": [
+                "I026 image: the outline lies 22 mm away <b>",
+                "3 features not defined",
+                "I028 image: air",
+            ],
+        }
+    )
+    doubtful = dataclasses.replace(cohort, tables={**cohort.tables, "remarks": remarks})
+    page = read(build_patient_page(Background(dataclasses.replace(result, cohort=doubtful)), "P000").html)
+    assert "Look at the images" in page.text
+    assert "the outline lies 22 mm away <b>" in page.text
+    assert "3 features" not in page.text
+    assert "Look at the images" not in read(build_patient_page(Background(result), "P000").html).text
+    assert "images to look at: I026 in 1 patient, I028 in 1 patient" in repr(doubtful)
+    assert "I026 in 1 patient" in doubtful._repr_html_()
