@@ -12,14 +12,16 @@ holds for each of its entries. All 2^|M| coalitions are formed up to eight modal
 Within a modality its value is split over its columns by Owen's rule: coalitions of other modalities and orders of
 columns are drawn, against one background patient after another, each order walked forwards and backwards. What sampling
 leaves between the columns' sum and the exact value of the modality goes to the columns in proportion to their sampling
-variance, so a column that the model does not look at keeps exactly 0. The standard error stated is that before this
-correction, which as a rule more than halves it.
+variance, so a column that the model does not look at keeps exactly 0. The standard error is that of what is handed
+back, after this correction, from the scatter of walks against the same background patient where there are several for
+each. Where there are few walks it is widened as Student's t is, so that 1.96 of it on either side is a 95 % interval
+(`benchmarks/sampling_coverage.py`).
 
 Source
 ------
 Shapley 1953; Owen 1977, doi:10.1007/978-3-642-45494-3_7; interventional expectation: Janzing et al. 2020,
 arXiv:1910.13413; antithetic orders: Mitchell et al. 2022, arXiv:2104.12199. Checked against brute force over all
-coalitions of columns to 1e-9 (modalities) and one stated standard error (columns, root mean square).
+coalitions of columns: modalities to 1e-9, columns within the stated standard error.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from hybridx.explain.parts import Parts
 from hybridx.explain.synthetic import Substitution
@@ -79,8 +83,7 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
     prediction, measured = model.linear_predictor(frame), model.measured(frame)
     columns = [column for players in made.players for column in players]
     features = np.full((frame.height, len(columns), *prediction.shape[1:]), np.nan)
-    base = np.full(prediction.shape, np.nan)
-    errors: list[FloatArray] = []
+    base, errors = np.full(prediction.shape, np.nan), np.zeros(features.shape)
     sampled_orders = False
     ends = np.cumsum([0, *(len(players) for players in made.players)])
     for pattern in np.unique(measured[measured.any(axis=1)], axis=0):
@@ -90,16 +93,19 @@ def shapley_parts(model: FusionModel, frame: pl.DataFrame, reference: pl.DataFra
         sampled_orders |= len(present) > _EXACT
         base[rows], features[rows] = game.base, 0.0
         for i, m in enumerate(present):
-            split, error = _split(case, int(i), game.values[:, i])
+            split, error, share = _split(case, int(i), game.values[:, i])
             features[rows, ends[m] : ends[m + 1]] = split
-            errors += [error.ravel()] if len(made.players[m]) > 1 else []
-            errors += [game.error[:, i].ravel()] if sampled_orders else []
-    mean_error = float(np.concatenate(errors).mean()) if errors else 0.0
+            # what is unsure of the modality's own value is dealt out as its value is
+            errors[rows, ends[m] : ends[m + 1]] = np.hypot(error, share * game.error[:, [i]])
     exact = f"{2 * _ORDERS} antithetic orders of modalities" if sampled_orders else "exact over modalities"
-    method = (
-        f"Shapley values, {exact}, sampled within (mean standard error of a contribution {mean_error:.2g})"
+    unsure = errors[errors > 0]
+    told = (
+        f"standard error of a contribution: mean {unsure.mean():.2g}, largest {unsure.max():.2g}"
+        if len(unsure)
+        else "standard error of a contribution: 0"
     )
-    return Parts(columns, features, base, method, list(model.modalities_))
+    method = f"Shapley values, {exact}, sampled within ({told})"
+    return Parts(columns, features, base, method, list(model.modalities_), errors)
 
 
 def worth_of_coalitions(case: Case, full: FloatArray, masks: Iterable[int]) -> dict[int, FloatArray]:
@@ -178,12 +184,12 @@ def _prefixes(order: list[int]) -> list[int]:
     return masks
 
 
-def _split(case: Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the share of each column in the i-th measured modality's `value` (n, ...), and its standard error."""
+def _split(case: Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return each column's part of the i-th measured modality's `value` (n, ...), its error, and its share of a gap."""
     made, rows, pattern, background = case.made, case.rows, case.pattern, case.background
     p = len(made.players[np.flatnonzero(pattern)[i]])
     if p == 1:
-        return value[:, None], np.zeros((len(rows), 1, *value.shape[1:]))
+        return value[:, None], np.zeros((len(rows), 1, *value.shape[1:])), np.ones((1, 1))
     many = len(background)
     passes = max(_ROWS // (2 * p), 4)
     # whole rounds through the background where there is time: then who a patient is compared with is no sampling error
@@ -197,14 +203,28 @@ def _split(case: Case, i: int, value: FloatArray) -> tuple[FloatArray, FloatArra
     for start in range(0, len(rows), group):
         part = replace(few, rows=rows[start : start + group])
         marginal[start : start + group] = _marginals(part, i, walks)
-    mean = marginal.mean(axis=1)
-    if rounds > 1:
-        marginal = marginal.reshape(len(rows), rounds, many, *marginal.shape[2:]).mean(axis=2)
-    variance = marginal.var(axis=1, ddof=1) / marginal.shape[1]
-    gap = value - mean.sum(axis=1)
+    mean, variance = marginal.mean(axis=1), _scatter(marginal, rounds)[0]
     weight = np.where(variance.sum(axis=1, keepdims=True) > 0, variance, np.abs(mean))
     weight = np.where(weight.sum(axis=1, keepdims=True) > 0, weight, 1.0)
-    return mean + gap[:, None] * weight / weight.sum(axis=1, keepdims=True), np.sqrt(variance)
+    weight /= weight.sum(axis=1, keepdims=True)
+    gap = value - mean.sum(axis=1)
+    # a walk's sum is part of its error: what is handed back moves with the rest only
+    corrected = marginal - weight[:, None] * marginal.sum(axis=2, keepdims=True)
+    variance, freedom = _scatter(corrected, rounds)
+    widened = float(student.ppf(0.975, freedom) / norm.ppf(0.975))
+    return mean + gap[:, None] * weight, widened * np.sqrt(variance), weight
+
+
+def _scatter(marginal: FloatArray, rounds: int) -> tuple[FloatArray, int]:
+    """Return the variance (n, p, ...) of the mean over passes (n, passes, p, ...), and its degrees of freedom."""
+    n, passes = marginal.shape[:2]
+    if rounds < 2:
+        return marginal.var(axis=1, ddof=1) / passes, passes - 1
+    # who a patient is compared with is no sampling error: every background patient has the same number of passes
+    by_other = marginal.reshape(n, rounds, passes // rounds, *marginal.shape[2:])
+    freedom = passes - passes // rounds
+    within = ((by_other - by_other.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2))
+    return within / freedom / passes, freedom
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def collapsed(why: Explanation, by: Any, features: pl.DataFrame | None) -> Expla
         details=replace(
             why.details,
             imputed=_kept(why.details.imputed, final),
+            error=_summed_errors(why.details.error, final),
             stands_for={k: v for k, v in why.details.stands_for.items() if k in final},
             groups=groups,
         ),
@@ -82,6 +83,15 @@ def _kept(imputed: pl.DataFrame | None, final: Mapping[str, list[str]]) -> pl.Da
         return None
     left = [c for c in imputed.columns[1:] if c in final]
     return imputed.select("patient_id", *left) if left else None
+
+
+def _summed_errors(error: pl.DataFrame | None, final: dict[str, list[str]]) -> pl.DataFrame | None:
+    """Return errors of sums: at most the sum of the errors."""
+    if error is None:
+        return None
+    return error.select(
+        "patient_id", *(pl.sum_horizontal(columns).alias(name) for name, columns in final.items())
+    )
 
 
 def _unfolded(details: Details, columns: list[str]) -> list[str]:

@@ -2,8 +2,7 @@
 
 Linear models: coefficient times (value - background mean), through the preparation, in closed form. XGBoost: its own
 exact tree SHAP. Forests and boosted Cox trees: the trees are handed to shap's exact tree algorithm with the
-leaf values that `predict` averages or adds. Anything else: shap's permutation sampling, forwards and backwards
-(antithetic).
+leaf values that `predict` averages or adds. Anything else is asked for predictions (`hybridx.explain.asked_only`).
 """
 
 from __future__ import annotations
@@ -40,22 +39,23 @@ __all__ = ["Contributions", "table_contributions"]
 
 FloatArray = npt.NDArray[np.float64]
 
-# Rows of the background that permutation sampling averages over, and its passes (each forwards and backwards).
-_BACKGROUND_ROWS, _PASSES = 50, 5
 _FLOAT32 = 1e-5
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """Contributions (n, p), base (n,) and how they were found; each row adds up to the prediction."""
+    """Contributions (n, p), base (n,), how they were found, and errors of what was sampled; each row adds up."""
 
     values: FloatArray
     base: FloatArray
     method: str
+    error: FloatArray | None = None
 
 
-def table_contributions(model: TableModel, matrix: FloatArray, background: FloatArray) -> Contributions:
-    """Return what each column adds to the linear predictor of each row.
+def table_contributions(
+    model: TableModel, matrix: FloatArray, background: FloatArray
+) -> Contributions | None:
+    """Return what each column adds to the linear predictor of each row; None where only predictions are known.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
     matrix : array of float, shape (n, p)
         Columns of the fit, in their own units, NaN where missing.
     background : array of float, shape (n_background, p)
-        What "average" means for linear models and for permutation sampling. Trees compare with the average of the
+        What "average" means for linear models. Trees compare with the average of the
         patients they were trained on.
     """
     if not len(matrix):
@@ -88,7 +88,7 @@ def table_contributions(model: TableModel, matrix: FloatArray, background: Float
         return replace(found, base=found.base + model.intercept_)
     if isinstance(model, GradientBoostedCox):
         return _named(model, _trees(model, matrix, model.trees_, model.node_value_))
-    return _permutation(model, matrix, background)
+    return None
 
 
 def _named(model: Any, found: Contributions) -> Contributions:
@@ -156,18 +156,3 @@ def _trees(
     found = np.asarray(explainer.shap_values(prepared, check_additivity=False)).reshape(prepared.shape)
     base = np.full(len(matrix), float(np.ravel(explainer.expected_value)[0]))
     return Contributions(_spread_out(found, model, matrix.shape[1]), base, "tree SHAP, exact")
-
-
-def _permutation(model: TableModel, matrix: FloatArray, background: FloatArray) -> Contributions:
-    # evenly spaced rows: the same ones each time, and none at random
-    chosen = np.linspace(0, len(background) - 1, min(len(background), _BACKGROUND_ROWS)).round().astype(int)
-    masker = shap.maskers.Independent(background[chosen], max_samples=len(chosen))
-    explainer = shap.PermutationExplainer(model.predictor_of, masker, seed=0)
-    evaluations = _PASSES * (2 * matrix.shape[1] + 1)
-    found = explainer(matrix, max_evals=evaluations, error_bounds=True, silent=True)
-    error = float(np.mean(found.error_std)) if found.error_std is not None else float("nan")
-    method = (
-        f"permutation SHAP, {_PASSES} antithetic passes (mean standard error of a contribution {error:.2g})"
-    )
-    base = np.broadcast_to(np.asarray(found.base_values, dtype=np.float64), (len(matrix),))
-    return Contributions(np.asarray(found.values, dtype=np.float64), np.array(base), method)

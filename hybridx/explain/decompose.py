@@ -10,8 +10,9 @@ import polars as pl
 
 from hybridx.cohort.columns import measured_mask, modalities_in, modality_of, to_matrix
 from hybridx.errors import ExplanationError
+from hybridx.explain.asked_only import sampled_table
 from hybridx.explain.coalitions import shapley_parts
-from hybridx.explain.contributions import table_contributions
+from hybridx.explain.contributions import Contributions, table_contributions
 from hybridx.explain.explanation import TOLERANCE
 from hybridx.explain.parts import Parts
 from hybridx.fusion import EarlyFusion, FusionModel, LateFusion, LinearForm, WeightedMembers
@@ -120,7 +121,7 @@ def _members(
     columns = [c for m in model.modalities_ for c in model.columns_[m]]
     place = {c: i for i, c in enumerate(columns)}
     features, base = np.zeros((frame.height, len(columns))), sum_of.offset.astype(np.float64)
-    modalities, methods = list(model.modalities_), []
+    modalities, methods, error = list(model.modalities_), [], np.zeros(features.shape)
     for k, member in enumerate(sum_of.members):
         rows = np.flatnonzero(sum_of.weights[:, k] != 0)
         if not len(rows):
@@ -129,13 +130,17 @@ def _members(
         found = decompose(member, frame[rows], _background_of(member, reference, frame[rows]))
         new = [c for c in found.columns if c not in place]
         place |= {c: len(place) + i for i, c in enumerate(new)}
-        features = np.hstack([features, np.zeros((frame.height, len(new)))])
-        features[np.ix_(rows, [place[c] for c in found.columns])] += weight[:, None] * found.features
+        wider = np.zeros((frame.height, len(new)))
+        features, error = np.hstack([features, wider]), np.hstack([error, wider])
+        at = np.ix_(rows, np.array([place[c] for c in found.columns], dtype=np.intp))
+        features[at] += weight[:, None] * found.features
+        # members that are sampled alike err alike: errors are added, not their squares
+        error[at] += 0.0 if found.error is None else np.abs(weight[:, None]) * found.error
         base[rows] += weight * found.base
         modalities = list(dict.fromkeys([*modalities, *found.modalities]))
         methods.append(found.method)
     method = "weighted sum of: " + "; ".join(dict.fromkeys(methods or ["nothing"]))
-    parts = Parts(list(place), features, base, method, modalities)
+    parts = Parts(list(place), features, base, method, modalities, error if error.any() else None)
     _check(model, "weighted_members", base + features.sum(axis=1), frame)
     return parts
 
@@ -154,28 +159,44 @@ def _background_of(member: Any, reference: pl.DataFrame, own: pl.DataFrame) -> p
 
 def _table(model: TableModel, frame: pl.DataFrame, reference: pl.DataFrame) -> Parts:
     columns = list(model.columns_)
-    found = table_contributions(model, to_matrix(frame, columns), to_matrix(reference, columns))
+    found = _of_columns(model, frame, reference)
     names = list(dict.fromkeys(modality_of(c) for c in columns))
-    return Parts(columns, found.values, found.base, found.method, names)
+    return Parts(columns, found.values, found.base, found.method, names, found.error)
+
+
+def _of_columns(model: TableModel, frame: pl.DataFrame, reference: pl.DataFrame) -> Contributions:
+    columns = list(model.columns_)
+    found = table_contributions(model, to_matrix(frame, columns), to_matrix(reference, columns))
+    if found is not None:
+        return found
+    parts = sampled_table(model, frame, reference)
+    return Contributions(parts.features, parts.base, parts.method, parts.error)
 
 
 def _late(model: LateFusion, frame: pl.DataFrame, reference: pl.DataFrame) -> Parts:
     measured, known = model.measured(frame), model.measured(reference)
     weights = model.effective_weights(measured) / model.sd_
     base = np.full(frame.height, model.intercept_)
-    blocks, columns, methods = [], [], []
+    blocks: list[FloatArray] = []
+    columns: list[str] = []
+    methods: list[str] = []
+    unsure = np.zeros((frame.height, sum(len(m.columns_) for m in model.models_.values())))
     for i, modality in enumerate(model.modalities_):
         part_model, rows = model.models_[modality], np.flatnonzero(measured[:, i])
         names = list(part_model.columns_)
         block = np.zeros((frame.height, len(names)))
         if len(rows):
-            table = to_matrix(frame[rows], names)
-            others = to_matrix(reference[np.flatnonzero(known[:, i])], names) if known[:, i].any() else table
-            found = table_contributions(part_model, table, others)
+            others = reference[np.flatnonzero(known[:, i])] if known[:, i].any() else frame[rows]
+            found = _of_columns(part_model, frame[rows], others)
             block[rows] = found.values * weights[rows, i, None]
+            if found.error is not None:
+                unsure[np.ix_(rows, len(columns) + np.arange(len(names)))] = found.error * np.abs(
+                    weights[rows, i, None]
+                )
             base[rows] += (found.base - model.center_[modality]) * weights[rows, i]
             methods.append(found.method)
         blocks.append(block)
         columns += names
     method = "late fusion of: " + "; ".join(dict.fromkeys(methods))
-    return Parts(columns, np.hstack(blocks), base, method, list(model.modalities_))
+    error = unsure if unsure.any() else None
+    return Parts(columns, np.hstack(blocks), base, method, list(model.modalities_), error)

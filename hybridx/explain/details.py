@@ -12,6 +12,9 @@ import polars as pl
 __all__ = ["Details"]
 
 
+_TABLES = ("knowing", "imputed", "about", "error")
+
+
 @dataclass(frozen=True, eq=False)
 class Details:
     """What is known about an explanation's columns beyond their contributions.
@@ -30,6 +33,9 @@ class Details:
         For an explanation that was collapsed: the columns that each group sums up.
     about : polars.DataFrame or None
         Provenance of the columns (unit, family, IBSI id), as in `Cohort.features`.
+    error : polars.DataFrame or None
+        `patient_id` and one column per feature: the standard error of its contribution, 0 where it is exact; None
+        where all are. 1.96 of it on either side is a 95 % interval for the value that endless sampling would give.
     """
 
     knowing: pl.DataFrame | None = None
@@ -37,6 +43,7 @@ class Details:
     stands_for: Mapping[str, Sequence[str]] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     about: pl.DataFrame | None = None
+    error: pl.DataFrame | None = None
 
     def filled(self, row: int, column: str) -> float | None:
         """Return what the model put in the place of a missing value; NaN: something, None: nothing known."""
@@ -66,11 +73,16 @@ class Details:
             for column, others in part.groups.items():
                 groups[column] = list(dict.fromkeys([*groups.get(column, ()), *others]))
         about = next((part.about for part in parts if part.about is not None), None)
-        return cls(knowing, imputed, stands, groups, about)
+        error = None
+        if any(part.error is not None for part in parts):
+            rows = [_rows_of(part.error, height) for part, height in zip(parts, heights, strict=True)]
+            names = pl.Series("patient_id", list(ids), dtype=pl.String)
+            error = pl.concat(rows, how="diagonal").drop("at").fill_null(0.0).insert_column(0, names)
+        return cls(knowing, imputed, stands, groups, about, error)
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write the tables into a folder and return the rest, for JSON."""
-        for name, table in (("knowing", self.knowing), ("imputed", self.imputed), ("about", self.about)):
+        for name, table in ((one, getattr(self, one)) for one in _TABLES):
             if table is not None:
                 table.write_parquet(folder / f"{name}.parquet")
         return {
@@ -83,7 +95,7 @@ class Details:
         """Read what `write` wrote."""
         found = {
             name: pl.read_parquet(folder / f"{name}.parquet")
-            for name in ("knowing", "imputed", "about")
+            for name in _TABLES
             if (folder / f"{name}.parquet").is_file()
         }
         return cls(
@@ -92,6 +104,7 @@ class Details:
             stands_for=dict(facts.get("stands_for", {})),
             groups=dict(facts.get("groups", {})),
             about=found.get("about"),
+            error=found.get("error"),
         )
 
 

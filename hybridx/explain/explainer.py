@@ -162,10 +162,16 @@ def explain(
             scales=chosen.names,
             method=parts.method,
             units=units,
+            error=parts.error,
         )
     if chosen is not None:
         parts, prediction = (
-            replace(parts, features=parts.features[..., 0], base=parts.base[:, 0]),
+            replace(
+                parts,
+                features=parts.features[..., 0],
+                base=parts.base[:, 0],
+                error=None if parts.error is None else parts.error[..., 0],
+            ),
             prediction[:, 0],
         )
         knowing = bool(knowing)  # a second round of predictions, on request
@@ -212,7 +218,8 @@ def _details(
     if filled is not None:
         filled = filled.insert_column(0, pl.Series("patient_id", ids, dtype=pl.String))
     about = None if features is None else features.filter(pl.col("column").is_in(parts.columns))
-    return Details(known, filled, stands_for(model), about=about)
+    error = None if parts.error is None else named(ids, parts.error, parts.columns)
+    return Details(known, filled, stands_for(model), about=about, error=error)
 
 
 def _values(frame: pl.DataFrame, made: pl.DataFrame, columns: list[str]) -> FloatArray:

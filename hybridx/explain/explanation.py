@@ -144,6 +144,14 @@ class Explanation(Asking):
         """
         return self.details.knowing
 
+    @property
+    def error(self) -> pl.DataFrame | None:
+        """Standard error of each contribution, where some of them were sampled; None where all are exact.
+
+        `patient_id` and one column per feature, on `scale`; 0 for what is exact. See `hybridx.explain.coalitions`.
+        """
+        return self.details.error
+
     def knowing_table(self) -> pl.DataFrame:
         """Return how much each modality's features and knowing it move predictions, and how far the two differ.
 

@@ -9,6 +9,11 @@ In this order, and `Parts.method` says which it was:
    table with eight used columns or fewer is exact over its columns.
 
 2 and 3 compare with the same 30 background patients at most, so they give the same values of modalities.
+
+Columns of boosted trees of more than one split on a bent scale are therefore sampled, and their standard errors stated
+one by one (`Explanation.error`). There is no short cut: tree SHAP is exact on the margin because a sum of trees is the
+sum of their values, which a curve through the sum undoes; an exact value would need every coalition of the columns that
+the trees look at. Values of modalities are exact all the same, over all their coalitions.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import polars as pl
 from hybridx.cohort.columns import modality_of, to_matrix
 from hybridx.errors import ExplanationError
 from hybridx.explain.additive import Game, additive_values
+from hybridx.explain.asked_only import Asked, sampled_table
 from hybridx.explain.coalitions import shapley_parts
 from hybridx.explain.decompose import decompose
 from hybridx.explain.leaf_curves import forest_contributions
@@ -40,8 +46,6 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.intp]
 Link = Callable[[FloatArray], FloatArray]
 
-_FEW = 8  # columns: 256 coalitions
-_ALL = "every column"  # the one player's name of a model of one table
 _SAME = 1e-9
 _SINGLE = 1e-5  # xgboost's float32, whose rounding stands in the base
 _EXACT = "Shapley values of an S-curve of a sum, exact"
@@ -63,11 +67,11 @@ def decompose_on(model: Any, frame: pl.DataFrame, reference: pl.DataFrame, scale
         return replace(empty, features=np.zeros((*empty.features.shape, width)), base=np.zeros((0, width)))
     found = _forest(model, frame, scale) or _additive(model, frame, reference, scale)
     if isinstance(model, FusionModel):
-        parts = found or shapley_parts(cast("FusionModel", _Scaled(model, scale)), frame, reference)
+        parts = found or shapley_parts(cast("FusionModel", Asked(model, scale)), frame, reference)
         columns = [c for m in model.modalities_ for c in model.columns_[m]]
         arranged = parts.arranged(columns, model.modalities_)
         return arranged.without_absent(model.measured(frame), model.modalities_)
-    return found or _sampled_table(model, frame, reference, scale)
+    return found or sampled_table(model, frame, reference, scale)
 
 
 def _forest(model: Any, frame: pl.DataFrame, scale: Scale) -> Parts | None:
@@ -145,43 +149,3 @@ def _play(
     names = linear.modalities if fused else []
     group = np.array([names.index(modality_of(c)) if fused else 0 for c in linear.columns], dtype=np.intp)
     return additive_values(Game(linear.features[rows], others.features, float(start[0]), group), link)
-
-
-class _Scaled:
-    """A model as `shapley_parts` asks it, answering on another scale."""
-
-    def __init__(self, model: Any, scale: Scale, columns: dict[str, list[str]] | None = None) -> None:
-        self.model, self.scale = model, scale
-        self.needs_images = getattr(model, "needs_images", False)
-        self.columns_ = dict(model.columns_) if columns is None else columns
-        self.modalities_ = list(model.modalities_) if columns is None else list(columns)
-        self.modality_terms = None if columns is not None else getattr(model, "modality_terms", None)
-        self.link = None if self.modality_terms is None else scale.link(model)
-        self.unscaled = model.linear_predictor
-
-    def measured(self, frame: pl.DataFrame) -> BoolArray:
-        if isinstance(self.model, FusionModel):
-            return np.asarray(self.model.measured(frame))
-        return np.ones((frame.height, len(self.modalities_)), dtype=bool)
-
-    def linear_predictor(self, frame: pl.DataFrame) -> FloatArray:
-        if not isinstance(self.model, FusionModel):
-            # columns that the preparation dropped are no players, and are asked for all the same
-            gone = [c for c in self.model.columns_ if c not in frame.columns]
-            frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(c) for c in gone)
-        return self.scale.read(self.model, frame)
-
-
-def _sampled_table(model: TableModel, frame: pl.DataFrame, reference: pl.DataFrame, scale: Scale) -> Parts:
-    """Return Shapley values over the columns of a model of one table: exact over few, sampled over many."""
-    columns = list(model.columns_)
-    preparation = getattr(model, "preparation_", None)
-    kept = columns if preparation is None else np.array(columns)[preparation.kept_].tolist()
-    few = len(kept) <= _FEW
-    players = {c: [c] for c in kept} if few else {_ALL: kept}
-    found = shapley_parts(cast("FusionModel", _Scaled(model, scale, players)), frame, reference)
-    method = (
-        "Shapley values, exact over columns" if few else found.method.replace("exact over modalities, ", "")
-    )
-    names = list(dict.fromkeys(modality_of(c) for c in columns))
-    return replace(found, modalities=names, method=method).arranged(columns, names)

@@ -13,6 +13,7 @@ import polars as pl
 
 from hybridx.cohort.columns import modality_of
 from hybridx.errors import ExplanationError, InputError
+from hybridx.explain.details import Details
 from hybridx.explain.explanation import TOLERANCE, Explanation
 from hybridx.explain.named import named
 from hybridx.explain.over_time_files import read_over_time, write_over_time
@@ -51,6 +52,8 @@ class TimeExplanation:
         How contributions were found, with the error where it is not exact.
     units : mapping of column to str
         UCUM units, where known.
+    error : array of float, shape (n, p, n_times), or None
+        Standard errors of contributions that were sampled, as in `Explanation.error`.
     """
 
     days: FloatArray
@@ -62,6 +65,7 @@ class TimeExplanation:
     scales: Sequence[str]
     method: str
     units: Mapping[str, str] = field(default_factory=dict)
+    error: FloatArray | None = None
 
     def __post_init__(self) -> None:
         shape = (self.values.height, self.values.width - 1, len(self.days))
@@ -119,6 +123,7 @@ class TimeExplanation:
             msg = f"Nothing was explained at day {day!r}: there are {days}. Explain with this day among `times`."
             raise InputError(msg)
         t, ids = int(found[0]), self.patients
+        error = None if self.error is None else named(ids, self.error[:, :, t], self.feature_names)
         return Explanation(
             features=named(ids, self.contributions[:, :, t], self.feature_names),
             modalities=named(ids, self.modality_contributions()[:, :, t], list(self.modality_names)),
@@ -128,6 +133,7 @@ class TimeExplanation:
             scale=self.scales[t],
             method=self.method,
             units=self.units,
+            details=Details(error=error),
         )
 
     def table(self, level: str = "modality", patient_id: str | None = None) -> pl.DataFrame:

@@ -99,8 +99,8 @@ def importance_over_time(why: TimeExplanation, level: str, top: int) -> TabledFi
 def _with_rest(table: pl.DataFrame, level: str, top: int) -> pl.DataFrame:
     """Keep the `top` rows of each time and add the sum of the others, which keeps the sum what it was."""
     size = table.group_by(level, maintain_order=True).agg(pl.col("contribution").abs().mean().fill_null(0.0))
-    order = size.sort("contribution", level, descending=[True, False])
-    order = order.filter(pl.col("contribution") > 0)[level].to_list()
+    largest = size.sort("contribution", level, descending=[True, False])
+    order: list[str] = largest.filter(pl.col("contribution") > 0)[level].to_list()
     shown = order[:top]
     kept = table.filter(pl.col(level).is_in(shown))
     rank = pl.col(level).replace_strict({name: i for i, name in enumerate(shown)}, return_dtype=pl.Int64)

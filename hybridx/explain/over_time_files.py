@@ -47,6 +47,10 @@ def write_over_time(why: TimeExplanation, folder: Path) -> Path:
     with atomic_folder(folder, replace_if=_FACTS) as target:
         pl.concat([lead, named], how="horizontal").write_parquet(target / "contributions.parquet")
         why.values.write_parquet(target / "values.parquet")
+        if why.error is not None:
+            unsure = why.error.transpose(0, 2, 1).reshape(n * t, p)
+            errors = pl.DataFrame(unsure, schema=named.schema, orient="row")
+            errors.write_parquet(target / "error.parquet")
         (target / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return folder
 
@@ -62,6 +66,10 @@ def read_over_time(folder: Path) -> dict[str, Any]:
     facts, tables = facts_in(folder, _FACTS, ("contributions", "values"), _FORMAT)
     table, days = tables["contributions"], np.array(facts["days"], dtype=np.float64)
     shape = (tables["values"].height, len(days))
+    error = None
+    if (folder / "error.parquet").is_file():
+        unsure = pl.read_parquet(folder / "error.parquet").to_numpy().astype(np.float64)
+        error = unsure.reshape(*shape, -1).transpose(0, 2, 1)
     flat = table.drop(_LEAD).to_numpy().astype(np.float64)
     return {
         "days": days,
@@ -73,4 +81,5 @@ def read_over_time(folder: Path) -> dict[str, Any]:
         "scales": list(facts["scales"]),
         "method": str(facts["method"]),
         "units": dict(facts["units"]),
+        "error": error,
     }

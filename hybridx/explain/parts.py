@@ -32,6 +32,8 @@ class Parts:
         How they were found.
     modalities : list of str
         Modalities in order; each column belongs to one.
+    error : array of float, shape of `features`, or None
+        Standard errors of what was sampled, 0 for what is exact; None where everything is.
     """
 
     columns: list[str]
@@ -39,6 +41,7 @@ class Parts:
     base: FloatArray
     method: str
     modalities: list[str]
+    error: FloatArray | None = None
 
     def of(self, modality: str) -> BoolArray:
         """Return which columns belong to a modality, shape (p,)."""
@@ -57,13 +60,16 @@ class Parts:
             Of `modalities`. A patient without any becomes NaN throughout.
         """
         features, base = self.features.copy(), self.base.copy()
+        error = None if self.error is None else self.error.copy()
         for i, modality in enumerate(modalities):
             absent = np.ix_(~measured[:, i], self.of(modality))
             base[~measured[:, i]] += features[absent].sum(axis=1)
             features[absent] = 0.0
+            if error is not None:
+                error[absent] = 0.0
         nothing = ~measured.any(axis=1)
         features[nothing], base[nothing] = np.nan, np.nan
-        return replace(self, features=features, base=base)
+        return replace(self, features=features, base=base, error=error)
 
     def arranged(self, columns: Sequence[str], modalities: Sequence[str]) -> Parts:
         """Return the same with `columns` first, in this order; those that it does not have contribute 0."""
@@ -73,5 +79,9 @@ class Parts:
         known = [i for i, column in enumerate(order) if column in place]
         features[:, known] = self.features[:, [place[order[i]] for i in known]]
         features[np.isnan(self.base).reshape(len(self.base), -1).any(axis=1)] = np.nan
+        error = None
+        if self.error is not None:
+            error = np.zeros(features.shape)
+            error[:, known] = self.error[:, [place[order[i]] for i in known]]
         named = list(dict.fromkeys([*modalities, *self.modalities]))
-        return replace(self, columns=order, features=features, modalities=named)
+        return replace(self, columns=order, features=features, modalities=named, error=error)

@@ -132,7 +132,7 @@ class Substitution:
         inner: tuple[int, IntArray] | None,
     ) -> FloatArray:
         if self._sum is None:
-            return self.model.linear_predictor(self.table(source, carrier, pattern, inner))
+            return np.asarray(self.model.linear_predictor(self.table(source, carrier, pattern, inner)))
         present, instead = np.flatnonzero(pattern), None
         if inner is not None:
             m = int(present[inner[0]])

@@ -24,7 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 _PLANES = {"axial": 2, "coronal": 1}  # the axis (x, y, z) the slice is perpendicular to
 _WINDOW = {"ct": (-160.0, 240.0)}
 _WORDS = {"pet": "PET", "ct": "CT"}
-_EDGE_MM = 96.0
+_EDGE_MM, _MARGIN_MM = 96.0, 20.0  # of the slices: at least, and around a lesion that is larger
 
 
 def voxel_figure(why: VoxelExplanation) -> TabledFigure:
@@ -41,11 +41,11 @@ def voxel_figure(why: VoxelExplanation) -> TabledFigure:
         horizontal_spacing=0.06,
         vertical_spacing=0.09,
     )
-    middle = _middle(why)
+    middle, edge = _middle(why)
     for j, name in enumerate(names):
         peak = float(np.abs(_map_on(why, name).array).max()) or 1.0
         for i, axis in enumerate(_PLANES.values()):
-            _panel(figure, why, name, (axis, middle, peak), (i + 1, j + 1))
+            _panel(figure, why, name, (axis, middle, peak, edge), (i + 1, j + 1))
             number = i * len(names) + j + 1
             axes = f"x{number if number > 1 else ''}"
             # radiological view: the patient's right on the left, the front or the head at the top
@@ -81,7 +81,8 @@ def _map_on(why: VoxelExplanation, name: str) -> Image:
     return why.maps[name] if name in why.maps else next(iter(why.maps.values()))
 
 
-def _middle(why: VoxelExplanation) -> FloatArray:
+def _middle(why: VoxelExplanation) -> tuple[FloatArray, float]:
+    """Return the middle of the lesion that was looked at, and the edge in mm of slices that show it whole."""
     mask = next(iter(why.masks.values()))
     box = why.maps["contour"].array if "contour" in why.maps else mask.array
     part = (
@@ -90,22 +91,24 @@ def _middle(why: VoxelExplanation) -> FloatArray:
         else np.zeros((0, 3))
     )
     part = part if len(part) else np.argwhere(mask.array > 0)
-    return np.asarray(mask.grid.points([part.mean(axis=0)[::-1]])[0])
+    place = np.asarray(mask.grid.points(part[:, ::-1]))
+    middle = place.mean(axis=0)
+    return middle, max(_EDGE_MM, 2.0 * float(np.abs(place - middle).max()) + 2.0 * _MARGIN_MM)
 
 
 def _panel(
     figure: go.Figure,
     why: VoxelExplanation,
     name: str,
-    view: tuple[int, FloatArray, float],
+    view: tuple[int, FloatArray, float, float],
     at: tuple[int, int],
 ) -> None:
-    axis, middle, peak = view
+    axis, middle, peak, edge = view
     image = why.images[name]
-    x, y, shown = _slice(image, axis, middle)
+    x, y, shown = _slice(image, axis, middle, edge)
     own = name in why.maps
     # a map of the other image lies at its own places: millimetres are the same
-    across, down, part = _slice(_map_on(why, name), axis, middle)
+    across, down, part = _slice(_map_on(why, name), axis, middle, edge)
     low, high = _WINDOW.get(name, (0.0, float(max(np.quantile(shown, 0.998), 1.0))))
     place = {"row": at[0], "col": at[1]}
     grey = {"zmin": low, "zmax": high, "showscale": False, "hoverinfo": "skip"}
@@ -127,7 +130,7 @@ def _panel(
         **place,
     )  # fmt: skip
     if name in why.masks:
-        _, _, lesion = _slice(why.masks[name], axis, middle)
+        _, _, lesion = _slice(why.masks[name], axis, middle, edge)
         if lesion.max() > 0:
             contours = {"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"}
             line = {"color": "#009E73", "width": 2}
@@ -136,7 +139,9 @@ def _panel(
             )
 
 
-def _slice(image: Image, axis: int, middle: FloatArray) -> tuple[FloatArray, FloatArray, npt.NDArray[Any]]:
+def _slice(
+    image: Image, axis: int, middle: FloatArray, edge: float
+) -> tuple[FloatArray, FloatArray, npt.NDArray[Any]]:
     """Return positions in mm of columns and rows, and the slice (rows, columns) around the lesion."""
     grid = image.grid
     # image axes in the order of the patient's: x, y, z
@@ -152,7 +157,7 @@ def _slice(image: Image, axis: int, middle: FloatArray) -> tuple[FloatArray, Flo
     place = int(np.clip(centre[order[axis]], 0, grid.size[order[axis]] - 1))
     flat = np.take(array, place, axis=axis)
     across, down = [k for k in range(3) if k != axis]
-    keep = [np.flatnonzero(np.abs(at[k] - middle[k]) <= _EDGE_MM / 2) for k in (across, down)]
+    keep = [np.flatnonzero(np.abs(at[k] - middle[k]) <= edge / 2) for k in (across, down)]
     cut = flat[np.ix_(*keep)].T
     return at[across][keep[0]], at[down][keep[1]], cut
 

@@ -130,11 +130,10 @@ def test_inside_a_fusion(data):
         assert "permutation" not in why.method
 
 
-@pytest.mark.slow  # shap compiles its sampling loops on first use
-def test_bent_svm_is_sampled_and_says_so(data):
+def test_bent_svm_over_few_columns_is_exact(data):
     X, y = data
     model = SurvivalSVM(columns=COLUMNS, kernel="rbf", cost=10.0).fit(X[:100], y[:100])
     why = explain(model, X[100:108], X[:40])
-    assert why.method.startswith("permutation SHAP")
+    assert why.method == "Shapley values, exact over columns" and why.error is None
     total = why.base + why.features.drop("patient_id").to_numpy().sum(axis=1)
     np.testing.assert_allclose(total, model.predict(X[100:108]), atol=1e-6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hybridx.explain import coalitions, explain, on_scale, synthetic
+from hybridx.explain import asked_only, coalitions, explain, scales, synthetic
 from hybridx.explain.modality_sum import modality_sum
 from hybridx.explain.synthetic import Substitution
 from hybridx.fusion import KernelFusion
@@ -62,7 +62,7 @@ def test_a_sum_that_is_not_the_models_word_is_not_used(rbf):
 
 def test_without_a_link_there_is_no_shortcut(rbf):
     model, patients, _ = rbf
-    scaled = on_scale._Scaled(model, on_scale.Scale("risk", np.array([100.0])))
+    scaled = asked_only.Asked(model, scales.Scale("risk", np.array([100.0])))
     assert scaled.link is not None
     scaled.link = None
     assert modality_sum(scaled, patients, patients) is None

@@ -12,8 +12,8 @@ from hybridx.cohort.columns import to_matrix
 from hybridx.errors import ExplanationError, InputError, SettingsError
 from hybridx.explain import TimeExplanation, additive, explain
 from hybridx.explain.additive import Game, additive_values
+from hybridx.explain.asked_only import Asked
 from hybridx.explain.coalitions import shapley_parts
-from hybridx.explain.on_scale import _Scaled
 from hybridx.explain.scales import chosen_scale
 from hybridx.fusion import BlockPenalizedFusion, EarlyFusion, KernelFusion, LateFusion
 from hybridx.models import (
@@ -134,7 +134,7 @@ def test_sums_agree_with_coalitions_formed_one_by_one(name, world):
     model.fit(X[:80], outcomes[model.endpoint][:80])
     asked = {"survival": ("risk", DAYS), "response": ("probability", None), "ordinal": ("mean level", None)}
     scale = chosen_scale(model, *asked[model.endpoint], None)
-    parts = shapley_parts(_Scaled(model, scale), X[80:90], X[:80])
+    parts = shapley_parts(Asked(model, scale), X[80:90], X[:80])
     kind, times = asked[model.endpoint]
     why = explain(model, X[80:90], X[:80], scale=kind, times=times)
     assert why.method.endswith("a sum, exact")
