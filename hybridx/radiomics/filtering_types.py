@@ -16,7 +16,7 @@ from hybridx.radiomics.making import Scene
 from hybridx.radiomics.pair import Box, box_of
 from hybridx.radiomics.pyradiomics_filters import pyradiomics_images, pyradiomics_margin
 from hybridx.radiomics.settings import RadiomicsSettings
-from hybridx.radiomics.settings_checks import PEER_TYPES
+from hybridx.radiomics.settings_words import PEER_TYPES
 
 __all__ = ["images_of_filter", "images_of_type"]
 

@@ -11,7 +11,7 @@ import yaml
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table
-from hybridx.radiomics.settings_checks import FAMILIES, INTERPOLATORS, OF_IMAGE_TYPE, PEER_NAMES, PEER_TYPES
+from hybridx.radiomics.settings_words import FAMILIES, INTERPOLATORS, OF_IMAGE_TYPE, PEER_NAMES, PEER_TYPES
 from hybridx.terms import check_name, nearest
 
 __all__ = ["read_parameters"]

@@ -20,7 +20,7 @@ from hybridx.radiomics.names import names_of
 from hybridx.radiomics.pair import Pair
 from hybridx.radiomics.roi import Features
 from hybridx.radiomics.settings import RadiomicsSettings
-from hybridx.radiomics.settings_checks import PEER_NAMES, PEER_TYPES
+from hybridx.radiomics.settings_words import PEER_NAMES, PEER_TYPES
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import-time deprecations are not the user's concern

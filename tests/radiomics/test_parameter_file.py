@@ -10,7 +10,7 @@ import yaml
 from hybridx.errors import SettingsError
 from hybridx.radiomics import RadiomicsSettings, peer_engine
 from hybridx.radiomics.parameter_file import read_parameters
-from hybridx.radiomics.settings_checks import PEER_NAMES
+from hybridx.radiomics.settings_words import PEER_NAMES
 
 CT = """
 imageType:
