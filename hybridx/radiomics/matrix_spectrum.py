@@ -3,6 +3,10 @@
 The root of the second largest eigenvalue of Q(i, j) = Σ_k p(i, k) p(j, k) / (p_x(i) p_y(k)) is the second singular
 value of p(i, j) / sqrt(p_x(i) p_y(j)), whose first is 1 with the roots of the margins as its vectors. That form is
 symmetric where the matrix is, needs no products of matrices and stays real.
+
+pyradiomics adds 2.2e-16 to p_x(i) p_y(k). Where grey levels are rare that moves its MCC by 1e-6 and more, and equal
+numbers are the purpose here: the change is worked out on the leading singular vectors (to first order, as their own
+turning is of second).
 """
 
 from __future__ import annotations
@@ -18,6 +22,11 @@ from hybridx.radiomics.roi import Floats
 __all__ = ["maximal_correlation", "maximal_correlation_of_pairs"]
 
 DENSE = 128  # levels: above, iterating on the matrix takes less time than decomposing it
+LEADING = (
+    6  # singular vectors on which the change is worked out: more than one, as the largest are often equal
+)
+NEGLIGIBLE = 1e-8  # change of an eigenvalue
+EPSILON = float(np.spacing(1.0))
 
 
 def maximal_correlation(tables: npt.NDArray[np.uint32], weights: Floats, *, symmetric: bool) -> Floats:
@@ -33,72 +42,105 @@ def maximal_correlation(tables: npt.NDArray[np.uint32], weights: Floats, *, symm
         Add to each matrix its transpose.
     """
     if tables.shape[1] - 1 > DENSE:
-        return np.concatenate([_of_one(tables, weight, symmetric=symmetric) for weight in weights])
-    counts = np.tensordot(weights, tables[:, 1:, 1:], axes=1)
+        return np.concatenate([_held(tables, weight[None], symmetric=symmetric) for weight in weights])
+    return _held(tables, weights, symmetric=symmetric)
+
+
+def _held(tables: npt.NDArray[np.uint32], weights: Floats, *, symmetric: bool) -> Floats:
+    used = np.flatnonzero(weights.any(axis=0))
+    counts = np.tensordot(weights[:, used], tables[used, 1:, 1:], axes=1)
     if symmetric:
         counts = counts + counts.transpose(0, 2, 1)
     rows, columns = counts.sum(axis=2), counts.sum(axis=1)
-    scaled = counts / np.sqrt(np.where(rows > 0, rows, 1))[:, :, None]
-    scaled /= np.sqrt(np.where(columns > 0, columns, 1))[:, None, :]
-    found = np.full(len(weights), np.nan)
     several = ((rows > 0).sum(axis=1) > 1) & ((columns > 0).sum(axis=1) > 1)
-    if several.any() and symmetric:
-        values = np.linalg.eigvalsh(scaled[several])  # rising, to 1
-        found[several] = np.maximum(values[:, -2], -values[:, 0])
-    elif several.any():
-        found[several] = np.linalg.svd(scaled[several], compute_uv=False)[:, 1]
-    return np.minimum(found, 1.0)
-
-
-def _of_one(tables: npt.NDArray[np.uint32], weight: Floats, *, symmetric: bool) -> Floats:
-    used = np.flatnonzero(weight)
-    counts = np.tensordot(weight[used], tables[used, 1:, 1:], axes=1)
-    if symmetric:
-        counts = counts + counts.T
-    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
-    if (rows > 0).sum() < 2 or (columns > 0).sum() < 2:
-        return np.array([np.nan])
-    counts /= np.sqrt(np.where(rows > 0, rows, 1))[:, None]
-    counts /= np.sqrt(np.where(columns > 0, columns, 1))
-    return np.array([min(_iterate(counts, rows, columns), 1.0)])
+    found = np.full(len(weights), np.nan)
+    if not several.any():
+        return found
+    shares = counts[several] / rows[several].sum(axis=1)[:, None, None]
+    row, column = shares.sum(axis=2), shares.sum(axis=1)
+    row, column = np.where(row > 0, row, 1), np.where(column > 0, column, 1)
+    scaled = shares / np.sqrt(row[:, :, None] * column[:, None, :])
+    left, right = _factors(shares, row[:, :, None], column[:, None, :])
+    moved = (np.sqrt((left**2).sum(axis=1)) * np.sqrt((right**2).sum(axis=1))).sum(axis=1) > NEGLIGIBLE
+    if tables.shape[1] - 1 > DENSE:
+        found[several] = [_iterated(*matrix) for matrix in zip(scaled, row, column, left, right, strict=True)]
+        return found
+    second = np.empty(len(shares))
+    if (~moved).any() and symmetric:
+        values = np.linalg.eigvalsh(scaled[~moved])  # rising, to 1
+        second[~moved] = np.maximum(values[:, -2], -values[:, 0])
+    elif (~moved).any():
+        second[~moved] = np.linalg.svd(scaled[~moved], compute_uv=False)[:, 1]
+    for m in np.flatnonzero(moved):
+        second[m] = _moved(*_leading(scaled[m], symmetric=symmetric), left[m], right[m])
+    found[several] = np.minimum(second, 1.0)
+    return found
 
 
 def maximal_correlation_of_pairs(grid: Grid, steps: Integers, weights: Floats, *, symmetric: bool) -> Floats:
     """Do the same for matrices too large to hold, from the pairs of one direction after the other, shape (m,)."""
     from scipy.sparse import coo_array  # noqa: PLC0415  (slow to load, and rarely needed)
 
-    many = len(grid.values)
+    shape = (len(grid.values), len(grid.values))
     here = np.flatnonzero(grid.flat)
     found = np.full(len(weights), np.nan)
     for m, weight in enumerate(weights):
-        counts = coo_array((many, many)).tocsr()
+        counts = coo_array(shape).tocsr()
         for d in np.flatnonzero(weight):
             first, second = grid.flat[here].astype(np.int64), grid.flat[here + steps[d]].astype(np.int64)
             pair = second > 0
             amounts = np.full(int(pair.sum()), float(weight[d]))
-            counts = counts + coo_array((amounts, (first[pair] - 1, second[pair] - 1)), (many, many)).tocsr()
+            counts = counts + coo_array((amounts, (first[pair] - 1, second[pair] - 1)), shape).tocsr()
         if symmetric:
             counts = counts + counts.T.tocsr()
-        rows, columns = np.asarray(counts.sum(axis=1)).ravel(), np.asarray(counts.sum(axis=0)).ravel()
-        if (rows > 0).sum() < 2 or (columns > 0).sum() < 2:
-            continue
         pairs = counts.tocoo()
-        scaled = pairs.data / np.sqrt(rows[pairs.row] * columns[pairs.col])
-        found[m] = _iterate(coo_array((scaled, (pairs.row, pairs.col)), (many, many)).tocsr(), rows, columns)
-    return np.minimum(found, 1.0)
+        shares, at = pairs.data / max(pairs.data.sum(), EPSILON), (pairs.row, pairs.col)
+        row, column = (np.bincount(ends, shares, minlength=shape[0]) for ends in at)
+        if (row > 0).sum() < 2 or (column > 0).sum() < 2:
+            continue
+        each = (shares / np.sqrt(row[at[0]] * column[at[1]]), *_factors(shares, row[at[0]], column[at[1]]))
+        scaled, left, right = (coo_array((values, at), shape).tocsr() for values in each)
+        found[m] = _iterated(scaled, row, column, left, right)
+    return found
 
 
-def _iterate(scaled: Any, rows: Floats, columns: Floats) -> float:
+def _factors(shares: Floats, row: Floats, column: Floats) -> tuple[Floats, Floats]:
+    """Two matrices whose product, the second transposed, pyradiomics' constant takes from Q in its symmetric form."""
+    product = row * column
+    return shares * np.sqrt(row) * (EPSILON / (product * (product + EPSILON))), shares / np.sqrt(row)
+
+
+def _leading(scaled: Floats, *, symmetric: bool) -> tuple[Floats, Floats]:
+    """Largest eigenvalues of scaled · scaledᵀ, and their vectors."""
+    if symmetric:
+        values, vectors = np.linalg.eigh(scaled)
+        order = np.argsort(-np.abs(values), kind="stable")[:LEADING]
+        return values[order] ** 2, vectors[:, order]
+    vectors, values, _ = np.linalg.svd(scaled)
+    return values[:LEADING] ** 2, vectors[:, :LEADING]
+
+
+def _moved(values: Floats, vectors: Floats, left: Any, right: Any) -> float:
+    """Second singular value after the change."""
+    change = (left.T @ vectors).T @ (right.T @ vectors)
+    second = np.sort(np.linalg.eigvals(np.diag(values) - change).real)[-2]
+    return float(np.sqrt(min(max(second, 0.0), 1.0)))
+
+
+def _iterated(scaled: Any, row: Floats, column: Floats, left: Any, right: Any) -> float:
     """Second singular value of a large matrix: the largest once the known first has been taken out."""
     from scipy.sparse.linalg import LinearOperator, eigsh  # noqa: PLC0415  (slow to load, and rarely needed)
 
-    left, right = np.sqrt(rows / rows.sum()), np.sqrt(columns / columns.sum())
+    # Levels without pairs have a share of 1 here, which must not enter the first vectors.
+    row, column = (np.where(abs(scaled).sum(axis=k) > 0, s, 0) for k, s in ((1, row), (0, column)))
+    first, mirrored = np.sqrt(row), np.sqrt(column)
 
     def squared(vector: Floats) -> Floats:
-        through = scaled @ vector - left * (right @ vector)
-        return np.asarray(scaled.T @ through - right * (left @ through))
+        through = scaled.T @ vector - mirrored * (first @ vector)
+        return np.asarray(scaled @ through - first * (mirrored @ through))
 
-    operator = LinearOperator((len(rows), len(rows)), matvec=squared, dtype=np.float64)
-    start = np.random.default_rng(0).standard_normal(len(rows))
-    value = eigsh(operator, k=1, which="LA", v0=start, return_eigenvectors=False)[0]
-    return float(np.sqrt(max(value, 0.0)))
+    many = len(row)
+    operator = LinearOperator((many, many), matvec=squared, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(many)
+    values, vectors = eigsh(operator, k=min(LEADING, many) - 1, which="LA", v0=start)
+    return _moved(np.append(values, 1.0), np.column_stack([vectors, first]), left, right)

@@ -4,8 +4,8 @@ Equal to pyradiomics 3.0.1 except where it gives a convention for something unde
 
 * Correlation, Imc1 and MCC of neighbours that share one grey level are NaN (pyradiomics: 1, 0 and 1), and a direction
   in which all neighbours share one level is left out of their averages (pyradiomics averages 1, 0 and 0 in).
-* pyradiomics adds 2.2e-16 to products of shares before it divides by them or takes their logarithm, which moves MCC
-  by up to 2e-7 and Imc1 by up to 3e-9 where grey levels are rare; ours are without.
+* pyradiomics adds 2.2e-16 inside logarithms, which moves Imc1 by up to 3e-9 where grey levels are rare; ours are
+  without. (MCC has its 2.2e-16, which matters more there: `matrix_spectrum`.)
 * A lesion without neighbours gives NaN with the reason (pyradiomics: NaN, or an exception for a single voxel).
 * SumAverage of a weighted or asymmetric matrix needs no warning; deprecated features are not offered.
 """
@@ -96,7 +96,7 @@ def pyradiomics_glcm(
     Source
     ------
     van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 on 34 patients,
-    PET and CT, native and 1 mm: equal to 1e-11, Imc1 to 3e-9 and MCC to 2e-7.
+    PET and CT, native and 1 mm: equal to 1e-11, Imc1 and MCC to 3e-9.
     """
     distances = check_distances(distances)
     if weighting_norm is not None:

@@ -114,6 +114,21 @@ def test_maximal_correlation_by_iteration_is_that_by_decomposition(monkeypatch, 
     )
 
 
+def test_a_rare_level_moves_the_maximal_correlation_as_in_pyradiomics(monkeypatch):
+    array = np.random.default_rng(2).integers(1, 4, size=(30, 50, 50))
+    array[-6:] = 0
+    array[-1, 20:22, 20:22] = 9  # neighbours of nothing else
+    wanted = peer("glcm", lesion(array))["glcm_MCC"]
+    assert pyradiomics_glcm(lesion(array)).values["glcm_MCC"] == pytest.approx(wanted, rel=1e-9)
+    with monkeypatch.context() as patched:
+        patched.setattr(matrix_spectrum, "DENSE", 0)
+        assert pyradiomics_glcm(lesion(array)).values["glcm_MCC"] == pytest.approx(wanted, rel=1e-9)
+        patched.setattr(module, "WORKSPACE", 0)
+        assert pyradiomics_glcm(lesion(array)).values["glcm_MCC"] == pytest.approx(wanted, rel=1e-9)
+    monkeypatch.setattr(matrix_spectrum, "NEGLIGIBLE", 1.0)
+    assert pyradiomics_glcm(lesion(array)).values["glcm_MCC"] != pytest.approx(wanted, rel=1e-7)
+
+
 def test_weights_that_vanish_leave_nothing():
     levels = lesion(shaped_lesions()["ellipsoid"], spacing=(40.0, 40.0, 40.0))
     found = pyradiomics_glcm(levels, weighting_norm="euclidean")
