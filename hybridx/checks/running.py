@@ -25,7 +25,7 @@ def run(
     result: Analysis,
     *,
     silence: Mapping[str, str] | None = None,
-    other: Cohort | None = None,
+    other: Any = None,
     explanation: Any = None,
 ) -> Findings:
     """Look for what makes an analysis say more than it may: leaks, confounding, too few events, claims too strong.

@@ -27,7 +27,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.errors import InputError
 from hybridx.evaluate.conformal import check_settings, held_out, known_rows
 from hybridx.evaluate.folds import seeded
-from hybridx.evaluate.weighted_km import StepCurves, censoring_curves, survival_curves
+from hybridx.evaluate.weighted_km import StepCurves, censoring_curves, late_entry, survival_curves
 
 __all__ = ["ConformalSurvival"]
 
@@ -115,7 +115,7 @@ class ConformalSurvival(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         Raises
         ------
         InputError
-            The model has no `predict_survival`, or the outcome is no survival outcome.
+            The model has no `predict_survival`, the outcome is no survival outcome, or it has late entry.
         NotEnoughDataError
             Fewer than ten events.
         SettingsError
@@ -127,6 +127,13 @@ class ConformalSurvival(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
             msg = f"{name} needs a model with `predict_survival`, got {type(self.model).__name__}."
             raise InputError(msg)
         frame, outcome = known_rows(X, y, "survival", name, {"events": FEWEST})
+        if late_entry(outcome) is not None:
+            msg = (
+                f"{outcome.endpoint!r} has late entry, which {name} does not allow for: who had the event before they "
+                "could enter was never seen, and bounds learnt from the others would promise too much. Count times "
+                "from entry, or use cohort.at(day) to begin where everyone is under observation."
+            )
+            raise InputError(msg)
         time, once = outcome.time_days, np.ones((1, len(outcome)))
         followed = max(FOLLOWED_LEAST, int(np.ceil(FOLLOWED * len(time))))
         self.end_days_ = float(np.sort(time)[-min(followed, len(time))])
@@ -235,6 +242,4 @@ def _notes(cut: float, cuts: FloatArray, y: Outcome, level: float) -> list[str]:
         )
     if cuts[1] < 0:
         notes.append("Follow-up or numbers do not carry any upper bound: all are infinite.")
-    if y.entry_days is not None and np.nanmax(y.entry_days, initial=0.0) > 0:
-        notes.append("Delayed entry is not used: every patient counts from day 0.")
     return notes

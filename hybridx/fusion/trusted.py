@@ -15,6 +15,8 @@ __all__ = ["TRUSTED", "foreign_types", "read_trusted", "write_trusted"]
 
 # Whatever a saved model may be made of, beyond numpy, scipy and scikit-learn types that skops knows itself.
 TRUSTED = (
+    "hybridx.evaluate.conformal_response.ConformalResponse",
+    "hybridx.evaluate.conformal_survival.ConformalSurvival",
     "hybridx.fusion.block.BlockPenalizedFusion",
     "hybridx.fusion.consensus.ConsensusFusion",
     "hybridx.fusion.early.EarlyFusion",

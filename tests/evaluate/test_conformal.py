@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import skops.io
 from sklearn.base import BaseEstimator, clone
 
 from hybridx.cohort import Outcome
@@ -8,6 +9,7 @@ from hybridx.errors import InputError, NotEnoughDataError, SettingsError
 from hybridx.evaluate.conformal_response import ConformalResponse
 from hybridx.evaluate.conformal_survival import ConformalSurvival
 from hybridx.fusion import LateFusion
+from hybridx.fusion.trusted import TRUSTED
 from hybridx.models import CoxRidge, LogisticModel
 
 from .world import make_cohort
@@ -195,3 +197,35 @@ def test_clones_and_refusals(cohort):
         ConformalSurvival(CoxRidge()).fit(X, y[:5])
     with pytest.raises(NotEnoughDataError, match="10 events or more"):
         ConformalSurvival(CoxRidge()).fit(X[:8], y[:8])
+
+
+def test_late_entry_is_refused_with_the_cure():
+    cohort = make_cohort(80, 1)
+    y = cohort.outcomes("OS")
+    late = Outcome.survival(
+        y.time_days, y.event, entry_days=np.where(np.arange(80) % 2, 0.6 * y.time_days, 0.0)
+    )
+    with pytest.raises(
+        InputError, match=r"late entry, which ConformalSurvival does not allow for.*Count times from"
+    ):
+        ConformalSurvival(CoxRidge()).fit(cohort.frame(), late)
+    early = Outcome.survival(
+        y.time_days + 10, y.event, entry_days=np.full(80, 5.0)
+    )  # before anybody's first time
+    assert ConformalSurvival(CoxRidge(prior_sd=0.5)).fit(cohort.frame(), early).cut_ > 0
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "endpoint"),
+    [
+        (ConformalSurvival(LateFusion()), "OS"),
+        (ConformalResponse(LateFusion(endpoint="response")), "response"),
+    ],
+)
+def test_a_saved_wrapper_comes_back_without_unpickling(wrapper, endpoint):
+    cohort = make_cohort(80, 1)
+    fitted = clone(wrapper).fit(cohort.frame(), cohort.outcomes(endpoint))
+    content = skops.io.dumps(fitted)
+    assert set(skops.io.get_untrusted_types(data=content)) <= set(TRUSTED)
+    back = skops.io.loads(content, trusted=list(TRUSTED))
+    assert np.array_equal(back.predict(cohort.frame()), fitted.predict(cohort.frame()))
