@@ -350,6 +350,7 @@ voxels = lesion_voxels(study, ("pet", "ct"), grid="pet")
 habitats = own_habitats(voxels, n_habitats=3)
 labels = sum((i + 1) * mask.array for i, mask in enumerate(habitats.masks.values()))
 middle = labels.shape[0] // 2
+colours = ["#636efa", "#ef553b", "#00cc96"]
 figure = make_subplots(1, 2, column_titles=["PET against CT, voxel by voxel", "where the habitats lie"])
 for i, (name, mask) in enumerate(habitats.masks.items()):
     chosen = mask.array[voxels.mask.array > 0] > 0
@@ -357,14 +358,16 @@ for i, (name, mask) in enumerate(habitats.masks.items()):
         x=voxels.values[chosen, 1],
         y=voxels.values[chosen, 0],
         mode="markers",
-        marker_size=3,
+        marker={"size": 3, "color": colours[i]},
         name=f"{name}: {habitats.shares[name]:.0%}",
         row=1,
         col=1,
     )
 figure.add_heatmap(
     z=np.where(labels[middle] > 0, labels[middle], np.nan),
-    colorscale="Viridis",
+    colorscale=[[i / 2, colour] for i, colour in enumerate(colours)],
+    zmin=1,
+    zmax=3,
     showscale=False,
     row=1,
     col=2,
@@ -376,6 +379,9 @@ figure.update_layout(height=420, width=900)
 figure
 
 # %% [markdown]
+# What to see: the dead core, the living rim, and a third "habitat" that is no tissue: voxels of the PET that the contour
+# cuts, half lung, of low density and middling uptake. Whoever reports three habitats here has found the edge.
+#
 # Habitats of one lesion cannot be compared with those of another. `hx.radiomics.Habitats` learns them on the training
 # patients, inside the fold, and gives each patient the share of each.
 #

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybridx.errors import InputError, SettingsError
-from hybridx.imaging import Image
+from hybridx.imaging import Image, read_image, read_mask
 from hybridx.radiomics.perturb_image import add_noise, move, noise_level
 from hybridx.radiomics.perturb_mask import (
     grow,
@@ -18,6 +18,7 @@ from hybridx.radiomics.perturb_mask import (
 )
 from hybridx.radiomics.perturbations import Perturbation, draw_perturbations
 from hybridx.radiomics.supervoxels import supervoxels
+from tests.measure.real_data import real
 
 from .made_lesions import ball, hot
 
@@ -254,3 +255,14 @@ def test_another_grid_is_refused():
         move(image, mask)
     with pytest.raises(InputError, match="resample it first"):
         randomise_supervoxels(image, mask, np.random.default_rng(0))
+
+
+# mean Dice of MIRP's redrawn contours with the mask as drawn: tests/reference/perturbations_mirp.py
+@pytest.mark.parametrize(("patient", "peer"), [("STS_001", 0.894), ("STS_002", 0.812), ("STS_004", 0.877)])
+def test_contours_of_real_lesions_wander_as_far_as_mirp_s(patient, peer):
+    folder = real("sts", "nifti", patient)
+    image = read_image(folder / "PET_image.nii.gz", "pet")
+    mask = read_mask(folder / "PET_mask.nii.gz", image)
+    drawn = [randomise_supervoxels(image, mask, np.random.default_rng(seed)).mask for seed in range(6)]
+    assert np.mean([dice(mask, one) for one in drawn]) == pytest.approx(peer, abs=0.05)
+    assert np.mean([volume_ml(one) for one in drawn]) == pytest.approx(volume_ml(mask), rel=0.08)
