@@ -46,7 +46,7 @@ class FilteredImage:
 
 def filtered_images(scene: Scene, settings: RadiomicsSettings) -> Iterator[FilteredImage]:
     """Make the images of a lesion one after the other, so that one is held at a time."""
-    box = _peak_box(scene)
+    box = _peak_box(scene) if "local_intensity" in (settings.families or ()) else box_of(scene.form)
     for kind in settings.image_types:
         if kind == "original":
             yield FilteredImage("original", kind, scene.image[box], box)

@@ -99,7 +99,9 @@ def interpolate(array: npt.NDArray[Any], positions: Sequence[Floats], interpolat
         box.append(slice(low, high))
         local.append(at - low)
     found = array[tuple(box)].astype(np.float64)
-    for axis, at in enumerate(local):
+    # the axis that grows least goes first, so that the others' work stays small
+    for axis in sorted(range(3), key=lambda one: len(local[one]) / found.shape[one]):
+        at = local[axis]
         if not np.array_equal(at, np.round(at)) or len(at) != found.shape[axis]:
             found = _along(found, at, axis, order)
     return found

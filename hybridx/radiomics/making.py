@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.radiomics.interpolation import aligned_axis, interpolate, interpolate_mask
-from hybridx.radiomics.pair import Box, Pair, box_of
+from hybridx.radiomics.pair import Box, Pair
 from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Mask, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
@@ -72,7 +72,7 @@ def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None 
     )
     axes = [aligned_axis(n, o, e) for n, o, e in zip(pair.mask.shape, old, new, strict=True)]
     positions = []
-    for axis, part in zip(axes, box_of(pair.mask), strict=True):
+    for axis, part in zip(axes, pair.box, strict=True):
         wide = 0 if margin_mm is None else math.ceil(margin_mm / axis.spacing)
         cut = slice(None) if margin_mm is None else axis.around(part.start, part.stop, wide)
         positions.append(axis.positions[cut])

@@ -55,7 +55,7 @@ def measure_pair(pair: Pair, settings: RadiomicsSettings) -> tuple[Features, tup
 
 def too_small(pair: Pair, settings: RadiomicsSettings) -> str | None:
     """Say why a lesion is below the size that the settings ask for, or None."""
-    box = box_of(pair.mask)
+    box = pair.box
     dimensions = sum(part.stop - part.start > 1 for part in box)
     if dimensions < settings.minimum_dimensions and settings.minimum_dimensions > 1:
         return f"the lesion extends in {dimensions} dimensions; minimum_dimensions is {settings.minimum_dimensions}"

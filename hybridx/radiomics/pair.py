@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -50,6 +51,11 @@ class Pair:
     bad: Mask | None = None
     remarks: tuple[str, ...] = ()
 
+    @cached_property
+    def box(self) -> Box:
+        """The smallest box around the lesion, on `mask_grid`."""
+        return box_of(self.mask)
+
 
 def make_pair(
     image: ImageLike, mask: ImageLike, settings: RadiomicsSettings, label: int | None = None
@@ -86,8 +92,11 @@ def box_of(mask: Mask, margin: int = 0) -> Box:
     part = mask
     for axis in range(3):
         inside = np.flatnonzero(part.any(axis=tuple(other for other in range(3) if other != axis)))
-        low, high = max(0, int(inside[0]) - margin), min(mask.shape[axis], int(inside[-1]) + 1 + margin)
-        box.append(slice(low, high))
+        low, high = int(inside[0]), int(inside[-1]) + 1
+        box.append(slice(max(0, low - margin), min(mask.shape[axis], high + margin)))
+        part = part[
+            (slice(None),) * axis + (slice(low, high),)
+        ]  # the next axis is searched where the lesion is
     return box[0], box[1], box[2]
 
 

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from hybridx import __version__
-from hybridx.radiomics.pair import Pair, box_of
+from hybridx.radiomics.pair import Box, Pair
 from hybridx.radiomics.settings import RadiomicsSettings
 
 __all__ = ["provenance_of"]
@@ -48,12 +48,24 @@ def provenance_of(pair: Pair, settings: RadiomicsSettings, engine: str) -> dict[
 
 def _content(pair: Pair, settings: RadiomicsSettings) -> str:
     """Digest what the values can depend on: the whole image where a filter or a normalisation sees all of it."""
-    local = settings.image_types == ("original",) and not settings.filters and not settings.normalise
-    whole = (slice(None),) * 3
-    box = box_of(pair.mask, 32) if local and pair.grid == pair.mask_grid else whole
+    plain = settings.image_types == ("original",) and not settings.filters
+    cropped = settings.vocabulary == "pyradiomics" and (settings.resample_mm is not None or settings.pre_crop)
+    local = (plain or cropped) and not settings.normalise and pair.grid == pair.mask_grid
+    box = _widened(pair, settings) if local else (slice(None),) * 3
     digest = hashlib.sha256(f"{pair.grid!r} {pair.mask_grid!r} {box} {pair.voxels.dtype}".encode())
-    for array in (pair.voxels[box], pair.mask[box] if box is not whole else pair.mask):
+    for array in (pair.voxels[box], pair.mask[box] if local else pair.mask):
         digest.update(np.ascontiguousarray(array))
     if pair.bad is not None:
         digest.update(np.packbits(pair.bad[box]))
     return digest.hexdigest()[:32]
+
+
+def _widened(pair: Pair, settings: RadiomicsSettings) -> Box:
+    """Widen the lesion's box by what filters and peaks see of a resampled image and what a spline remembers."""
+    edges = settings.resample_mm or 0.0
+    edge = max(edges) if isinstance(edges, tuple) else edges
+    parts = []
+    for part, length, native in zip(pair.box, pair.mask.shape, reversed(pair.grid.spacing), strict=True):
+        wide = 32 + int(np.ceil((settings.pad_voxels + 2) * max(edge / native, 1.0)))
+        parts.append(slice(max(0, part.start - wide), min(length, part.stop + wide)))
+    return parts[0], parts[1], parts[2]

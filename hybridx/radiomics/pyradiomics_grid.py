@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from hybridx.imaging import Grid, Image
+from hybridx.radiomics.interpolation import interpolate
 from hybridx.radiomics.making import Scene
 from hybridx.radiomics.pair import Pair, box_of
 from hybridx.radiomics.resegment import resegmented
@@ -57,7 +58,7 @@ def pyradiomics_scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
     """
     if settings.normalise:
         pair = _normalised(pair, settings)
-    size = np.array([part.stop - part.start for part in reversed(box_of(pair.mask))])
+    size = np.array([part.stop - part.start for part in reversed(pair.box)])
     edges = _edges(pair, settings, size)
     if edges is not None and not np.allclose(pair.grid.spacing, edges):
         image, mask, bad, spacing = _resampled(pair, settings, edges, size)
@@ -89,20 +90,22 @@ def _resampled(
     pair: Pair, settings: RadiomicsSettings, edges: Floats, size: np.ndarray
 ) -> tuple[np.ndarray, Mask, Mask | None, tuple[float, float, float]]:
     grid = pair.mask_grid
-    low = np.array([part.start for part in reversed(box_of(pair.mask))])
+    low = np.array([part.start for part in reversed(pair.box)])
     native = np.asarray(grid.spacing)
     ratio = native / edges
     first = np.floor((low - 0.5) * ratio - settings.pad_voxels)
     last = np.ceil((low + size - 0.5) * ratio + settings.pad_voxels)
     first = np.maximum(first, 0)
     last = np.minimum(last, np.ceil(np.asarray(grid.size) * ratio) - 1)
-    lesion = Image(pair.mask.astype(np.uint8), grid.spacing, grid.origin, grid.direction).to_sitk()
+    lesion = Image(pair.mask.view(np.uint8), grid.spacing, grid.origin, grid.direction).to_sitk()
     start = 0.5 * (edges - native) / native + first / ratio
     origin = lesion.TransformContinuousIndexToPhysicalPoint(start.tolist())
     x, y, z = (int(n) for n in last - first + 1)
     spacing = (float(edges[0]), float(edges[1]), float(edges[2]))
     target = Grid((x, y, z), spacing, origin, grid.direction)
-    image = _moved(_around(pair.voxels, pair.grid, target, settings), target, settings.interpolator)
+    image = _interpolated(pair, target, settings, start, edges / native)
+    if image is None:
+        image = _moved(_around(pair.voxels, pair.grid, target, settings), target, settings.interpolator)
     mask = _moved(lesion, target, "nearest") > 0
     bad = None
     if pair.bad is not None:
@@ -110,6 +113,23 @@ def _resampled(
         blurred = Image(pair.bad.astype(np.float32), where.spacing, where.origin, where.direction).to_sitk()
         bad = _moved(blurred, target, "linear") > 0
     return image, mask, bad, spacing
+
+
+def _interpolated(
+    pair: Pair, target: Grid, settings: RadiomicsSettings, start: Floats, step: Floats
+) -> np.ndarray | None:
+    """Interpolate along one axis after the other, where that is what ITK does in three at once.
+
+    Not at the border of the image, where ITK has rules of its own; not for whole numbers, which are cut off after
+    interpolation, so that the last bit of a sum decides; not between grids that are turned against each other.
+    """
+    floating = np.issubdtype(pair.voxels.dtype, np.floating)
+    if not floating or pair.grid != pair.mask_grid or settings.interpolator not in ("linear", "bspline"):
+        return None
+    positions = [first + np.arange(n) * by for first, n, by in zip(start, target.size, step, strict=True)]
+    if any(at[0] < 0 or at[-1] > n - 1 for at, n in zip(positions, pair.grid.size, strict=True)):
+        return None
+    return interpolate(pair.voxels, positions[::-1], settings.interpolator).astype(pair.voxels.dtype)
 
 
 def _around(voxels: np.ndarray, grid: Grid, target: Grid, settings: RadiomicsSettings) -> sitk.Image:
