@@ -14,7 +14,7 @@ __all__ = ["Hull", "convex_hull", "ellipsoid", "enclosing_box", "enclosing_ellip
 
 # of the smallest ellipsoid's volume, relative; 1e-6 takes some hundred steps
 ELLIPSOID_TOLERANCE = 1e-6
-STEPS = 100_000  # far more than are ever taken
+ROUNDS = 1000  # of as many steps as there are points; a few are taken
 TERMS = 20
 
 
@@ -110,24 +110,15 @@ def _khachiyan(points: Floats, weights: Floats) -> Floats:
 
     Returns the shape S of (x - c)' S^-1 (x - c) <= 1, blown up so that no point is outside.
     """
+    from hybridx.radiomics.enclosing_kernels import ascend  # noqa: PLC0415 -- compiles on first use
+
     q = np.column_stack([points, np.ones(len(points))])
     u = weights.copy()
-    x = q.T @ (q * u[:, None])
-    for _ in range(STEPS):
-        distance = ((q @ np.linalg.inv(x)) * q).sum(axis=1)
-        out = int(distance.argmax())
-        into = int(np.where(u > 0, distance, np.inf).argmin())
-        far, near = float(distance[out]), float(distance[into])
-        if max(far / 4.0 - 1.0, 1.0 - near / 4.0) < ELLIPSOID_TOLERANCE:
+    for _ in range(ROUNDS):
+        u /= u.sum()
+        inverse = np.linalg.inv(q.T @ (q * u[:, None]))
+        if ascend(q, u, inverse, ((q @ inverse) * q).sum(axis=1), ELLIPSOID_TOLERANCE):
             break
-        k, step = out, (far - 4.0) / (4.0 * (far - 1.0))
-        if far - 4.0 <= 4.0 - near:  # a step away from the innermost point, at most until its weight is gone
-            k, step = into, -u[into] / (1.0 - u[into])
-            if near > 1.0:
-                step = max(step, (near - 4.0) / (4.0 * (near - 1.0)))
-        u *= 1.0 - step
-        u[k] = max(u[k] + step, 0.0)
-        x = (1.0 - step) * x + step * np.outer(q[k], q[k])
     outwards = points - u @ points
     spread = outwards.T @ (outwards * u[:, None])
     reach = ((outwards @ np.linalg.inv(spread)) * outwards).sum(axis=1).max()

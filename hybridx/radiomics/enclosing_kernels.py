@@ -1,4 +1,4 @@
-"""Smallest box around points, compiled."""
+"""Smallest box and smallest ellipsoid around points, compiled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["smallest_box"]
+__all__ = ["ascend", "smallest_box"]
 
 
 @compiled
@@ -82,3 +82,42 @@ def smallest_box(points: Any, normals: Any) -> Any:
             best = (high - low) * a * b
             sides[0], sides[1], sides[2] = high - low, a, b
     return sides
+
+
+@compiled
+def ascend(q: Any, weights: Any, inverse: Any, distance: Any, tolerance: float) -> bool:
+    """Move weight to the furthest or away from the nearest point, as often as there are points.
+
+    All arrays change in place: points with a 1, shape (n, 4); weights (n,); inverse of their moments (4, 4); squared
+    distances (n,). Returns whether the ellipsoid is the smallest to within the tolerance. Both ends of a step follow
+    from one product with the inverse, whose rounding the caller clears between calls.
+    """
+    n = len(q)
+    v = np.empty(4)
+    for _ in range(max(n, 100)):
+        far, near = -1.0, np.inf
+        i_far = i_near = 0
+        for i in range(n):
+            if distance[i] > far:
+                far, i_far = distance[i], i
+            if weights[i] > 0.0 and distance[i] < near:
+                near, i_near = distance[i], i
+        if max(far / 4.0 - 1.0, 1.0 - near / 4.0) < tolerance:
+            return True
+        k, step = i_far, (far - 4.0) / (4.0 * (far - 1.0))
+        if far - 4.0 <= 4.0 - near:  # a step away from the innermost point, at most until its weight is gone
+            k, step = i_near, -weights[i_near] / (1.0 - weights[i_near])
+            if near > 1.0:
+                step = max(step, (near - 4.0) / (4.0 * (near - 1.0)))
+        for a in range(4):
+            v[a] = inverse[a, 0] * q[k, 0] + inverse[a, 1] * q[k, 1] + inverse[a, 2] * q[k, 2] + inverse[a, 3]
+        share = step / (1.0 - step + step * distance[k])
+        for i in range(n):
+            z = q[i, 0] * v[0] + q[i, 1] * v[1] + q[i, 2] * v[2] + v[3]
+            distance[i] = (distance[i] - share * z * z) / (1.0 - step)
+            weights[i] *= 1.0 - step
+        weights[k] = max(weights[k] + step, 0.0)
+        for a in range(4):
+            for b in range(4):
+                inverse[a, b] = (inverse[a, b] - share * v[a] * v[b]) / (1.0 - step)
+    return False

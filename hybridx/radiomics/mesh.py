@@ -8,6 +8,7 @@ pass over the mask counts patterns, and at most 256 small polygons do the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -87,13 +88,10 @@ def measure_surface(mask: Mask, spacing: tuple[float, float, float], *, peer: bo
 
 
 def _symmetric(counts: Codes, edges: Floats) -> tuple[float, float]:
-    area = 0.0
-    volume = float(counts[255])
-    for code in np.flatnonzero(counts[1:255]) + 1:
-        found, weights = triangles(int(code))
-        area += float(counts[code] * (weights @ np.sqrt((_normals(found, edges)[1] ** 2).sum(axis=1))))
-        volume += float(counts[code]) * share(int(code))
-    return area, volume * float(edges.prod())
+    corners, owner, weights = _pieces(peer=False)
+    _, normals = _normals(corners, edges)
+    area = float((counts[owner] * weights) @ np.sqrt((normals**2).sum(axis=1)))
+    return area, float(counts @ _shares()) * float(edges.prod())
 
 
 def _of_peer(
@@ -102,12 +100,23 @@ def _of_peer(
     z, y = np.nonzero(first >= 0)
     corner = np.array([z.min(), y.min(), first[z, y].min()]) - 1
     moved = (places - counts[:, None] * corner) * edges
-    area = volume = 0.0
-    for code in np.flatnonzero(counts[1:255]) + 1:
-        start, normals = _normals(peer_triangles(int(code))[0], edges)
-        area += float(counts[code] * np.sqrt((normals**2).sum(axis=1)).sum())
-        volume += float(counts[code] * (start * normals).sum() + moved[code] @ normals.sum(axis=0)) / 3.0
-    return area, volume
+    corners, owner, _ = _pieces(peer=True)
+    start, normals = _normals(corners, edges)
+    area = float(counts[owner] @ np.sqrt((normals**2).sum(axis=1)))
+    return area, float(((counts[owner, None] * start + moved[owner]) * normals).sum()) / 3.0
+
+
+@lru_cache(maxsize=2)
+def _pieces(*, peer: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
+    """Return the triangles of all patterns, the pattern of each, and its weight."""
+    found = [peer_triangles(code) if peer else triangles(code) for code in range(256)]
+    owner = np.repeat(np.arange(256), [len(weights) for _, weights in found])
+    return np.concatenate([t for t, _ in found]), owner, np.concatenate([weights for _, weights in found])
+
+
+@lru_cache(maxsize=1)
+def _shares() -> Floats:
+    return np.array([share(code) for code in range(256)])
 
 
 def _normals(found: npt.NDArray[np.int64], edges: Floats) -> tuple[Floats, Floats]:
