@@ -13,6 +13,13 @@ glcm 3D_avg                                 11.8 ms        0.20 ms       4.2 s  
 glcm, six aggregations                      16.0 ms        0.51 ms       4.7 s   0.44 s
 ngtdm + ngldm 3D                             5.4 ms        0.21 ms       2.6 s   0.40 s
 ngtdm + ngldm, three aggregations           10.1 ms        0.47 ms       3.7 s   0.45 s
+glrlm 3D_avg                                10.7 ms        0.23 ms       3.9 s   0.50 s
+glrlm, six aggregations                     20.4 ms        0.51 ms       3.7 s   0.43 s
+glszm 3D                                    12.6 ms        0.10 ms       4.6 s   0.51 s
+glszm + gldzm 3D                            16.6 ms        0.19 ms       5.3 s   0.48 s
+glszm + gldzm, three aggregations           51.2 ms        0.53 ms       4.7 s   0.41 s
+pyradiomics glrlm                           10.4 ms        0.28 ms       3.4 s   0.42 s
+pyradiomics glszm                           12.1 ms        0.10 ms       4.3 s   0.50 s
 pyradiomics glcm                            14.7 ms        0.77 ms       4.1 s   0.40 s
 pyradiomics ngtdm + gldm                     5.7 ms        0.22 ms       2.8 s   0.50 s
 """
@@ -46,7 +53,18 @@ FAMILIES = {
         "neighbour_features",
         {"aggregation": ("2D", "2_5D", "3D")},
     ),
+    "glrlm 3D_avg": ("glrlm", "glrlm", {}),
+    "glrlm, six aggregations": (
+        "glrlm",
+        "glrlm",
+        {"aggregation": ("2D_avg", "2D_comb", "2_5D_avg", "2_5D_comb", "3D_avg", "3D_comb")},
+    ),
+    "glszm 3D": ("glszm", "glszm", {}),
+    "glszm + gldzm 3D": ("zones", "zone_features", {}),
+    "glszm + gldzm, three aggregations": ("zones", "zone_features", {"aggregation": ("2D", "2_5D", "3D")}),
     "pyradiomics glcm": ("pyradiomics_glcm", "pyradiomics_glcm", {}),
+    "pyradiomics glrlm": ("pyradiomics_glrlm", "pyradiomics_glrlm", {}),
+    "pyradiomics glszm": ("pyradiomics_glszm", "pyradiomics_glszm", {}),
     "pyradiomics ngtdm + gldm": ("pyradiomics_neighbours", "pyradiomics_neighbours", {}),
 }
 

@@ -11,8 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
+from hybridx.radiomics.level_blocks import Integers, Matrices
+from hybridx.radiomics.roi import Floats
 
 __all__ = ["DIRECTIONS", "PLANAR", "count_places", "extents", "table_entries"]
 
@@ -25,10 +28,9 @@ PLANAR = 4
 
 
 @compiled
-def extents(levels: Any) -> Any:
-    """Where the lesion begins and ends (+ 1) in each line, shape (z, y, 2); 0 and 0 in empty lines."""
+def extents(levels: Any, extent: Any) -> None:
+    """Fill in where the lesion begins and ends (+ 1) in each line, shape (z, y, 2), zeros before."""
     depth, height, width = levels.shape
-    extent = np.zeros((depth, height, 2), np.int64)
     for z in range(1, depth - 1):
         for y in range(1, height - 1):
             row, left, right = levels[z, y], 1, width - 1
@@ -36,9 +38,8 @@ def extents(levels: Any) -> Any:
                 left += 1
             while right > left and row[right - 1] == 0:
                 right -= 1
-            if left < right:
-                extent[z, y, 0], extent[z, y, 1] = left, right
-    return extent
+            extent[z, y, 0] = left
+            extent[z, y, 1] = right
 
 
 @compiled
@@ -71,8 +72,7 @@ def _count_three(row: Any, places: Any, tables: Any) -> None:
         last[level, third[x]] += np.uint32(1)
 
 
-@compiled
-def count_places(levels: Any, tables: Any) -> None:
+def count_places(levels: npt.NDArray[np.uint16], tables: npt.NDArray[np.uint32]) -> None:
     """Add how often each level stands at each place of a run to `tables`.
 
     `levels` are rows of the tables in two bytes, framed by zeros on all six sides. `tables` have shape (parts,
@@ -80,16 +80,22 @@ def count_places(levels: Any, tables: Any) -> None:
     in the slice are followed, with thirteen all.
     """
     depth, height, width = levels.shape
+    places = np.zeros((2, tables.shape[1], height, width), np.uint16)
+    _count(levels, np.zeros((depth, height, 2), np.int64), places, tables)
+
+
+@compiled
+def _count(levels: Any, extent: Any, places: Any, tables: Any) -> None:
+    depth, height = levels.shape[:2]
     parts, directions = tables.shape[:2]
-    extent = extents(levels)
-    places = np.zeros((2, directions, height, width), np.uint16)
+    extents(levels, extent)
     for z in range(1, depth - 1):
         now, part = z & 1, tables[z - 1 if parts > 1 else 0]
         for line in range((directions - 1) // 3):
             back, up = (0, -1) if line == 0 else (1, line - 2)
             source, first = now if line == 0 else 1 - now, 1 + 3 * line
             for y in range(1, height - 1):
-                left, right = extent[z, y]
+                left, right = extent[z, y, 0], extent[z, y, 1]
                 if left == right:
                     continue
                 row = levels[z, y, left:right]
@@ -119,32 +125,38 @@ def _runs(tables: Any, weights: Any, row: int, place: int) -> float:
     return total if alive else -1.0
 
 
-@compiled
-def table_entries(tables: Any, weights: Any, values: Any) -> Any:
+def table_entries(tables: npt.NDArray[np.uint32], weights: Floats, values: Integers) -> Matrices:
     """Sum the tables of each part by each row of `weights`: matrices as (offsets, level, length, count).
 
     `values` are the grey levels of rows 1, 2, ... A walk along the lengths of a level stops at the first place that no
     voxel has: empty cells are never visited. Two walks, one to count the cells.
     """
-    parts, groups = tables.shape[0], len(weights)
-    rows, longest = tables.shape[2], tables.shape[3]
-    offsets = np.zeros(parts * groups + 1, np.int64)
-    level, length, count = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    for fill in range(2):
-        if fill:
-            cells = offsets[-1]
-            level, length, count = np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells)
-        at = 0
-        for matrix in range(parts * groups):
-            part, group = tables[matrix // groups], weights[matrix % groups]
-            for row in range(1, rows):
-                for place in range(1, longest - 1):
-                    runs = _runs(part, group, row, place)
-                    if runs < 0.0:
-                        break
-                    if runs > 0.0:
-                        if fill:
-                            level[at], length[at], count[at] = values[row - 1], place, runs
-                        at += 1
-            offsets[matrix + 1] = at
-    return offsets, level, length, count
+    offsets = np.zeros(len(tables) * len(weights) + 1, np.int64)
+    nothing = np.empty(0, np.int64)
+    _walk(tables, weights, values, offsets, nothing, nothing, np.empty(0))
+    cells = int(offsets[-1])
+    found = offsets, np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells)
+    if cells:
+        _walk(tables, weights, values, *found)
+    return found
+
+
+@compiled
+def _walk(  # noqa: PLR0917 - compiled code takes no keywords
+    tables: Any, weights: Any, values: Any, offsets: Any, level: Any, length: Any, count: Any
+) -> None:
+    """Count the cells of each matrix, and write them down where there is room."""
+    groups, rows, longest = len(weights), tables.shape[2], tables.shape[3]
+    at = np.int64(0)
+    for matrix in range(len(offsets) - 1):
+        part, group = tables[matrix // groups], weights[matrix % groups]
+        for row in range(1, rows):
+            for place in range(1, longest - 1):
+                runs = _runs(part, group, row, place)
+                if runs < 0.0:
+                    break
+                if runs > 0.0:
+                    if len(level):
+                        level[at], length[at], count[at] = values[row - 1], place, runs
+                    at += 1
+        offsets[matrix + 1] = at

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
+from hybridx.radiomics.level_blocks import Integers, Matrices
+from hybridx.radiomics.roi import Mask
 from hybridx.radiomics.run_kernels import DIRECTIONS, extents
 
 __all__ = ["border_distance", "label_zones", "witnesses", "zone_entries"]
@@ -41,34 +43,35 @@ def witnesses() -> npt.NDArray[np.uint32]:
     return names.astype(np.uint32)
 
 
-@compiled
-def border_distance(inside: Any, planar: bool) -> Any:  # noqa: FBT001
-    """City-block distance to the nearest voxel outside, 1 on the border, in two sweeps; beyond the array is outside."""
-    depth, height, width = inside.shape
-    distance = np.zeros((depth, height, width), np.uint16)
-    nothing = np.zeros(width, np.uint16)
-    far = np.full(width, 65_534, np.uint16)
-    for z in range(depth):
-        for y in range(height):
-            row = distance[z, y]
-            up = distance[z, y - 1] if y > 0 else nothing
-            back = far if planar else (distance[z - 1, y] if z > 0 else nothing)
-            for x in range(width):
-                row[x] = np.uint16(min(up[x], back[x]) + 1) if inside[z, y, x] else np.uint16(0)
-            row[0] = min(row[0], np.uint16(1))
-            for x in range(1, width):
-                row[x] = min(row[x], np.uint16(row[x - 1] + 1))
-    for z in range(depth - 1, -1, -1):
-        for y in range(height - 1, -1, -1):
-            row = distance[z, y]
-            down = distance[z, y + 1] if y + 1 < height else nothing
-            front = far if planar else (distance[z + 1, y] if z + 1 < depth else nothing)
-            for x in range(width):
-                row[x] = min(row[x], np.uint16(min(down[x], front[x]) + 1))
-            row[width - 1] = min(row[width - 1], np.uint16(1))
-            for x in range(width - 2, -1, -1):
-                row[x] = min(row[x], np.uint16(row[x + 1] + 1))
+def border_distance(inside: Mask, *, planar: bool) -> npt.NDArray[np.uint16]:
+    """City-block distance to the nearest voxel outside, 1 on the border, framed by zeros; beyond the array is outside.
+
+    With `planar` within each slice. Two sweeps.
+    """
+    distance = np.zeros([edge + 2 for edge in inside.shape], np.uint16)
+    distance[1:-1, 1:-1, 1:-1][inside] = 65_534
+    _sweep(distance, np.full(distance.shape[2], 65_534, np.uint16), planar)
     return distance
+
+
+@compiled
+def _sweep(distance: Any, far: Any, planar: bool) -> None:  # noqa: FBT001
+    depth, height, width = distance.shape
+    one = np.uint16(1)
+    for z in range(1, depth - 1):
+        for y in range(1, height - 1):
+            row, up, back = distance[z, y], distance[z, y - 1], far if planar else distance[z - 1, y]
+            for x in range(1, width - 1):
+                row[x] = min(row[x], np.uint16(min(up[x], back[x]) + one))
+            for x in range(1, width - 1):
+                row[x] = min(row[x], np.uint16(row[x - 1] + one))
+    for z in range(depth - 2, 0, -1):
+        for y in range(height - 2, 0, -1):
+            row, down, front = distance[z, y], distance[z, y + 1], far if planar else distance[z + 1, y]
+            for x in range(1, width - 1):
+                row[x] = min(row[x], np.uint16(min(down[x], front[x]) + one))
+            for x in range(width - 2, 0, -1):
+                row[x] = min(row[x], np.uint16(row[x + 1] + one))
 
 
 @compiled
@@ -114,27 +117,55 @@ def _joined(parent: Any, labels: Any, at: int, steps: Any, named: int) -> Any:
     return zone
 
 
-@compiled
-def label_zones(levels: Any, voxels: int, distance: Any, planar: bool, names: Any, moves: Any) -> Any:  # noqa: FBT001, PLR0917
+def label_zones(
+    levels: npt.NDArray[np.uint16], voxels: int, distance: npt.NDArray[np.uint16], *, planar: bool
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], Integers]:
     """Find the zones: (level, size, distance) of each, and where the zones of each slice begin.
 
-    `levels` are framed by zeros on all six sides. `distance` has the shape inside the frame, or is empty, and the
-    zone's distance then has no meaning. With `planar` zones stay in their slice. `names` are the `witnesses`, `moves`
-    the directions (z, y, x).
+    `levels` are framed by zeros on all six sides. `distance` has the same shape, or is empty, and the zone's distance
+    then has no meaning. With `planar` zones stay in their slice.
     """
     depth, height, width = levels.shape
-    extent, plane = extents(levels), height * width
-    labels, patterns = np.zeros(2 * plane, np.int32), np.zeros(width, np.uint16)
-    level, size = np.empty(voxels + 1, np.int32), np.empty(voxels + 1, np.int32)
-    nearest, parent = np.empty(voxels + 1, np.int32), np.empty(voxels + 1, np.int32)
-    begins, found = np.zeros(depth - 1, np.int64), np.int64(0)
+    zones = np.empty((4, voxels + 1), np.int32)
+    begins = np.zeros(depth - 1, np.int64)
+    work = (
+        np.zeros(2 * height * width, np.int32),
+        np.zeros(width, np.uint16),
+        np.zeros(len(DIRECTIONS), np.int64),
+    )
+    extent = np.zeros((depth, height, 2), np.int64)
+    kept = _label(levels, extent, distance, planar, witnesses(), DIRECTIONS, *work, zones, begins)
+    level, size, nearest = (zones[row, :kept].copy() for row in range(3))
+    return level, size, nearest, begins
+
+
+@compiled
+def _label(  # noqa: PLR0917 - compiled code takes no keywords
+    levels: Any,
+    extent: Any,
+    distance: Any,
+    planar: bool,  # noqa: FBT001
+    names: Any,
+    moves: Any,
+    labels: Any,
+    patterns: Any,
+    steps: Any,
+    zones: Any,
+    begins: Any,
+) -> Any:
+    """Fill `zones` (level, size, distance, number joined under) and `begins`; return how many zones there are."""
+    depth, height, width = levels.shape
+    level, size, nearest, parent = zones[0], zones[1], zones[2], zones[3]
+    plane, found = height * width, np.int64(0)
+    extents(levels, extent)
     for z in range(1, depth - 1):
         begins[z - 1] = found
         here = (z & 1) * plane
-        # the slice before lies in the other half of `labels`
-        steps = (plane - 2 * here) * -moves[:, 0] + width * moves[:, 1] + moves[:, 2]
+        for move in range(len(moves)):
+            # the slice before lies in the other half of `labels`
+            steps[move] = (2 * here - plane) * moves[move, 0] + width * moves[move, 1] + moves[move, 2]
         for y in range(1, height - 1):
-            left, right = extent[z, y]
+            left, right = extent[z, y, 0], extent[z, y, 1]
             if left < right:
                 _patterns(levels, z, y, planar, patterns)
             for x in range(left, right):
@@ -151,7 +182,7 @@ def label_zones(levels: Any, voxels: int, distance: Any, planar: bool, names: An
                 labels[at] = zone
                 size[zone] += 1
                 if distance.size:
-                    nearest[zone] = min(nearest[zone], distance[z - 1, y - 1, x - 1])
+                    nearest[zone] = min(nearest[zone], distance[z, y, x])
     begins[depth - 2] = found
     return _roots(parent, level, size, nearest, found, begins)
 
@@ -160,43 +191,87 @@ def label_zones(levels: Any, voxels: int, distance: Any, planar: bool, names: An
 def _roots(parent: Any, level: Any, size: Any, nearest: Any, found: int, begins: Any) -> Any:  # noqa: PLR0917
     """Gather what the joined numbers hold, keep one of each zone, and renumber where slices begin."""
     for label in range(found, 0, -1):
-        if parent[label] != label:
-            over = parent[label]
+        over = parent[label]
+        if over != label:
             size[over] += size[label]
             nearest[over] = min(nearest[over], nearest[label])
-    kept, plane = 0, 0
+    kept, plane = np.int64(0), np.int64(0)
     for label in range(1, found + 1):
-        while plane < len(begins) and begins[plane] < label:
+        while begins[plane] < label:
             begins[plane] = kept
             plane += 1
         if parent[label] == label:
             level[kept], size[kept], nearest[kept] = level[label], size[label], nearest[label]
             kept += 1
-    while plane < len(begins):
-        begins[plane] = kept
-        plane += 1
-    return level[:kept].copy(), size[:kept].copy(), nearest[:kept].copy(), begins
+    for rest in range(plane, len(begins)):
+        begins[rest] = kept
+    return kept
+
+
+def zone_entries(
+    level: npt.NDArray[np.int32], value: npt.NDArray[np.int32], begins: Integers, values: Integers
+) -> Matrices:
+    """Count zones of equal level and value in each part of the list; the matrices as (offsets, level, value, count).
+
+    `values` are the grey levels of rows 1, 2, ... Sorted by level through one count; within a level through an array
+    for small values and a short list of the few that are larger, so memory goes with the zones.
+    """
+    zones, offsets = len(level), np.zeros(len(begins), np.int64)
+    found = np.empty(zones, np.int64), np.empty(zones, np.int64), np.empty(zones)
+    work = np.empty(zones, np.int32), np.zeros(len(values) + 2, np.int64), np.zeros(_DENSE + 1, np.int64)
+    _entries(level, value, begins, values, *work, offsets, *found)
+    cells = offsets[-1]
+    return offsets, found[0][:cells].copy(), found[1][:cells].copy(), found[2][:cells].copy()
 
 
 @compiled
-def _by_level(level: Any, value: Any, starts: Any, order: Any) -> None:
+def _entries(  # noqa: PLR0917 - compiled code takes no keywords
+    level: Any,
+    value: Any,
+    begins: Any,
+    values: Any,
+    order: Any,
+    starts: Any,
+    dense: Any,
+    offsets: Any,
+    out_level: Any,
+    out_value: Any,
+    out_count: Any,
+) -> None:
+    cells = np.int64(0)  # a plain 0 is a type of its own, compiled for itself
+    for part in range(len(begins) - 1):
+        _by_level(level, value, begins[part], begins[part + 1], starts, order)
+        for row in range(1, len(values) + 1):
+            end = _cells(order, starts[row - 1], starts[row], dense, out_value, out_count, cells)
+            for cell in range(cells, end):
+                out_level[cell] = values[row - 1]
+            cells = end
+        offsets[part + 1] = cells
+
+
+@compiled
+def _by_level(level: Any, value: Any, first: int, last: int, starts: Any, order: Any) -> None:  # noqa: PLR0917
     """Write the values level by level into `order`; level r's lie between starts[r - 1] and starts[r]."""
-    starts[:] = 0
-    for zone in range(len(level)):
+    for row in range(len(starts)):
+        starts[row] = 0
+    for zone in range(first, last):
         starts[level[zone] + 1] += 1
     for row in range(1, len(starts)):
         starts[row] += starts[row - 1]
-    for zone in range(len(level)):
+    for zone in range(first, last):
         order[starts[level[zone]]] = value[zone]
         starts[level[zone]] += 1
 
 
 @compiled
-def _cells(values: Any, dense: Any, out_value: Any, out_count: Any, first: int) -> int:
+def _cells(  # noqa: PLR0917 - compiled code takes no keywords
+    order: Any, start: int, stop: int, dense: Any, out_value: Any, out_count: Any, first: int
+) -> int:
     """Count equal values into cells from `first` on; return where they end."""
-    highest, end = 0, first
-    for v in values:
-        if v < len(dense):
+    highest, end = np.int64(0), first
+    for at in range(start, stop):
+        v = order[at]
+        if v <= _DENSE:
             dense[v] += 1
             highest = max(highest, v)
             continue
@@ -209,34 +284,7 @@ def _cells(values: Any, dense: Any, out_value: Any, out_count: Any, first: int) 
         out_count[known] += 1.0
     for v in range(1, highest + 1):
         if dense[v] > 0:
-            out_value[end], out_count[end] = v, np.float64(dense[v])
+            out_value[end], out_count[end] = v, dense[v]
             dense[v] = 0
             end += 1
     return end
-
-
-@compiled
-def zone_entries(level: Any, value: Any, begins: Any, values: Any) -> Any:
-    """Count zones of equal level and value in each part of the list; the matrices as (offsets, level, value, count).
-
-    `values` are the grey levels of rows 1, 2, ... Sorted by level through one count; within a level through an array
-    for small values and a short list of the few that are larger, so memory goes with the zones.
-    """
-    parts, zones, rows = len(begins) - 1, len(level), len(values)
-    offsets = np.zeros(parts + 1, np.int64)
-    out_level, out_value, out_count = np.empty(zones, np.int64), np.empty(zones, np.int64), np.empty(zones)
-    order, starts, dense = (
-        np.empty(zones, np.int32),
-        np.zeros(rows + 2, np.int64),
-        np.zeros(_DENSE + 1, np.int64),
-    )
-    cells = np.int64(0)  # a plain 0 is a type of its own, compiled for itself
-    for part in range(parts):
-        here = slice(begins[part], begins[part + 1])
-        _by_level(level[here], value[here], starts, order)
-        for row in range(1, rows + 1):
-            end = _cells(order[starts[row - 1] : starts[row]], dense, out_value, out_count, cells)
-            out_level[cells:end] = values[row - 1]
-            cells = end
-        offsets[part + 1] = cells
-    return offsets, out_level[:cells].copy(), out_value[:cells].copy(), out_count[:cells].copy()

@@ -12,9 +12,8 @@ from hybridx.errors import InputError
 from hybridx.radiomics.level_blocks import Integers, Matrices, joined, level_blocks
 from hybridx.radiomics.matrix_grid import Grid, level_grid
 from hybridx.radiomics.roi import Features, Levels, Mask
-from hybridx.radiomics.run_kernels import DIRECTIONS
 from hybridx.radiomics.zone_features import EMPTY, matrix_statistics, mean_features
-from hybridx.radiomics.zone_kernels import border_distance, label_zones, witnesses, zone_entries
+from hybridx.radiomics.zone_kernels import border_distance, label_zones, zone_entries
 from hybridx.terms.text import check_name
 
 __all__ = [
@@ -90,23 +89,21 @@ def find_zones(levels: Levels, *, planar: bool, distances: bool) -> list[Zones]:
     distance = _distances(levels, grid, planar=planar) if distances else _NO_DISTANCE
     found = []
     for volume, values in level_blocks(grid):
-        level, size, nearest, begins = label_zones(
-            volume, grid.voxels, distance, planar, witnesses(), DIRECTIONS
-        )
+        level, size, nearest, begins = label_zones(volume, grid.voxels, distance, planar=planar)
         found.append(Zones(level, size, nearest, begins, values))
     return found
 
 
 def _distances(levels: Levels, grid: Grid, *, planar: bool) -> npt.NDArray[np.uint16]:
-    """Distances to the border of the form, cut to the box of the grey levels."""
+    """Distances to the border of the form, cut to the padded box of the grey levels."""
     form = np.asarray(levels.morphology, dtype=np.bool_)
     box = _box(form)
-    distance: npt.NDArray[np.uint16] = border_distance(np.ascontiguousarray(form[box]), planar)
-    if distance.shape == grid.shape:
+    distance = border_distance(form[box], planar=planar)
+    if distance.shape == tuple(edge + 2 for edge in grid.shape):
         return distance
     whole = np.zeros(form.shape, np.uint16)
-    whole[box] = distance
-    return np.ascontiguousarray(whole[level_slices(levels)])
+    whole[box] = distance[1:-1, 1:-1, 1:-1]
+    return np.pad(whole[level_slices(levels)], 1)
 
 
 def level_slices(levels: Levels) -> tuple[slice, ...]:
