@@ -8,6 +8,16 @@ as the library takes (2,000). In the second, boosted trees of three splits on th
 fused over three modalities with 21 columns, the value of endless sampling stands for the exact one: 200,000 rows for
 each patient and modality. Each round draws all walks anew.
 
+Eight rounds:
+
+    brute force,   60 rows     within 1.96: 1.000 of 288, root mean square 0.80 errors, mean error 1.4e-01
+    brute force,  200 rows     within 1.96: 0.978 of 272, root mean square 0.82 errors, mean error 8.2e-02
+    brute force, 2000 rows     within 1.96: 0.948 of 192, root mean square 0.99 errors, mean error 1.5e-02
+    boosted, late  at day 365  within 1.96: 0.938 of 544, root mean square 1.02 errors, mean error 5.8e-04
+    boosted, early at day 365  within 1.96: 0.962 of 608, root mean square 0.91 errors, mean error 1.0e-03
+
+Where the stated error is 0 nothing was off by more than 4e-16. Few walks are told with too wide an error rather than
+with too narrow a one: their scatter holds that between background patients as well.
 """
 
 from __future__ import annotations

@@ -7,8 +7,11 @@ outcomes shuffled once before anything (nothing to find), or left as they are. 1
 smallest value there is.
 
     ridge          no relation    passed 0.050 of 60, mean p 0.54
+    ridge          real outcomes  passed 0.583 of 60, mean p 0.11
 
-(5 % expected; rows that are not here have not been run to the end.)
+(5 % expected of the first: the size of the test. The second is its power: a half of 100 patients is 50, and in four of
+ten such cohorts explanations that do follow the outcome are not told apart from chance. Not passing is no proof of the
+contrary. Boosted trees have not been run to the end.)
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ __all__ = ["Importance", "importance_by_fold", "importance_of", "usable_rows"]
 FloatArray = npt.NDArray[np.float64]
 
 _LEAST_FOLDS, _LEAST_PATIENTS = 3, 5
+_NEW_COHORTS = "covers other patients and the models that other training patients would have given"
+_THIS_MODEL = "covers other patients of this one model, not what other training patients would have given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,8 @@ class Importance:
     scale, method : str
     confidence : float
         Nominal coverage of the intervals, each for itself.
+    covers : str
+        In words: what the intervals hold, and what they do not.
     """
 
     rows: pl.DataFrame
@@ -65,6 +69,7 @@ class Importance:
     scale: str
     method: str
     confidence: float
+    covers: str = ""
 
     def table(self, top: int | None = None) -> pl.DataFrame:
         """Return the rows, or the `top` ones."""
@@ -73,11 +78,14 @@ class Importance:
     def plot(self, top: int = 20) -> TabledFigure:
         """Return a bar per row with its interval."""
         rows = self.table(top)
-        axis = f"mean size of contribution, {self.scale} ({100 * self.confidence:g} % interval)"
+        axis = (
+            f"mean size of contribution, {self.scale} ({100 * self.confidence:g} % interval)<br>{self.covers}"
+        )
         return interval_bars(rows[self.level].to_list(), rows, "mean_abs", axis, "all")
 
     def __repr__(self) -> str:
-        return f"Importance({self.rows.height} rows by {self.level}; {self.scale}; {self.method})"
+        told = f"; {self.covers}" if self.covers else ""
+        return f"Importance({self.rows.height} rows by {self.level}; {self.scale}; {self.method}{told})"
 
 
 def usable_rows(why: Explanation) -> npt.NDArray[np.intp]:
@@ -144,6 +152,7 @@ def importance_of(
     value = size.mean(axis=0)
     low, high = _over_patients(size, np.asarray(why.patients)[rows], confidence, resamples, seed)
     method = f"{confidence:.0%} interval, {resamples} resamples of patients, the model held fixed"
+    covers = _THIS_MODEL
     k = len(by_fold)
     if k >= _LEAST_FOLDS:
         spread = (k - 1) / np.sqrt(k) * by_fold.std(axis=0, ddof=1)
@@ -151,6 +160,7 @@ def importance_of(
         low = np.minimum(low, value * np.exp(-ratio))
         high = np.maximum(high, value * np.exp(np.minimum(ratio, 1.0)) * np.maximum(ratio, 1.0))
         method = f"{confidence:.0%} interval over {k} folds and {len(rows)} patients"
+        covers = _NEW_COHORTS
     frame = pl.DataFrame(
         {
             **({"feature": names} if level == "feature" else {}),
@@ -164,7 +174,7 @@ def importance_of(
         }
     )
     return Importance(
-        frame.sort("mean_abs", level, descending=[True, False]), level, why.scale, method, confidence
+        frame.sort("mean_abs", level, descending=[True, False]), level, why.scale, method, confidence, covers
     )
 
 

@@ -68,6 +68,7 @@ def test_importance_is_what_the_plain_table_says_with_an_interval_around_it(fold
     figure = str(why.importance_intervals().plot(30).to_dict())
     assert "<b>" not in figure and "&lt;b&gt;" in figure
     assert why.importance_intervals().table().equals(why.importance_intervals().table())
+    assert "other training patients would have given" in str(why.importance_intervals())
 
 
 def test_interval_over_patients_is_the_textbook_one_for_a_mean():
@@ -95,6 +96,7 @@ def test_interval_over_folds_is_the_grouped_jackknife():
 def test_a_patient_tested_twice_is_drawn_as_one():
     rng = np.random.default_rng(1)
     size = rng.gamma(2.0, size=(60, 1))
+    assert "of this one model, not what other training patients" in str(told(size).importance_intervals())
     once = told(size).importance_intervals().table()
     ids = [f"P{i}" for i in range(60)] * 2
     twice = told(np.vstack([size, size]), ids=ids).importance_intervals().table()

@@ -1,5 +1,8 @@
 """Hand-made features down to the regions of a lesion: known values, sums, and what must be refused."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,12 +12,15 @@ from hybridx.explain import explain, explain_voxels
 from hybridx.explain.lesion_regions import lesion_regions
 from hybridx.explain.radiomics_voxels import radiomics_voxels
 from hybridx.fusion import EarlyFusion
-from hybridx.imaging import Image, Study
+from hybridx.imaging import Image, Study, read_image, read_mask
 from hybridx.measure import RadiomicsSettings, measure_radiomics, uptake
 from hybridx.models import CoxRidge
 from tests.models.world import draw
 
 SETTINGS = RadiomicsSettings.pyradiomics(bin_width=0.5, families=("shape", "firstorder", "glcm"))
+ROOT = (
+    Path(os.environ.get("HYBRIDX_REAL_DATA", Path(__file__).parents[3] / "shared" / "data")) / "sts" / "nifti"
+)
 READ = ["pet.original_firstorder_Mean", "pet.original_shape_MeshVolume", "pet.suv_max"]
 
 
@@ -160,3 +166,31 @@ def test_too_little_around_and_no_lesion_are_refused(study):
         lesion_regions(image, mask.with_array(np.zeros_like(mask.array)), 4)
     with pytest.raises(InputError, match="resample it first"):
         lesion_regions(image, Image(mask.array, (3.0, 4.0, 4.0), modality="mask"), 4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT.is_dir(), reason=f"real data are not at {str(ROOT)!r} (set HYBRIDX_REAL_DATA)")
+@pytest.mark.parametrize("kind", ["pet", "ct"])
+def test_a_real_sarcoma_sums_and_stands_on_both_images(kind):
+    folder = sorted(ROOT.iterdir())[0]
+    images = {m: read_image(folder / f"{m.upper()}_image.nii.gz") for m in ("pet", "ct")}
+    images = {m: Image(one.array, one.spacing, one.origin, one.direction, m) for m, one in images.items()}
+    masks = {m: read_mask(folder / f"{m.upper()}_mask.nii.gz", images[m]) for m in images}
+    real, columns = Study("P000", 1, images, masks), [f"{kind}.original_firstorder_90Percentile"]
+    settings = RadiomicsSettings.preset(kind)
+    found = measure_radiomics(images[kind], masks[kind], settings).values
+    row = pl.DataFrame({"patient_id": ["P000"]} | {c: [found[c.partition(".")[2]]] for c in columns})
+    why = radiomics_voxels(
+        lambda table: table[columns[0]].to_numpy() / 10.0,
+        row,
+        real,
+        about=(kind, "log-hazard", 0.4),
+        columns=columns,
+        regions=2,
+        settings=settings,
+        show_progress=False,
+    )
+    assert why.table()["sum"].sum() == pytest.approx(0.4, abs=1e-6)
+    assert why.maps[kind].grid.same(images[kind].grid)
+    assert why.inside[kind] > 0.9
+    assert len([t for t in why.plot().data if t.type == "heatmap"]) == 8
