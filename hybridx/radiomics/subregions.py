@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import ExtractionError, InputError, SettingsError
-from hybridx.imaging import Image, bounding_box
+from hybridx.imaging import Image, bounding_box, crop
 from hybridx.radiomics.measured_again import Extract, engine
 from hybridx.radiomics.perturb_mask import signed_distance
 from hybridx.radiomics.roi import Features
@@ -19,6 +19,8 @@ from hybridx.terms.text import listing
 
 __all__ = ["Subregions", "core_rim", "divide_lesion", "subregion_features"]
 
+MARGIN_MM = 30.0
+SAME = 0.01  # of a voxel
 LEAST_VOXELS = 64  # 4 x 4 x 4: fewer have no texture to speak of
 
 
@@ -149,7 +151,7 @@ def subregion_features(
     Parameters
     ----------
     image : Image
-        On the parts' grid.
+        On the parts' grid, or on the larger one that they were cut out of (`lesion_voxels` cuts).
     parts : Subregions
         From `core_rim`, `divide_lesion` or `Habitats`.
     settings : RadiomicsSettings
@@ -174,7 +176,7 @@ def subregion_features(
             why[name] = f"{voxels} voxels; at least {least_voxels} are wanted"
             continue
         try:
-            found[name] = dict(measure(image, mask, settings))
+            found[name] = dict(measure(*_placed(image, mask), settings))
         except ExtractionError as error:
             why[name] = str(error)
     features = list(dict.fromkeys(key for one in found.values() for key in one))
@@ -187,3 +189,21 @@ def subregion_features(
             if math.isnan(value):
                 reasons[f"{name}_{feature}"] = why.get(name, "not defined for this part")
     return Features(values, reasons)
+
+
+def _placed(image: Image, mask: Image) -> tuple[Image, Image]:
+    """Return both on one grid, cut out around the part with what filters look at."""
+    if not mask.grid.same(image.grid):
+        corner = image.grid.index([mask.origin])[0]
+        first = np.round(corner).astype(int)
+        last = first + np.asarray(mask.grid.size)
+        fits = np.abs(corner - first).max() < SAME and (first >= 0).all() and (last <= image.grid.size).all()
+        edges = np.allclose(mask.spacing, image.spacing) and np.allclose(mask.direction, image.direction)
+        if not (fits and edges):
+            msg = f"The parts have {mask.grid}, which is no piece of the image's {image.grid}; resample one of them."
+            raise InputError(msg)
+        whole = np.zeros(image.array.shape, dtype=np.uint8)
+        whole[tuple(slice(a, b) for a, b in zip(first[::-1], last[::-1], strict=True))] = mask.array
+        mask = Image(whole, image.spacing, image.origin, image.direction, "mask")
+    box = bounding_box(mask, margin_mm=MARGIN_MM)
+    return crop(image, box), crop(mask, box)

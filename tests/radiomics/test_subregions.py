@@ -195,3 +195,18 @@ def test_what_habitats_refuse(voxels):
     one = voxels["P0"]
     with pytest.raises(InputError, match="were learnt on"):
         step.divide(LesionVoxels(one.values[:, :1], ("pet",), one.mask))
+
+
+def test_habitats_are_measured_on_the_image_they_were_cut_out_of():
+    study = two_habitats(2)
+    for grid in ("ct", "pet"):
+        one = lesion_voxels(study, grid=grid)
+        parts = own_habitats(one, 2)
+        image = study.images[grid]
+        found = subregion_features(image, parts, None, extract=simple, least_voxels=1)
+        channel = one.channels.index(grid)
+        for name, mask in parts.masks.items():
+            mean = one.values[mask.array[one.mask.array > 0] > 0, channel].mean()
+            assert found.values[f"{name}_mean"] == pytest.approx(mean, rel=1e-5)
+    with pytest.raises(InputError, match="no piece of the image"):
+        subregion_features(study.images["pet"], own_habitats(lesion_voxels(study), 2), None, extract=simple)
