@@ -33,8 +33,9 @@ def glszm(levels: Levels, aggregation: str | Sequence[str] = "3D") -> Features:
 
     Notes
     -----
-    Memory: two bytes per voxel of the lesion's box, and 16 bytes per zone; two slices of labels, never an image of
-    them, and never a table of levels times sizes. With distances (`zones.zone_features`) two bytes per voxel more.
+    The labelling is kept as long as `levels` lives, and serves `gldzm` as well. Memory: four bytes per voxel of the
+    lesion's box, 16 bytes per zone while labelling and 12 afterwards; two slices of labels, never an image of them, and
+    never a table of levels times sizes.
 
     Source
     ------

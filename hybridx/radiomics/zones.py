@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,9 @@ _TAGS = {
         *("zdnu", "zdnu_norm", "z_perc", "gl_var", "zd_var", "zd_entr"),
     ),
 }
+_REMEMBERED: WeakKeyDictionary[Levels, dict[bool, list[Zones]]] = (
+    WeakKeyDictionary()
+)  # as long as the lesion lives
 _NO_DISTANCE = np.zeros((0, 0, 0), np.uint16)
 
 
@@ -161,12 +165,16 @@ def zone_features(
         check_name(name, AGGREGATIONS, "aggregation of zones")
     for family in families:
         check_name(family, _TAGS, "family of zones")
-    labelled = {
-        planar: find_zones(levels, planar=planar, distances="dzm" in families)
-        for planar in (True, False)
-        if any((name != "3D") == planar for name in wanted)
-    }
+    labelled = {planar: _remembered(levels, planar=planar) for planar in {name != "3D" for name in wanted}}
     return zone_statistics(labelled, wanted, families, levels)
+
+
+def _remembered(levels: Levels, *, planar: bool) -> list[Zones]:
+    """Label a lesion once, with distances: its size zones and its distance zones are mostly asked for one by one."""
+    known = _REMEMBERED.setdefault(levels, {})
+    if planar not in known:
+        known[planar] = find_zones(levels, planar=planar, distances=True)
+    return known[planar]
 
 
 def zone_statistics(

@@ -1,5 +1,6 @@
 """Distance zones against a slow count of steps to the border, and what the border is."""
 
+import gc
 import itertools
 
 import numpy as np
@@ -96,6 +97,22 @@ def test_percentage_counts_voxels_and_levels_agree_with_the_size_zones():
     (zones,) = find_zones(levels, planar=False, distances=True)
     assert distance["dzm_lde_3D"] == pytest.approx(np.mean(zones.distance.astype(float) ** 2), rel=1e-13)
     assert distance["dzm_zd_var_3D"] == pytest.approx(zones.distance.var(), rel=1e-13)
+
+
+def test_a_lesion_is_labelled_once_for_both_families_and_forgotten_with_it(monkeypatch):
+    from hybridx.radiomics import zones as room
+
+    asked = []
+    find = room.find_zones
+    monkeypatch.setattr(room, "find_zones", lambda *a, **k: asked.append(k) or find(*a, **k))
+    array = np.random.default_rng(1).integers(0, 3, (4, 5, 6)).astype(np.int32)
+    levels = Levels(array, 2, array > 0, (1.0, 1.0, 1.0))
+    glszm(levels, AGGREGATIONS), gldzm(levels, AGGREGATIONS)
+    assert sorted(k["planar"] for k in asked) == [False, True]
+    kept = len(room._REMEMBERED)
+    del levels
+    gc.collect()
+    assert len(room._REMEMBERED) < kept
 
 
 def test_a_grey_level_outside_the_form_is_refused():
