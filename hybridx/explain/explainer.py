@@ -123,7 +123,12 @@ def explain(
     Exact for linear models, trees, late and early fusion of these, and every fusion model that offers a linear form or
     weighted members (`hybridx.fusion.protocols`). For all others modalities get Shapley values over all coalitions of
     what the patient has, and columns a sampled share of them; see
-    `hybridx.explain.coalitions`. Other scales than the model's own: see `hybridx.explain.on_scale`.
+    `hybridx.explain.coalitions`. Other scales than the model's own: see `hybridx.explain.on_scale`. What was sampled
+    carries its standard error, contribution by contribution (`Explanation.error`).
+
+    Exact means exact for the model. With more and more patients, modality shares of `KernelFusion` and of a ridge over
+    all columns approach the best possible ones; those of `LateFusion` do not, because each of its models knows one
+    modality and counts again what another has said (`benchmarks/faithfulness.py`).
     """
     if isinstance(model, TableModel | FusionModel):
         check_is_fitted(model, "tuned_")
