@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "randomise_contour": "perturb_mask",
         "randomise_supervoxels": "perturb_mask",
         "reliability": "repeats",
+        "resize": "perturb_mask",
         "robustness": "measured_again",
         "subregion_features": "subregions",
     },

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from hybridx.errors import InputError, SettingsError
 from hybridx.imaging import Image, bounding_box
 from hybridx.radiomics.roi import Floats, Mask
 from hybridx.radiomics.supervoxels import supervoxels
+from hybridx.radiomics.surface_distance import signed_distance
 
-__all__ = ["ChangedMask", "grow", "randomise_contour", "randomise_supervoxels", "signed_distance"]
+__all__ = ["ChangedMask", "grow", "randomise_contour", "randomise_supervoxels", "resize"]
 
 ALWAYS, NEVER = (
     0.90,
     0.20,
 )  # overlap above which a supervoxel belongs to the lesion for sure, and below which it cannot
-SOFT_VOXELS = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,58 +36,6 @@ class ChangedMask:
 
     mask: Image
     reason: str = ""
-
-
-def signed_distance(inside: Mask, spacing: tuple[float, float, float], within_mm: float = math.inf) -> Floats:
-    """Return how far each voxel's centre lies outside (above 0) or inside (below 0) the lesion's surface, in mm.
-
-    The surface runs between the voxels, where the mask, softened by half a voxel, falls below one half: the steps of
-    the voxels would else add half an edge to every distance.
-
-    Parameters
-    ----------
-    inside : ndarray of bool, shape (z, y, x)
-        The lesion, not empty. What lies beyond the array counts as outside.
-    spacing : tuple of float, (z, y, x)
-        Voxel edges, mm.
-    within_mm : float
-        Farther away the distance to the nearest voxel of the other side does, which is quicker to get.
-
-    Returns
-    -------
-    ndarray of float64, shape (z, y, x)
-
-    Examples
-    --------
-    >>> inside = np.zeros((1, 1, 7), bool)
-    >>> inside[0, 0, 2:5] = True
-    >>> signed_distance(np.repeat(np.repeat(inside, 9, 0), 9, 1), (2.0, 2.0, 2.0))[4, 4].round(1).tolist()
-    [3.0, 1.0, -1.0, -3.0, -1.0, 1.0, 3.0]
-    """
-    padded = np.pad(inside, 1)
-    to_other = [ndimage.distance_transform_edt(one, sampling=spacing) for one in (~padded, padded)]
-    away = np.asarray(to_other[0] + to_other[1])
-    near = away <= within_mm + max(spacing)
-    surface = cKDTree(_surface(padded) * np.asarray(spacing))
-    away[near] = surface.query(np.argwhere(near) * np.asarray(spacing))[0]
-    return np.asarray(np.where(padded, -away, away)[1:-1, 1:-1, 1:-1])
-
-
-def _surface(inside: Mask) -> Floats:
-    """Return where the surface crosses the lines between neighbouring voxel centres, (n, 3), in voxels."""
-    soft = ndimage.gaussian_filter(inside.astype(np.float64), SOFT_VOXELS)
-    points = []
-    for axis in range(3):
-        here = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
-        there = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
-        first = np.argwhere(inside[here] != inside[there]).astype(np.float64)
-        crossing = inside[here] != inside[there]
-        low, high = soft[here][crossing], soft[there][crossing]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            part = np.nan_to_num((0.5 - low) / (high - low), nan=0.5)
-        first[:, axis] += np.clip(part, 0.25, 0.75)  # a single voxel keeps its size
-        points.append(first)
-    return np.concatenate(points)
 
 
 def grow(mask: Image, mm: float) -> ChangedMask:
@@ -136,6 +83,43 @@ def grow(mask: Image, mm: float) -> ChangedMask:
         return ChangedMask(_pasted(mask, box, distance <= distance.min() + 1e-9), reason)
     reason = "" if mm == 0 or (result != inside).any() else f"{mm:g} mm is less than half a voxel edge"
     return ChangedMask(_pasted(mask, box, result), reason)
+
+
+def resize(mask: Image, share: float) -> ChangedMask:
+    """Move the whole contour until the volume has changed by a share: 0.2 makes it a fifth larger.
+
+    Parameters
+    ----------
+    mask : Image
+        1 inside.
+    share : float
+        Above -1. Voxels are taken by their distance to the contour; one always stays.
+
+    Examples
+    --------
+    >>> array = np.zeros((9, 9, 9), np.uint8)
+    >>> array[3:6, 3:6, 2:6] = 1
+    >>> mask = Image(array, (2.0, 2.0, 2.0), modality="mask")
+    >>> int(resize(mask, 0.5).mask.array.sum()), int(resize(mask, -0.5).mask.array.sum())
+    (54, 18)
+    """
+    if not -1.0 < share < math.inf:
+        msg = f"share={share!r} is not a change of the volume above -1."
+        raise SettingsError(msg)
+    voxels = int((mask.array > 0).sum())
+    radius = (3.0 * voxels * mask.grid.voxel_ml * 1000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
+    # a ball needs this much room; whatever is flatter needs less
+    box, inside, spacing = _cut(
+        mask, radius * ((1.0 + max(share, 0.0)) ** (1.0 / 3.0) - 1.0) + max(mask.spacing)
+    )
+    wanted = max(1, round(voxels * (1.0 + share)))
+    reason = ""
+    if wanted > inside.size:
+        wanted, reason = inside.size, "the lesion would reach out of the image"
+    order = np.argsort(signed_distance(inside, spacing), axis=None, kind="stable")[:wanted]
+    result = np.zeros(inside.size, dtype=bool)
+    result[order] = True
+    return ChangedMask(_pasted(mask, box, result.reshape(inside.shape)), reason)
 
 
 def randomise_contour(

@@ -11,7 +11,7 @@ import numpy as np
 from hybridx.errors import SettingsError
 from hybridx.imaging import Image, bounding_box, crop
 from hybridx.radiomics.perturb_image import add_noise, move, noise_level
-from hybridx.radiomics.perturb_mask import grow, randomise_contour, randomise_supervoxels
+from hybridx.radiomics.perturb_mask import grow, randomise_contour, randomise_supervoxels, resize
 from hybridx.terms import check_name
 
 __all__ = ["CONTOURS", "Perturbation", "Perturbed", "draw_perturbations"]
@@ -51,6 +51,8 @@ class Perturbation:
         Shift, in voxel edges.
     grow_mm : float
         How far the contour moves outwards; below 0 inwards.
+    resize : float
+        Change of the volume as a share of it, by moving the contour; see `hybridx.radiomics.resize`.
     contour : {"none", "smooth", "supervoxels"}
         How it is drawn anew, see `randomise_contour` and `randomise_supervoxels`.
     contour_mm : float
@@ -68,15 +70,17 @@ class Perturbation:
     degrees: float = 0.0
     voxels: tuple[float, float, float] = (0.0, 0.0, 0.0)
     grow_mm: float = 0.0
+    resize: float = 0.0
     contour: str = "none"
     contour_mm: float = 1.5
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_name(self.contour, CONTOURS, "contour")
-        for name in ("noise", "degrees", "grow_mm", "contour_mm"):
+        least = {"noise": 0.0, "contour_mm": 0.0, "resize": -0.99}
+        for name in ("noise", "degrees", "grow_mm", "resize", "contour_mm"):
             value = getattr(self, name)
-            if not math.isfinite(value) or (name in ("noise", "contour_mm") and value < 0):
+            if not math.isfinite(value) or value < least.get(name, -math.inf):
                 msg = f"{name}={value!r} is not a possible value."
                 raise SettingsError(msg)
         if len(self.voxels) != 3 or not all(math.isfinite(part) for part in self.voxels):
@@ -86,7 +90,10 @@ class Perturbation:
     @property
     def changes_nothing(self) -> bool:
         """Whether this is the measurement as it is."""
-        return not (self.noise or self.degrees or any(self.voxels) or self.grow_mm) and self.contour == "none"
+        return (
+            not (self.noise or self.degrees or any(self.voxels) or self.grow_mm or self.resize)
+            and self.contour == "none"
+        )
 
     def apply(self, image: Image, mask: Image) -> Perturbed:
         """Return the lesion as this chain shows it, cut out with a margin of 30 mm.
@@ -111,6 +118,10 @@ class Perturbation:
             grown = grow(mask, self.grow_mm)
             mask = grown.mask
             reasons.append(grown.reason)
+        if self.resize:
+            resized = resize(mask, self.resize)
+            mask = resized.mask
+            reasons.append(resized.reason)
         if self.contour != "none":
             drawn = (
                 randomise_contour(mask, rng, sd_mm=self.contour_mm, length_mm=max(10.0, self.contour_mm))
@@ -130,6 +141,7 @@ def draw_perturbations(
     degrees: float = 8.0,
     voxels: float = 0.5,
     grow_mm: float = 0.0,
+    resize: float = 0.0,
     contour: str = "supervoxels",
     contour_mm: float = 1.5,
 ) -> tuple[Perturbation, ...]:
@@ -146,8 +158,8 @@ def draw_perturbations(
         0 or more.
     noise : float
         The same in all chains, see `Perturbation`.
-    degrees, voxels, grow_mm : float
-        Largest turn, shift (per axis) and displacement of the contour, to either side.
+    degrees, voxels, grow_mm, resize : float
+        Largest turn, shift (per axis), displacement of the contour and change of volume, to either side.
     contour, contour_mm
         See `Perturbation`.
 
@@ -168,7 +180,12 @@ def draw_perturbations(
     if isinstance(n, bool) or not isinstance(n, int) or n < 2:
         msg = f"n={n!r} is not a whole number of at least 2: one measurement has no repeat."
         raise SettingsError(msg)
-    bounds: Sequence[tuple[str, float]] = (("degrees", degrees), ("voxels", voxels), ("grow_mm", grow_mm))
+    bounds: Sequence[tuple[str, float]] = (
+        ("degrees", degrees),
+        ("voxels", voxels),
+        ("grow_mm", grow_mm),
+        ("resize", resize),
+    )
     for name, bound in bounds:
         if not (math.isfinite(bound) and bound >= 0):
             msg = f"{name}={bound!r} is a bound to either side; it must be 0 or more."
@@ -183,6 +200,7 @@ def draw_perturbations(
                 degrees=turn * degrees,
                 voxels=(shift[0] * voxels, shift[1] * voxels, shift[2] * voxels),
                 grow_mm=float(rng.uniform(-1.0, 1.0)) * grow_mm,
+                resize=float(rng.uniform(-1.0, 1.0)) * resize,
                 contour=contour,
                 contour_mm=contour_mm,
                 seed=int(rng.integers(2**31)),

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from hybridx.errors import ExtractionError, InputError, SettingsError
 from hybridx.imaging import Image, bounding_box, crop
 from hybridx.radiomics.measured_again import Extract, engine
-from hybridx.radiomics.perturb_mask import signed_distance
 from hybridx.radiomics.roi import Features
+from hybridx.radiomics.surface_distance import signed_distance
 from hybridx.terms.text import listing
 
 __all__ = ["Subregions", "core_rim", "divide_lesion", "subregion_features"]

@@ -14,10 +14,11 @@ from hybridx.radiomics.perturb_mask import (
     grow,
     randomise_contour,
     randomise_supervoxels,
-    signed_distance,
+    resize,
 )
 from hybridx.radiomics.perturbations import Perturbation, draw_perturbations
 from hybridx.radiomics.supervoxels import supervoxels
+from hybridx.radiomics.surface_distance import signed_distance
 from tests.measure.real_data import real
 
 from .made_lesions import ball, hot
@@ -52,6 +53,27 @@ def test_signed_distance_is_the_distance_to_the_faces():
     off = signed_distance(mask.array > 0, (2.0, 1.0, 1.0)) - (radius - 15.0)
     assert np.abs(off[radius > 3]).max() < 1.0  # a voxelled ball is no ball; an edge is up to 2 mm
     assert abs(np.mean(off)) < 0.15
+
+
+@settings(max_examples=15, deadline=None)
+@given(share=st.floats(-0.95, 0.95), radius=st.floats(3.0, 15.0))
+def test_a_resized_lesion_has_the_volume_asked_for_and_the_same_middle(share, radius):
+    mask = ball(radius)
+    new = resize(mask, share).mask
+    assert new.array.sum() == max(1, round(int(mask.array.sum()) * (1.0 + share)))
+    inner, outer = (mask, new) if share >= 0 else (new, mask)
+    assert (outer.array > 0)[inner.array > 0].all()
+
+
+def test_a_flat_lesion_at_the_border_grows_where_there_is_room():
+    array = np.zeros((4, 12, 12), np.uint8)
+    array[0, 2:10, 2:10] = 1
+    mask = Image(array, (2.0, 2.0, 5.0), modality="mask")
+    assert resize(mask, 0.5).mask.array.sum() == 96
+    tiny = Image(np.ones((1, 2, 2), np.uint8), (2.0, 2.0, 5.0), modality="mask")
+    assert "reach out of the image" in resize(tiny, 1.0).reason
+    with pytest.raises(SettingsError, match="above -1"):
+        resize(mask, -1.0)
 
 
 def test_dilation_contains_and_erosion_is_contained():
@@ -238,6 +260,7 @@ def test_a_chain_without_change_keeps_the_voxels():
     [
         (lambda: Perturbation(contour="supervoxel"), "Did you mean 'supervoxels'"),
         (lambda: Perturbation(noise=-1.0), "noise=-1.0 is not a possible value"),
+        (lambda: Perturbation(resize=-1.0), "resize=-1.0 is not a possible value"),
         (lambda: Perturbation(voxels=(1.0, 2.0)), "shift along x, y and z"),
         (lambda: draw_perturbations(1), "at least 2"),
         (lambda: draw_perturbations(3, degrees=-1.0), "bound to either side"),
