@@ -18,7 +18,7 @@ from hybridx.terms.text import DAYS_PER_MONTH
 if TYPE_CHECKING:
     from hybridx.evaluate.result import Result
 
-__all__ = ["summary_of"]
+__all__ = ["doubts_of", "summary_of"]
 
 SHOWN_MONTHS = (12, 24, 60)
 
@@ -51,7 +51,15 @@ def summary_of(result: Result, patient_id: str) -> PatientSummary:
         out_of_fold=rows.height * per_row,
         value=_single(result, patient_id) if other and rows.height else None,
         found=_found(outcome) if known and other else "",
+        doubts=doubts_of(result, patient_id),
     )
+
+
+def doubts_of(result: Result, patient_id: str) -> tuple[str, ...]:
+    """Return what to hold against a locked model's prediction of one patient, in sentences; none of other models."""
+    if not result.doubts.height:
+        return ()
+    return tuple(result.doubts.filter(pl.col("patient_id") == patient_id)["doubt"].to_list())
 
 
 def _place(result: Result, patient_id: str) -> tuple[float | None, str]:

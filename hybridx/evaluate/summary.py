@@ -76,6 +76,8 @@ class PatientSummary:
         Ordinal: the expected rank of the level, 0 the best. Continuous: the expected value. With its band.
     found : str
         Ordinal, continuous: the level or value that was found; empty where unknown.
+    doubts : tuple of str
+        What to hold against this prediction of a locked model; see `Result.doubts`.
     """
 
     patient_id: str
@@ -91,10 +93,12 @@ class PatientSummary:
     out_of_fold: int
     value: Estimate | None = None
     found: str = ""
+    doubts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         if not self.predicted:
-            return f"{self.patient_id}: {self.model} gives no prediction (nothing it uses was measured)"
+            nothing = f"{self.patient_id}: {self.model} gives no prediction (nothing it uses was measured)"
+            return "\n".join([nothing, *(f"  doubt: {doubt}" for doubt in self.doubts)])
         lines = [
             f"{self.patient_id}: {self.group} risk group, percentile {self.percentile:.0f} ({self.model})"
         ]
@@ -108,7 +112,7 @@ class PatientSummary:
             lines.append(
                 f"  predicted: {self.value.value:.3g}{band}" + (f"; found: {self.found}" * bool(self.found))
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  doubt: {doubt}" for doubt in self.doubts)])
 
 
 def _percent(estimate: Estimate) -> str:

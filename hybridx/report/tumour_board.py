@@ -91,6 +91,7 @@ def build_patient_page(background: Background, patient: str, inputs_hash: str = 
         strip=measured_strip(background, patient),
         image_checks=image_checks(background, patient),
         outlook=outlook(background, patient),
+        doubts=result.patient(patient).doubts,
         images=_images(background, patient),
         lesions=lesions(background, patient),
         why=reasons(background, patient),

@@ -1,6 +1,7 @@
 """A locked model on patients it has never seen: the same scores as by hand, drift, doubts, refusals."""
 
 import dataclasses
+from html import escape
 
 import numpy as np
 import polars as pl
@@ -83,6 +84,19 @@ def test_it_is_stored_and_read_with_its_doubts(result, tmp_path):
     back = hx.Result.load(tmp_path / "r")
     assert back.design == result.design and back.doubts.equals(result.doubts)
     assert back.table().equals(result.table())
+
+
+def test_a_patients_summary_and_page_tell_the_doubts(result):
+    doubted = result.doubts["patient_id"][0]
+    said = result.doubts.filter(pl.col("patient_id") == doubted)["doubt"].to_list()
+    found = result.patient(doubted)
+    assert found.doubts == tuple(said) and all(f"doubt: {text}" in repr(found) for text in said)
+    page = hx.report.patient_page(result, None, patient=doubted).html
+    assert "To hold against this prediction" in page
+    assert all(escape(text[:60]) in page for text in said)
+    clear = next(p for p in result.cohort.patients if p not in set(result.doubts["patient_id"]))
+    assert result.patient(clear).doubts == () and "doubt" not in repr(result.patient(clear))
+    assert "To hold against" not in hx.report.patient_page(result, None, patient=clear).html
 
 
 def test_a_shifted_column_and_a_lost_modality_are_said(locked, elsewhere):
