@@ -95,8 +95,8 @@ def pyradiomics_glcm(
 
     Source
     ------
-    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 on 34 patients,
-    PET and CT, native and 1 mm: equal to 1e-11, Imc1 and MCC to 3e-9.
+    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 on 36 patients,
+    PET and CT, native and 1 mm: equal to 1e-11, Imc1 and MCC to 4e-9.
     """
     distances = check_distances(distances)
     if weighting_norm is not None:

