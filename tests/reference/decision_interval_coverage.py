@@ -5,8 +5,9 @@
 Fixed predictions (no model is fitted), new patients in every round; the truth is the metric on 400,000 patients. With
 200 rounds a true 95 % shows as 92 to 98 % in 95 of 100 runs. Errors of the continuous world are heavy-tailed (t, 5
 degrees of freedom): with 60 patients the intervals of squared errors are too short, though less so by bootstrap-t than
-by BCa (86.0 and 92.0 % of the RMSE, 88.5 and 91.5 % of R2). D-calibration spreads censored
-patients evenly and all but stops rejecting where there are many.
+by BCa (86.0 and 92.0 % of the RMSE, 88.5 and 91.5 % of R2). With normal errors of the same spread (the last two cases;
+300 rounds each, standard error 1.3 to 1.6) they hold 94.7 and 93.0 % of the RMSE, 91.7 and 93.0 % of R2. D-calibration
+spreads censored patients evenly and all but stops rejecting where there are many.
 Printed:
 
     survival   net_benefit            truth   0.246   n = 60:  92.0 % (0 without)   n = 200:  95.0 % (0 without)
@@ -83,6 +84,12 @@ def continuous(rng, n):
     return Panel.single(Outcome.continuous(10 * x + 8 * rng.standard_t(5, size=n)), 9 * x + 4 * z)
 
 
+def ordinary(rng, n):
+    """Return the same with normal errors of the same spread."""
+    x, z = rng.normal(size=(2, n))
+    return Panel.single(Outcome.continuous(10 * x + 8 * np.sqrt(5 / 3) * rng.normal(size=n)), 9 * x + 4 * z)
+
+
 CASES = (
     (survival, "net_benefit", Moment(horizon_days=300.0, threshold=0.4)),
     (survival, "calibration_intercept", Moment(horizon_days=300.0)),
@@ -104,6 +111,8 @@ CASES = (
     (continuous, "spearman", Moment()),
     (continuous, "rmse", Moment()),
     (continuous, "calibration_slope", Moment()),
+    (ordinary, "r2", Moment()),
+    (ordinary, "rmse", Moment()),
 )
 
 
