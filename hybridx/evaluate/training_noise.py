@@ -16,16 +16,16 @@ to the score (jackknife pseudo-value) and q the share of patients outside a trai
 1/(q(1 - q)) scales the variance among training parts of one cohort to that among cohorts, :math:`V_{patients}` is the
 variance between patients of their mean contribution. The form runs from 1.2 (repeats that agree may agree by luck: a
 single weak feature can get the same sign in all parts of one cohort, and the other in the next) to 2. Its constants
-were set on Harrell C in worlds 0 to 6 and 10 of ``benchmarks/interval_coverage.py``, which measures the coverage on
-others: see its table. One repeat shows no variance between repeats: there the factor is 1.6, the upper part of what was
-seen.
+were set on Harrell C in worlds 0 to 6 and 10 of ``benchmarks/interval_coverage.py``, whose table has the coverage. One
+repeat shows no variance between repeats: there the factor is 1.6, the upper part of what was seen.
 
 Models of one weak feature are a case of their own. Their sign hangs on who is left out: where the association in a
 cohort is next to nothing, each fold's model takes the sign that its test part contradicts, and the score falls *below*
-0.5, though nothing such models learn ranks patients wrongly in the long run. No variance shows that (all missed
-intervals of such models lay below the truth, all of scores below 0.5), but x does: models of several features stay
-below 3.5, a model that turns over reaches 10 to 30. Between x = 3 and 9, therefore, the upper end moves to where it
-would be if the score were 0.5; the lower end stays. In differences the end on that model's side moves as far.
+0.5, though nothing such models learn ranks patients wrongly in the long run. No variance shows that (four of five
+missed intervals of such models lay below the truth, and nearly all of these belonged to scores below 0.5), but x does:
+models of several features mostly stay below 3.5, a model that turns over reaches 10 to 30. Between x = 3 and 9,
+therefore, the upper end moves to where it would be if the score were 0.5; the lower end stays. In differences the end
+on that model's side moves as far.
 
 The interval is about the performance to expect of models trained on cohorts of this size, not of the patients of a
 centre that gave none.
