@@ -120,7 +120,7 @@ def pyradiomics_glcm(
         values[tag] = float(defined.mean()) if len(defined) else float("nan")
         if not len(defined):
             lonely = bool(np.isnan(found[:, 0]).all())
-            reasons[tag] = _reason(lonely=lonely, weightless=len(weights) > 0 and not weights.any())
+            reasons[tag] = _reason(lonely=lonely, weightless=weights.size > 0 and not weights.any())
     return Features(values, reasons)
 
 

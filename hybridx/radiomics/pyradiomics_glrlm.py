@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from hybridx.radiomics.glrlm import run_matrices
-from hybridx.radiomics.level_blocks import padded
+from hybridx.radiomics.level_blocks import Matrices, padded
 from hybridx.radiomics.matrix_grid import Grid, level_grid
 from hybridx.radiomics.roi import Features, Levels, Mask
 from hybridx.radiomics.run_kernels import DIRECTIONS
 from hybridx.radiomics.zone_features import EMPTY, matrix_statistics, mean_features
 from hybridx.terms.text import check_name
 
-__all__ = ["NAMES", "WEIGHTINGS", "pyradiomics_glrlm"]
+__all__ = ["NAMES", "WEIGHTINGS", "pyradiomics_glrlm", "run_names"]
 
 NAMES = (
     *("ShortRunEmphasis", "LongRunEmphasis", "LowGrayLevelRunEmphasis", "HighGrayLevelRunEmphasis"),
@@ -74,19 +77,45 @@ def pyradiomics_glrlm(
     """
     if weighting_norm is not None:
         check_name(weighting_norm, WEIGHTINGS, "norm of weighting (weightingNorm)")
-    tags = [f"glrlm_{name}" for name in NAMES]
     grid = level_grid(levels)
+    matrices = functools.partial(run_matrices, grid)
+    return run_names(matrices, grid, levels.spacing, weighting_norm, force_2d_dimension if force_2d else None)
+
+
+def run_names(
+    matrices: Callable[[npt.NDArray[np.float64]], Matrices],
+    grid: Grid,
+    spacing: tuple[float, float, float],
+    weighting_norm: str | None,
+    across: int | None,
+) -> Features:
+    """Name the features of a function that gives matrices as `run_matrices` does, wherever it counts them.
+
+    Parameters
+    ----------
+    matrices : callable
+        Of `weights`.
+    grid : Grid
+        The lesion.
+    spacing : tuple of float, (z, y, x)
+        mm.
+    weighting_norm : str or None
+        From `WEIGHTINGS`.
+    across : int or None
+        The axis along which no direction goes.
+    """
+    tags = [f"glrlm_{name}" for name in NAMES]
     if not grid.voxels:
         return Features(dict.fromkeys(tags, float("nan")), dict.fromkeys(tags, EMPTY))
     used = _lines_of_two(grid)
-    if force_2d:
-        used &= DIRECTIONS[:, force_2d_dimension] == 0
+    if across is not None:
+        used &= DIRECTIONS[:, across] == 0
     if not used.any():
         return Features(dict.fromkeys(tags, float("nan")), dict.fromkeys(tags, "no line holds two voxels"))
     weights = np.eye(len(DIRECTIONS))[used]
     if weighting_norm is not None:
-        weights = (_lengths(levels.spacing, weighting_norm) * used)[None]
-    return mean_features(tags, matrix_statistics(*run_matrices(grid, weights), np.zeros(len(weights))))
+        weights = (_lengths(spacing, weighting_norm) * used)[None]
+    return mean_features(tags, matrix_statistics(*matrices(weights), np.zeros(len(weights))))
 
 
 def _lengths(spacing: tuple[float, float, float], norm: str) -> npt.NDArray[np.float64]:

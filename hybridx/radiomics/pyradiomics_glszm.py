@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from hybridx.radiomics.roi import Features, Levels
 from hybridx.radiomics.zone_features import EMPTY, matrix_statistics, mean_features
-from hybridx.radiomics.zones import find_zones, zone_matrices
+from hybridx.radiomics.zones import Zones, find_zones, zone_matrices
 
-__all__ = ["NAMES", "pyradiomics_glszm"]
+__all__ = ["NAMES", "pyradiomics_glszm", "zone_names"]
 
 NAMES = (
     *("SmallAreaEmphasis", "LargeAreaEmphasis", "LowGrayLevelZoneEmphasis", "HighGrayLevelZoneEmphasis"),
@@ -51,13 +53,17 @@ def pyradiomics_glszm(levels: Levels, *, force_2d: bool = False, force_2d_dimens
     >>> pyradiomics_glszm(lesion).values["glszm_LargeAreaEmphasis"]
     9.0
     """
-    tags = [f"glszm_{name}" for name in NAMES]
     if force_2d and force_2d_dimension != 0:
         array = np.ascontiguousarray(np.moveaxis(levels.array, force_2d_dimension, 0))
         levels = Levels(
             array, levels.count, np.moveaxis(levels.morphology, force_2d_dimension, 0), levels.spacing
         )
-    zones = find_zones(levels, planar=force_2d, distances=False)
+    return zone_names(find_zones(levels, planar=force_2d, distances=False))
+
+
+def zone_names(zones: Sequence[Zones]) -> Features:
+    """Name the features of a lesion's zones, wherever they were found."""
+    tags = [f"glszm_{name}" for name in NAMES]
     if not zones:
         return Features(dict.fromkeys(tags, float("nan")), dict.fromkeys(tags, EMPTY))
     return mean_features(tags, matrix_statistics(*zone_matrices(zones, "szm", by_slice=False), np.zeros(1)))

@@ -33,7 +33,7 @@ from hybridx.radiomics.torch_zones import border_distances, label_zones
 from hybridx.radiomics.zones import level_slices, zone_features, zone_statistics
 from hybridx.terms.text import check_name
 
-__all__ = ["FAMILIES", "texture_features"]
+__all__ = ["FAMILIES", "texture_features", "torch_device"]
 
 FAMILIES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
 TABLE_BYTES = 2**28
@@ -104,7 +104,7 @@ def texture_features(
     for name in asked:
         check_name(name, AGGREGATIONS, "aggregation")
     wanted = [check_name(family, FAMILIES, "family of textures") for family in families]
-    where = _device(device)
+    where = torch_device(device)
     found = [Features({}) for _ in lesions]
     grids = [level_grid(levels) for levels in lesions]
     sound = [i for i, grid in enumerate(grids) if grid.voxels]
@@ -123,7 +123,8 @@ def texture_features(
     return found
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """Return a device by name, or say what is there."""
     try:
         device = torch.device(name)
     except RuntimeError as error:

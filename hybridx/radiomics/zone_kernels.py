@@ -221,7 +221,7 @@ def zone_entries(
     work = np.empty(zones, np.int32), np.zeros(len(values) + 2, np.int64), np.zeros(_DENSE + 1, np.int64)
     _entries(level, value, begins, values, *work, offsets, *found)
     cells = offsets[-1]
-    return offsets, found[0][:cells].copy(), found[1][:cells].copy(), found[2][:cells].copy()
+    return offsets, found[0][:cells], found[1][:cells], found[2][:cells]
 
 
 @compiled

@@ -18,9 +18,14 @@ from hybridx.radiomics.level_blocks import padded  # noqa: E402
 from hybridx.radiomics.matrix_grid import directions, level_grid  # noqa: E402
 from hybridx.radiomics.neighbour_matrices import neighbour_features  # noqa: E402
 from hybridx.radiomics.neighbour_matrices import neighbour_tables as compiled_neighbours  # noqa: E402
+from hybridx.radiomics.pyradiomics_glcm import pyradiomics_glcm  # noqa: E402
+from hybridx.radiomics.pyradiomics_glrlm import pyradiomics_glrlm  # noqa: E402
+from hybridx.radiomics.pyradiomics_glszm import pyradiomics_glszm  # noqa: E402
+from hybridx.radiomics.pyradiomics_neighbours import pyradiomics_neighbours  # noqa: E402
 from hybridx.radiomics.roi import Levels  # noqa: E402
 from hybridx.radiomics.run_kernels import DIRECTIONS, PLANAR, count_places  # noqa: E402
 from hybridx.radiomics.torch_batch import batch_of  # noqa: E402
+from hybridx.radiomics.torch_pyradiomics import pyradiomics_textures  # noqa: E402
 from hybridx.radiomics.torch_tables import neighbour_tables, pair_tables, place_tables  # noqa: E402
 from hybridx.radiomics.torch_textures import FAMILIES, texture_features  # noqa: E402
 from hybridx.radiomics.torch_zones import border_distances, label_zones  # noqa: E402
@@ -169,6 +174,47 @@ def test_unknown_names_and_devices_are_refused():
     if not torch.cuda.is_available():
         with pytest.raises(SettingsError, match="PyTorch sees no GPU"):
             texture_features(several())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weighting_norm": "euclidean", "symmetrical": False},
+        {"distances": (1, 2), "gldm_a": 1},
+        {"force_2d": True},
+        {"force_2d": True, "force_2d_dimension": 2, "weighting_norm": "no_weighting"},
+    ],
+)
+@pytest.mark.parametrize("room", ["device", "none"])
+def test_pyradiomics_names_have_the_values_of_the_cpu(options, room, monkeypatch):
+    if room == "none":
+        monkeypatch.setattr(torch_textures, "TABLE_BYTES", 1000)
+    lesions = [*several(), lesion(np.zeros((3, 4, 5)))]
+    plane = {k: v for k, v in options.items() if k.startswith("force")}
+    near = plane | {k: v for k, v in options.items() if k == "distances"}
+    norm = {k: v for k, v in options.items() if k == "weighting_norm"}
+    found = pyradiomics_textures(lesions, **options, device="cpu")
+    for levels, features in zip(lesions, found, strict=True):
+        wanted = (
+            pyradiomics_glcm(levels, symmetrical=options.get("symmetrical", True), **norm, **near)
+            | pyradiomics_glrlm(levels, **norm, **plane)
+            | pyradiomics_glszm(levels, **plane)
+            | pyradiomics_neighbours(levels, gldm_a=options.get("gldm_a", 0), **near)
+        )
+        assert set(features.values) == set(wanted.values)
+        for tag, value in wanted.values.items():
+            assert features.values[tag] == pytest.approx(value, rel=1e-10, abs=1e-12, nan_ok=True), tag
+        assert features.reasons == wanted.reasons
+
+
+def test_pyradiomics_families_and_norms_are_checked():
+    with pytest.raises(SettingsError, match="Did you mean 'gldm'"):
+        pyradiomics_textures(several(), ["gldmm"], device="cpu")
+    with pytest.raises(SettingsError, match="norm of weighting"):
+        pyradiomics_textures(several(), weighting_norm="x", device="cpu")
+    (found,) = pyradiomics_textures(several()[:1], ["gldm"], device="cpu")
+    assert len(found.values) == 14
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
