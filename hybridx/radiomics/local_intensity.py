@@ -72,7 +72,7 @@ def sphere_peaks(image: Floats, inside: Mask, spacing: tuple[float, float, float
 
     reach = _reach(spacing)
     where, complete = _cut(inside, reach)
-    lesion = inside[where]
+    lesion = np.ascontiguousarray(inside[where])  # one memory layout, one compilation
     # away from the mean, so that rounding in the running sums is that of the differences
     level = float(image[inside].mean())
     values = image[where] - level

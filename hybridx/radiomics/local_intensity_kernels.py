@@ -116,8 +116,8 @@ def sphere_sums(image: Any, inside: Any, reach: Any) -> Any:
             for half in range(len(wanted)):
                 if wanted[half]:
                     _runs(totals, half, runs[half, y])
-        for dz in range(len(reach)):
-            below, above = z - dz if z >= dz > 0 else -1, z + dz if z + dz < nz else -1
-            for y in range(ny):
+        for y in range(ny):  # all discs of a row one after the other: its runs stay in the cache
+            for dz in range(len(reach)):
+                below, above = z - dz if z >= dz > 0 else -1, z + dz if z + dz < nz else -1
                 _disc_to_both(runs, reach[dz], y, spans, below, above, line, out)
     return out

@@ -142,7 +142,8 @@ def summarise(roi: Roi) -> Summary | None:
         inner_sum,
     )
 
-    values, total, low, high = gather(roi.image, roi.intensity)
+    # one memory layout, one compilation
+    values, total, low, high = gather(np.ascontiguousarray(roi.image), np.ascontiguousarray(roi.intensity))
     n = len(values)
     if n == 0:
         return None

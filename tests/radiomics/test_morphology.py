@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import ConvexHull
+from scipy.special import elliprg, eval_legendre
 
 from hybridx.radiomics import autocorrelation as module
 from hybridx.radiomics.autocorrelation import autocorrelation
-from hybridx.radiomics.enclosing import convex_hull, enclosing_box, enclosing_ellipsoid, largest_distance
+from hybridx.radiomics.enclosing import (
+    convex_hull,
+    ellipsoid,
+    enclosing_box,
+    enclosing_ellipsoid,
+    largest_distance,
+)
 from hybridx.radiomics.mesh import measure_surface
 from hybridx.radiomics.mesh_patterns import MIDDLES, share, triangles
 from hybridx.radiomics.morphology import morphology
@@ -191,6 +198,25 @@ def test_order_is_seen():
         Roi(np.ascontiguousarray(gradient), roi.morphology, roi.intensity, roi.spacing)
     ).values
     assert ordered["morph_moran_i"] > 0.15 and ordered["morph_geary_c"] < 0.9
+
+
+def test_the_area_of_an_ellipsoid_is_the_standards_series():
+    """Not the area itself, by as much as its docstring says; terms by Legendre's polynomials here, a recurrence there."""
+    for half, factor in (
+        ((4.0, 3.0, 2.0), 1.04),
+        ((2.0, 2.0, 1.0), 1.24),
+        ((2.0, 1.0, 1.0), 0.81),
+        ((1.0,) * 3, 1.0),
+    ):
+        a, b, c = (h**2 for h in half)
+        volume, area = ellipsoid(np.array(half))
+        assert area / (4 * math.pi * elliprg(a * b, a * c, b * c)) == pytest.approx(factor, abs=0.005)
+        assert volume == pytest.approx(4 / 3 * math.pi * math.prod(half))
+    alpha, beta = math.sqrt(1 - 9 / 16), math.sqrt(1 - 4 / 16)
+    k = np.arange(21)
+    x = (alpha**2 + beta**2) / (2 * alpha * beta)
+    series = 4 * math.pi * 12 * ((alpha * beta) ** k / (1 - 4 * k**2) * eval_legendre(k, x)).sum()
+    assert ellipsoid(np.array([4.0, 3.0, 2.0]))[1] == pytest.approx(series, rel=1e-12)
 
 
 def test_one_voxel_has_a_volume_and_no_axes():

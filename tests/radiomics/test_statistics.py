@@ -86,6 +86,19 @@ def test_large_lesions_agree_with_numpy_to_the_last_digits():
     assert found["stat_kurt"] == pytest.approx(stats.kurtosis(x), rel=1e-10)
 
 
+def test_a_cut_out_of_a_larger_image_is_compiled_once_and_measured_the_same():
+    from hybridx.radiomics.statistics_kernels import gather
+
+    roi = random_roi(2, (9, 9, 9))
+    first = statistics(roi)
+    before = len(gather.signatures)
+    where = (slice(1, 7), slice(2, 8), slice(0, 8))
+    part = Roi(roi.image[where], roi.morphology[where], roi.intensity[where], roi.spacing)
+    copy = Roi(*(a.copy() for a in (part.image, part.morphology, part.intensity)), roi.spacing)
+    assert statistics(part) == statistics(copy) != first
+    assert len(gather.signatures) == before
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, -1000.0])
 def test_a_flat_lesion_has_no_skewness_and_no_kurtosis(value):
     found = statistics(line([value] * 7))
