@@ -128,9 +128,9 @@ def _khachiyan(points: Floats, weights: Floats) -> Floats:
 def ellipsoid(half_axes: Floats) -> tuple[float, float]:
     """Return the volume of an ellipsoid, and its area by IBSI's series.
 
-    The series is the standard's and its consensus values were reached with it, so densities compare with others'; but it
-    is the area of a sphere only. Axes of 4 : 3 : 2 come out 4 % too large, of 2 : 2 : 1 24 % too large, of 2 : 1 : 1 19 %
-    too small (against Carlson's integral).
+    The series is the standard's and its consensus values were reached with it, so densities compare with others'; but
+    only a sphere's area is right. Axes of 4 : 3 : 2 come out 4 % too large, of 2 : 2 : 1 24 % too large, of 2 : 1 : 1
+    19 % too small (against Carlson's integral).
 
     Parameters
     ----------

@@ -201,7 +201,7 @@ def test_order_is_seen():
 
 
 def test_the_area_of_an_ellipsoid_is_the_standards_series():
-    """Not the area itself, by as much as its docstring says; terms by Legendre's polynomials here, a recurrence there."""
+    """Not the area itself, by as much as its docstring says; Legendre's polynomials here, a recurrence there."""
     for half, factor in (
         ((4.0, 3.0, 2.0), 1.04),
         ((2.0, 2.0, 1.0), 1.24),
