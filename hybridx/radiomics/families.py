@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,41 @@ import numpy as np
 from hybridx.radiomics.roi import Features, Levels, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
 
-__all__ = ["FORM", "LEVELLED", "MATRICES", "compute_family"]
+__all__ = ["FORM", "LEVELLED", "MATRICES", "compute_families", "sharing"]
 
 FORM = ("shape", "shape2D", "morphology")
 MATRICES = ("glcm", "glrlm", "glszm", "gldzm", "gldm", "ngtdm", "ngldm")
 LEVELLED = (*MATRICES, "intensity_histogram", "firstorder")
 
 
-def compute_family(
-    family: str, roi: Roi, levels: Levels | None, settings: RadiomicsSettings, *, filtered: bool = False
+def sharing(families: Sequence[str], vocabulary: str) -> list[tuple[str, ...]]:
+    """Put families together that are counted in one walk over the voxels; the order is otherwise kept.
+
+    Examples
+    --------
+    >>> sharing(("glcm", "gldm", "ngtdm"), "pyradiomics")
+    [('glcm',), ('gldm', 'ngtdm')]
+    """
+    table = _IBSI if vocabulary == "ibsi" else _PYRADIOMICS
+    pairs = [pair for pair in table if len(pair) > 1 and set(pair) <= set(families)]
+    paired = {family for pair in pairs for family in pair}
+    return [(family,) for family in families if family not in paired] + pairs
+
+
+def compute_families(
+    families: tuple[str, ...],
+    roi: Roi,
+    levels: Levels | None,
+    settings: RadiomicsSettings,
+    *,
+    filtered: bool = False,
 ) -> Features:
-    """Compute one family of one image.
+    """Compute a family of one image, or families that share a walk over its voxels.
 
     Parameters
     ----------
-    family : str
-        Of the settings' vocabulary.
+    families : tuple of str
+        One of `sharing`.
     roi : Roi
         The lesion.
     levels : Levels or None
@@ -38,7 +57,7 @@ def compute_family(
         Whether the image is a filter's response (its unit is no longer that of `volume_bins`).
     """
     table = _IBSI if settings.vocabulary == "ibsi" else _PYRADIOMICS
-    return table[family](roi, levels, settings, filtered)
+    return table[families](roi, levels, settings, filtered)
 
 
 def _call(module: str, *given: Any, **named: Any) -> Features:
@@ -76,28 +95,36 @@ def _plane(settings: RadiomicsSettings) -> dict[str, Any]:
 
 
 _Call = Callable[[Roi, Any, RadiomicsSettings, bool], Features]
-_IBSI: Mapping[str, _Call] = {
-    "morphology": lambda roi, _, __, ___: _call("morphology", roi),
-    "local_intensity": lambda roi, _, __, ___: _call("local_intensity", roi),
-    "statistics": lambda roi, _, __, ___: _call("statistics", roi),
-    "intensity_histogram": lambda _, levels, __, ___: _call("histogram:intensity_histogram", levels),
-    "volume_histogram": lambda roi, _, s, filtered: _histogram(roi, s, filtered=filtered),
-    "glcm": lambda _, levels, s, __: _call("glcm", levels, s.aggregations, distance=s.distances[0]),
-    "glrlm": lambda _, levels, s, __: _call("glrlm", levels, s.aggregations),
-    "glszm": lambda _, levels, s, __: _call("glszm", levels, _planes(s)),
-    "gldzm": lambda _, levels, s, __: _call("gldzm", levels, _planes(s)),
-    "ngtdm": lambda _, levels, s, __: _call("ngtdm", levels, _planes(s), distance=s.distances[0]),
-    "ngldm": lambda _, levels, s, __: _call(
+_IBSI: Mapping[tuple[str, ...], _Call] = {
+    ("morphology",): lambda roi, _, __, ___: _call("morphology", roi),
+    ("local_intensity",): lambda roi, _, __, ___: _call("local_intensity", roi),
+    ("statistics",): lambda roi, _, __, ___: _call("statistics", roi),
+    ("intensity_histogram",): lambda _, levels, __, ___: _call("histogram:intensity_histogram", levels),
+    ("volume_histogram",): lambda roi, _, s, filtered: _histogram(roi, s, filtered=filtered),
+    ("glcm",): lambda _, levels, s, __: _call("glcm", levels, s.aggregations, distance=s.distances[0]),
+    ("glrlm",): lambda _, levels, s, __: _call("glrlm", levels, s.aggregations),
+    ("glszm",): lambda _, levels, s, __: _call("glszm", levels, _planes(s)),
+    ("gldzm",): lambda _, levels, s, __: _call("gldzm", levels, _planes(s)),
+    ("ngtdm",): lambda _, levels, s, __: _call("ngtdm", levels, _planes(s), distance=s.distances[0]),
+    ("ngldm",): lambda _, levels, s, __: _call(
         "ngldm", levels, _planes(s), distance=s.distances[0], alpha=int(s.gldm_alpha)
     ),
+    ("glszm", "gldzm"): lambda _, levels, s, __: _call("zones:zone_features", levels, _planes(s)),
+    ("ngtdm", "ngldm"): lambda _, levels, s, __: _call(
+        "neighbour_matrices:neighbour_features",
+        levels,
+        _planes(s),
+        distance=s.distances[0],
+        alpha=int(s.gldm_alpha),
+    ),
 }
-_PYRADIOMICS: Mapping[str, _Call] = {
-    "shape": lambda roi, _, __, ___: _call("pyradiomics_shape", roi),
-    "shape2D": lambda roi, _, s, __: _call("pyradiomics_shape2d", roi, axis=s.force_2d_axis),
-    "firstorder": lambda roi, levels, s, __: _call(
+_PYRADIOMICS: Mapping[tuple[str, ...], _Call] = {
+    ("shape",): lambda roi, _, __, ___: _call("pyradiomics_shape", roi),
+    ("shape2D",): lambda roi, _, s, __: _call("pyradiomics_shape2d", roi, axis=s.force_2d_axis),
+    ("firstorder",): lambda roi, levels, s, __: _call(
         "pyradiomics_firstorder", roi, levels, array_shift=s.array_shift
     ),
-    "glcm": lambda _, levels, s, __: _call(
+    ("glcm",): lambda _, levels, s, __: _call(
         "pyradiomics_glcm",
         levels,
         distances=s.distances,
@@ -105,12 +132,17 @@ _PYRADIOMICS: Mapping[str, _Call] = {
         weighting_norm=s.weighting_norm,
         **_plane(s),
     ),
-    "glrlm": lambda _, levels, s, __: _call(
+    ("glrlm",): lambda _, levels, s, __: _call(
         "pyradiomics_glrlm", levels, weighting_norm=s.weighting_norm, **_plane(s)
     ),
-    "glszm": lambda _, levels, s, __: _call("pyradiomics_glszm", levels, **_plane(s)),
-    "gldm": lambda _, levels, s, __: _call(
+    ("glszm",): lambda _, levels, s, __: _call("pyradiomics_glszm", levels, **_plane(s)),
+    ("gldm",): lambda _, levels, s, __: _call(
         "pyradiomics_gldm", levels, distances=s.distances, gldm_a=s.gldm_alpha, **_plane(s)
     ),
-    "ngtdm": lambda _, levels, s, __: _call("pyradiomics_ngtdm", levels, distances=s.distances, **_plane(s)),
+    ("ngtdm",): lambda _, levels, s, __: _call(
+        "pyradiomics_ngtdm", levels, distances=s.distances, **_plane(s)
+    ),
+    ("gldm", "ngtdm"): lambda _, levels, s, __: _call(
+        "pyradiomics_neighbours", levels, distances=s.distances, gldm_a=s.gldm_alpha, **_plane(s)
+    ),
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError
 from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
-from hybridx.radiomics.families import FORM, LEVELLED, compute_family
+from hybridx.radiomics.families import FORM, LEVELLED, compute_families, sharing
 from hybridx.radiomics.filtering import FilteredImage, filtered_images
 from hybridx.radiomics.limits import conventions, few_voxels
 from hybridx.radiomics.making import Scene, cut, ibsi_scene, make_roi
@@ -105,7 +106,7 @@ def _form(scene: Scene, settings: RadiomicsSettings) -> Features:
     for family in families:
         box = box_of(form)
         roi = make_roi(scene.image[box], scene, box, form)
-        found = found | _guarded(family, roi, None, settings, "original")
+        found = found | _guarded((family,), roi, None, settings, "original")
     return found
 
 
@@ -123,14 +124,14 @@ def _intensities(image: FilteredImage, scene: Scene, settings: RadiomicsSettings
     if any(family in LEVELLED for family in families):
         levels, lost = _levels(image, roi, settings)
     found = Features({}, {})
-    for family in families:
-        if family == "firstorder" and levels is None:
+    for some in sharing(families, settings.vocabulary):
+        if some == ("firstorder",) and levels is None:
             found = found | _without_levels(roi, settings, image.name, lost)
-        elif family in LEVELLED and levels is None:
-            found = found | _nothing([family], image.name, settings, lost)
+        elif some[0] in LEVELLED and levels is None:
+            found = found | _nothing(some, image.name, settings, lost)
         else:
-            eaten = wide if family == "local_intensity" else roi
-            found = found | _guarded(family, eaten, levels, settings, image.name)
+            eaten = wide if some == ("local_intensity",) else roi
+            found = found | _guarded(some, eaten, levels, settings, image.name)
     if settings.vocabulary == "pyradiomics":
         found = conventions(found, image.name, roi.values, levels)
     return found
@@ -150,11 +151,11 @@ def _levels(image: FilteredImage, roi: Roi, settings: RadiomicsSettings) -> tupl
 
 
 def _guarded(
-    family: str, roi: Roi, levels: Levels | None, settings: RadiomicsSettings, image_type: str
+    families: tuple[str, ...], roi: Roi, levels: Levels | None, settings: RadiomicsSettings, image_type: str
 ) -> Features:
-    """Compute a family; what fails there costs its values only."""
+    """Compute families that share a walk; what fails there costs their values only."""
     try:
-        found = compute_family(family, roi, levels, settings, filtered=image_type != "original")
+        found = compute_families(families, roi, levels, settings, filtered=image_type != "original")
     except (
         InputError,
         NotEnoughDataError,
@@ -163,9 +164,9 @@ def _guarded(
         MemoryError,
         np.linalg.LinAlgError,
     ) as error:
-        return _nothing([family], image_type, settings, f"{type(error).__name__}: {error}")
+        return _nothing(families, image_type, settings, f"{type(error).__name__}: {error}")
     prefix = prefix_of(settings, image_type)
-    known = set(names_of(settings, image_type, [family]))
+    known = set(names_of(settings, image_type, families))
     values = {
         name: float(value) if math.isfinite(value) else math.nan
         for name, value in found.values.items()
@@ -183,14 +184,14 @@ def _guarded(
 def _without_levels(roi: Roi, settings: RadiomicsSettings, image_type: str, why: str) -> Features:
     """Compute what of the first order needs no grey levels."""
     flat = Levels(roi.intensity.astype(np.int32), 1, roi.morphology, roi.spacing)
-    found = _guarded("firstorder", roi, flat, settings, image_type)
+    found = _guarded(("firstorder",), roi, flat, settings, image_type)
     lost = [f"{prefix_of(settings, image_type)}firstorder_{name}" for name in ("Entropy", "Uniformity")]
     return Features(
         {**found.values, **dict.fromkeys(lost, math.nan)}, {**found.reasons, **dict.fromkeys(lost, why)}
     )
 
 
-def _nothing(families: list[str], image_type: str, settings: RadiomicsSettings, why: str) -> Features:
+def _nothing(families: Sequence[str], image_type: str, settings: RadiomicsSettings, why: str) -> Features:
     names = names_of(settings, image_type, families)
     return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why))
 
