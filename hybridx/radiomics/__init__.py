@@ -26,11 +26,13 @@ __getattr__, __dir__, __all__ = attach(
         "measure_radiomics": "engine",
         "noise_level": "perturb_image",
         "own_habitats": "habitats",
+        "pyradiomics_textures": "torch_pyradiomics",
         "randomise_contour": "perturb_mask",
         "randomise_supervoxels": "perturb_mask",
         "reliability": "repeats",
         "resize": "perturb_mask",
         "robustness": "measured_again",
         "subregion_features": "subregions",
+        "texture_features": "torch_textures",
     },
 )
