@@ -60,7 +60,8 @@ def extract_radiomics(
     engine : {"hybridx", "pyradiomics"}
         ``"pyradiomics"`` repeats an old study with that library itself (Python 3.11 only).
     device : str
-        Where matrices are counted.
+        Where the matrices of texture are counted: ``"cpu"``, or ``"cuda"`` for the standard's vocabulary, all images of
+        the lesion at once. Worth its while for many filtered images; the values are the same.
     label : int, optional
         Value of the lesion in a mask that holds several.
 
@@ -99,9 +100,7 @@ def measure_radiomics(
         msg = f"settings={settings!r} is not a RadiomicsSettings; try RadiomicsSettings.pyradiomics(bin_width=25)."
         raise InputError(msg)
     check_name(engine, ENGINES, "engine")
-    if device != "cpu":
-        msg = f"device={device!r}: one lesion is measured on the CPU."
-        raise SettingsError(msg)
+    _check_device(device, settings, engine)
     pair = make_pair(image, mask, settings, label)
     provenance = provenance_of(pair, settings, engine)
     if engine == "pyradiomics":
@@ -109,8 +108,19 @@ def measure_radiomics(
 
         features, remarks = measure_with_peer(pair, settings)
     else:
-        features, remarks = measure_pair(pair, settings)
+        features, remarks = measure_pair(pair, settings, device)
     reasons = {
         name: why for name, why in features.reasons.items() if math.isnan(features.values.get(name, 0.0))
     }
     return Radiomics(dict(features.values), reasons, provenance, remarks)
+
+
+def _check_device(device: str, settings: RadiomicsSettings, engine: str) -> None:
+    if device == "cpu":
+        return
+    if engine != "hybridx" or settings.vocabulary != "ibsi":
+        msg = f"device={device!r} counts for the standard's vocabulary, RadiomicsSettings.ibsi; use device='cpu' here."
+        raise SettingsError(msg)
+    from hybridx.radiomics.torch_textures import torch_device  # noqa: PLC0415 - torch loads only where it is asked for
+
+    torch_device(device)

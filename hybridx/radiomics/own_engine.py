@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError
+from hybridx.radiomics.device_textures import Elsewhere
 from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
-from hybridx.radiomics.families import FORM, LEVELLED, compute_families, sharing
+from hybridx.radiomics.families import FORM, LEVELLED, MATRICES, compute_families, sharing
 from hybridx.radiomics.filtering import FilteredImage, filtered_images
 from hybridx.radiomics.limits import conventions, few_voxels
 from hybridx.radiomics.making import Scene, cut, ibsi_scene, make_roi
@@ -26,7 +27,9 @@ UNDEFINED = "not defined for this lesion"
 MAXIMUM_LEVELS = 65_535
 
 
-def measure_pair(pair: Pair, settings: RadiomicsSettings) -> tuple[Features, tuple[str, ...]]:
+def measure_pair(
+    pair: Pair, settings: RadiomicsSettings, device: str = "cpu"
+) -> tuple[Features, tuple[str, ...]]:
     """Measure a lesion under either vocabulary.
 
     Parameters
@@ -35,6 +38,8 @@ def measure_pair(pair: Pair, settings: RadiomicsSettings) -> tuple[Features, tup
         Image and mask as given.
     settings : RadiomicsSettings
         How.
+    device : str
+        Where the standard's texture matrices are counted.
 
     Returns
     -------
@@ -49,8 +54,11 @@ def measure_pair(pair: Pair, settings: RadiomicsSettings) -> tuple[Features, tup
     if scene is None or (settings.vocabulary == "pyradiomics" and np.count_nonzero(scene.form) < 2):
         return _few(pair, settings), pair.remarks
     found = _form(scene, settings)
+    elsewhere = Elsewhere(settings, device) if device != "cpu" else None
     for image in filtered_images(scene, settings):
-        found = found | _intensities(image, scene, settings.of_image_type(image.kind))
+        found = found | _intensities(image, scene, settings.of_image_type(image.kind), elsewhere)
+    if elsewhere is not None:
+        found = found | elsewhere.features()
     return _chosen(found, settings), scene.remarks
 
 
@@ -110,7 +118,9 @@ def _form(scene: Scene, settings: RadiomicsSettings) -> Features:
     return found
 
 
-def _intensities(image: FilteredImage, scene: Scene, settings: RadiomicsSettings) -> Features:
+def _intensities(
+    image: FilteredImage, scene: Scene, settings: RadiomicsSettings, elsewhere: Elsewhere | None
+) -> Features:
     families = [family for family in settings.families or () if family not in FORM]
     if image.why or not scene.counting.any():
         why = (
@@ -123,6 +133,9 @@ def _intensities(image: FilteredImage, scene: Scene, settings: RadiomicsSettings
     levels, lost = None, ""
     if any(family in LEVELLED for family in families):
         levels, lost = _levels(image, roi, settings)
+    if elsewhere is not None and levels is not None:
+        elsewhere.add(prefix_of(settings, image.name), levels)
+        families = [family for family in families if family not in MATRICES]
     found = Features({}, {})
     for some in sharing(families, settings.vocabulary):
         if some == ("firstorder",) and levels is None:

@@ -13,6 +13,8 @@ from hybridx.errors import InputError, SettingsError
 from hybridx.imaging import Image
 from hybridx.radiomics import RadiomicsSettings, measure_radiomics
 from hybridx.radiomics.names import names_of
+from hybridx.radiomics.own_engine import measure_pair
+from hybridx.radiomics.pair import make_pair
 from tests.imaging.volumes import OBLIQUE, ball, noise, save
 
 PEER = RadiomicsSettings.pyradiomics(bin_width=0.5)
@@ -283,8 +285,10 @@ def test_the_key_names_settings_version_and_content():
 def test_wrong_engine_and_device_are_refused():
     with pytest.raises(SettingsError, match=r"engine 'hybridix'\. Did you mean 'hybridx'"):
         measure_radiomics(noise(), ball(noise()), PEER, engine="hybridix")
-    with pytest.raises(SettingsError, match="device='tpu'"):
-        measure_radiomics(noise(), ball(noise()), PEER, device="tpu")
+    with pytest.raises(SettingsError, match="device='tpu' is no device"):
+        measure_radiomics(noise(), ball(noise()), STANDARD, device="tpu")
+    with pytest.raises(SettingsError, match=r"counts for the standard's vocabulary"):
+        measure_radiomics(noise(), ball(noise()), PEER, device="cuda")
     with pytest.raises(SettingsError, match="neither the standard's tags"):
         measure_radiomics(noise(), ball(noise()), STANDARD, engine="pyradiomics")
 
@@ -293,3 +297,13 @@ def test_two_dimensional_images_are_refused():
     flat = sitk.Image(4, 4, sitk.sitkFloat32)
     with pytest.raises(InputError):
         measure_radiomics(flat, flat, PEER, engine="hybridx")
+
+
+def test_matrices_counted_elsewhere_give_the_same_values():
+    settings = dataclasses.replace(FAST, filters={"mean5": {"kind": "mean", "support": 5}})
+    pair = make_pair(noise(), ball(noise()), settings)
+    here, _ = measure_pair(pair, settings)
+    elsewhere, _ = measure_pair(pair, settings, "cpu:0")  # the steps of a GPU on the processor
+    assert elsewhere.values == pytest.approx(dict(here.values), rel=1e-9, nan_ok=True)
+    assert elsewhere.reasons.keys() == here.reasons.keys()
+    assert "mean5_cm_contrast_3D_comb" in here.values
