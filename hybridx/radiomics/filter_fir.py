@@ -20,7 +20,7 @@ __all__ = ["convolve_axis", "convolve_axis_many"]
 Array = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.int64]
 
-_BLOCK = 512  # columns at a time: a block of every tap's row stays in the first cache
+_BLOCK = 256  # columns at a time: a block of every tap's row stays in the first cache
 
 
 def convolve_axis(
@@ -45,8 +45,8 @@ def convolve_axis(
 
 
 def convolve_axis_many(
-    image: Floats, kernels: Sequence[Floats], axis: int, boundary: str = "mirror"
-) -> Floats:
+    image: Array, kernels: Sequence[Array], axis: int, boundary: str = "mirror", out: Sequence[Array] = ()
+) -> tuple[Array, ...]:
     """Convolve along one axis with several kernels of one length, reading the image once.
 
     Parameters
@@ -56,11 +56,13 @@ def convolve_axis_many(
     kernels : sequence of ndarray, each of shape (n,)
     axis : {0, 1, 2}
     boundary : {'mirror', 'nearest', 'periodise', 'zero'}
+    out : sequence of ndarray, optional
+        Contiguous arrays to write to, one a kernel; fresh memory costs as much time as filling it.
 
     Returns
     -------
-    ndarray of the image's precision, shape (kernels, z, y, x)
-        Each kernel's response is a contiguous array.
+    tuple of ndarray of the image's precision, shape (z, y, x)
+        One a kernel.
     """
     dtype = image.dtype if image.dtype == np.float32 else np.dtype(np.float64)
     taps = np.ascontiguousarray(np.stack([np.asarray(kernel, dtype=dtype) for kernel in kernels]))
@@ -71,20 +73,23 @@ def convolve_axis_many(
     outer = int(np.prod(image.shape[:axis], dtype=np.int64))
     inner = int(np.prod(image.shape[axis + 1 :], dtype=np.int64))
     source = np.ascontiguousarray(image, dtype=dtype).reshape(outer, size, inner)
-    target = np.empty((len(kernels), outer, size, inner), dtype=dtype)
+    responses = tuple(out) or tuple(np.empty(image.shape, dtype=dtype) for _ in kernels)
     if axis == image.ndim - 1:
-        _along_lines(source[:, :, 0], taps, table, target[:, :, :, 0])
+        lines = tuple(response.reshape(outer, size) for response in responses)
+        _along_lines(source[:, :, 0], taps, table, lines)
     else:
-        _across_rows(source, taps, table, target)
-    return target.reshape(len(kernels), *image.shape)
+        _across_rows(
+            source, taps, table, tuple(response.reshape(outer, size, inner) for response in responses)
+        )
+    return responses
 
 
 # Taps are added one after the other, the first first: in single precision the order is part of the result, and this
-# is the order in which PyWavelets adds. Four to a sweep, since each sweep reads and writes the row it adds to.
+# is the order in which PyWavelets adds. Several to a sweep, since each sweep reads and writes the row it adds to.
 
 
 @compiled
-def _along_lines(source: Array, taps: Array, table: Indices, target: Array) -> None:
+def _along_lines(source: Array, taps: Array, table: Indices, targets: tuple[Array, ...]) -> None:
     lines, size = source.shape
     filters, length = taps.shape
     padded = np.zeros(table.size, dtype=source.dtype)
@@ -93,7 +98,7 @@ def _along_lines(source: Array, taps: Array, table: Indices, target: Array) -> N
             if table[i] >= 0:
                 padded[i] = source[line, table[i]]
         for f in range(filters):
-            out = target[f, line]
+            out = targets[f][line]
             for j in range(size):
                 out[j] = 0.0
             t = 0
@@ -112,42 +117,48 @@ def _along_lines(source: Array, taps: Array, table: Indices, target: Array) -> N
 
 
 @compiled
-def _across_rows(source: Array, taps: Array, table: Indices, target: Array) -> None:
+def _across_rows(source: Array, taps: Array, table: Indices, targets: tuple[Array, ...]) -> None:
     outer, size, inner = source.shape
     filters, length = taps.shape
+    padded = np.zeros((table.size, _BLOCK), dtype=source.dtype)  # rows of zeros stay so
     for o in range(outer):
         for start in range(0, inner, _BLOCK):
             stop = min(start + _BLOCK, inner)
+            for i in range(table.size):
+                if table[i] >= 0:
+                    row, lane = source[o, table[i], start:stop], padded[i]
+                    for j in range(row.size):
+                        lane[j] = row[j]
             for i in range(size):
                 for f in range(filters):
-                    out = target[f, o, i, start:stop]
-                    for j in range(out.size):
-                        out[j] = 0.0
-                    _add_taps(source[o, :, start:stop], taps[f], table[i : i + length], out)
+                    _add_rows(padded[i : i + length], taps[f], targets[f][o, i, start:stop])
 
 
 @compiled
-def _add_taps(rows: Array, taps: Array, places: Indices, out: Array) -> None:
-    """Add the weighted rows at `places`, the last place with the first tap; a place of -1 is a row of zeros."""
-    length = taps.size
-    t = 0
+def _add_rows(rows: Array, taps: Array, out: Array) -> None:
+    """Fill `out` with the weighted rows, the last row with the first tap; six taps are added in one sweep."""
+    length, last = taps.size, taps.size - 1
+    if length >= 6:
+        w0, w1, w2, w3, w4, w5 = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+        r0, r1, r2, r3, r4, r5 = (
+            rows[last], rows[last - 1], rows[last - 2], rows[last - 3], rows[last - 4], rows[last - 5]
+        )  # fmt: skip
+        for j in range(out.size):
+            out[j] = ((((w0 * r0[j] + w1 * r1[j]) + w2 * r2[j]) + w3 * r3[j]) + w4 * r4[j]) + w5 * r5[j]
+        t = 6
+    else:
+        w0, r0 = taps[0], rows[last]
+        for j in range(out.size):
+            out[j] = w0 * r0[j]
+        t = 1
+    while t + 4 <= length:
+        w0, w1, w2, w3 = taps[t], taps[t + 1], taps[t + 2], taps[t + 3]
+        r0, r1, r2, r3 = rows[last - t], rows[last - t - 1], rows[last - t - 2], rows[last - t - 3]
+        for j in range(out.size):
+            out[j] = (((out[j] + w0 * r0[j]) + w1 * r1[j]) + w2 * r2[j]) + w3 * r3[j]
+        t += 4
     while t < length:
-        last = length - 1 - t
-        if t + 4 <= length and places[last - 3 : last + 1].min() >= 0:
-            w0, w1, w2, w3 = taps[t], taps[t + 1], taps[t + 2], taps[t + 3]
-            r0, r1, r2, r3 = (
-                rows[places[last]],
-                rows[places[last - 1]],
-                rows[places[last - 2]],
-                rows[places[last - 3]],
-            )
-            for j in range(out.size):
-                out[j] = (((out[j] + w0 * r0[j]) + w1 * r1[j]) + w2 * r2[j]) + w3 * r3[j]
-            t += 4
-        else:
-            if places[last] >= 0:
-                w0 = taps[t]
-                r0 = rows[places[last]]
-                for j in range(out.size):
-                    out[j] += w0 * r0[j]
-            t += 1
+        w0, r0 = taps[t], rows[last - t]
+        for j in range(out.size):
+            out[j] += w0 * r0[j]
+        t += 1

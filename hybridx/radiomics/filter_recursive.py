@@ -10,6 +10,7 @@ doi:10.1007/s10851-006-8464-z. Checked against SimpleITK 2.5.7 (LaplacianRecursi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ _SECOND = ((-1.3563, 5.2318), (0.3446, -2.2355))
 _FREQUENCY = (0.6681, 2.0787)
 _DAMPING = (-1.3932, -1.3732)
 
-_LANES = 32  # lines swept side by side
+_LANES = 64  # lines swept side by side, in vector registers
 
 
 class _Sweep(NamedTuple):
@@ -58,17 +59,17 @@ def recursive_laplacian(image: npt.NDArray[Any], spacing: Sequence[float], sigma
     -------
     ndarray of float32, shape (z, y, x)
     """
-    # The first sweep reads the image as it is: in double precision if it is so.
-    source = np.ascontiguousarray(image, dtype=np.float32 if image.dtype == np.float32 else np.float64)
+    # The first sweep reads the image as it is: in double precision if it does not fit into single.
+    exact = np.can_cast(image.dtype, np.float32, "safe")
+    source = np.ascontiguousarray(image, dtype=np.float32 if exact else np.float64)
     total = np.zeros(source.shape, dtype=np.float32)
     first, second = np.empty_like(total), np.empty_like(total)
     for derived in (2, 1, 0):
         others = [axis for axis in (2, 1, 0) if axis != derived]
         _sweep_axis(source, first, derived, _sweep(sigma / spacing[derived], scale=sigma))
         _sweep_axis(first, second, others[0], _sweep(sigma / spacing[others[0]]))
-        _sweep_axis(second, first, others[1], _sweep(sigma / spacing[others[1]]))
-        total = (total.astype(np.float64) + first.astype(np.float64) / spacing[derived] ** 2).astype(
-            np.float32
+        _sweep_axis(
+            second, total, others[1], _sweep(sigma / spacing[others[1]]), divisor=spacing[derived] ** 2
         )
     return total
 
@@ -115,42 +116,74 @@ def _second_moment(top: Floats, bottom: Floats) -> float:
     return float((n2 * d0**2 - n0 * d2 * d0 - 2.0 * n1 * d1 * d0 + 2.0 * n0 * d1**2) / d0**3)
 
 
-def _sweep_axis(source: npt.NDArray[Any], target: Singles, axis: int, sweep: _Sweep) -> None:
-    """Run one recursion along `axis`, lines side by side along x (along y when x is the axis)."""
-    order = {0: (1, 0, 2), 1: (0, 1, 2), 2: (0, 2, 1)}[axis]
-    _run(source.transpose(order), target.transpose(order), sweep)
+def _sweep_axis(
+    source: npt.NDArray[Any], target: Singles, axis: int, sweep: _Sweep, divisor: float = 0.0
+) -> None:
+    """Run one recursion along `axis`; with a divisor, add what it divides to the target in place of storing."""
+    size, shape = source.shape[axis], source.shape
+    if axis == 2:
+        _sweep_lines(source.reshape(-1, size), target.reshape(-1, size), sweep, divisor)
+    else:
+        outer = 1 if axis == 0 else shape[0]
+        _sweep_rows(source.reshape(outer, size, -1), target.reshape(outer, size, -1), sweep, divisor)
 
 
 @compiled
-def _run(source: npt.NDArray[Any], target: Singles, sweep: _Sweep) -> None:
+def _sweep_rows(source: npt.NDArray[Any], target: Singles, sweep: _Sweep, divisor: float) -> None:
     outer, size, inner = source.shape
-    x, ahead = np.zeros((size + 8, _LANES)), np.zeros((size + 8, _LANES))
-    back = np.zeros((size + 8, _LANES))
+    x, ahead, back = np.zeros((size + 8, _LANES)), np.zeros((size + 8, _LANES)), np.zeros((size + 8, _LANES))
     for o in range(outer):
         for start in range(0, inner, _LANES):
             lanes = min(_LANES, inner - start)
             for i in range(size):
+                row, lane = source[o, i, start : start + lanes], x[i + 4]
                 for j in range(lanes):
-                    x[i + 4, j] = source[o, i, start + j]
-            for i in range(4):  # the edges' voxels go on for ever: the recursion begins in its steady state
-                for j in range(_LANES):
-                    x[i, j] = x[4, j]
-                    x[size + 4 + i, j] = x[size + 3, j]
-                    ahead[i, j] = x[4, j] * sweep.steady[0]
-                    back[size + 4 + i, j] = x[size + 3, j] * sweep.steady[1]
+                    lane[j] = row[j]
             _recur(x, ahead, back, sweep)
             for i in range(size):
-                for j in range(lanes):
-                    target[o, i, start + j] = ahead[i + 4, j] + back[i + 4, j]
+                out, one, two = target[o, i, start : start + lanes], ahead[i + 4], back[i + 4]
+                if divisor == 0.0:
+                    for j in range(lanes):
+                        out[j] = one[j] + two[j]
+                else:
+                    for j in range(lanes):
+                        out[j] = out[j] + np.float64(np.float32(one[j] + two[j])) / divisor
+
+
+@compiled
+def _sweep_lines(source: npt.NDArray[Any], target: Singles, sweep: _Sweep, divisor: float) -> None:
+    lines, size = source.shape
+    x, ahead, back = np.zeros((size + 8, _LANES)), np.zeros((size + 8, _LANES)), np.zeros((size + 8, _LANES))
+    for start in range(0, lines, _LANES):
+        lanes = min(_LANES, lines - start)
+        for j in range(lanes):
+            row = source[start + j]
+            for i in range(size):
+                x[i + 4, j] = row[i]
+        _recur(x, ahead, back, sweep)
+        for j in range(lanes):
+            out = target[start + j]
+            if divisor == 0.0:
+                for i in range(size):
+                    out[i] = ahead[i + 4, j] + back[i + 4, j]
+            else:
+                for i in range(size):
+                    out[i] = out[i] + np.float64(np.float32(ahead[i + 4, j] + back[i + 4, j])) / divisor
 
 
 @compiled
 def _recur(x: Floats, ahead: Floats, back: Floats, sweep: _Sweep) -> None:
-    """Sweep forwards and backwards, every lane by itself."""
+    """Sweep forwards and backwards, every lane by itself; rows 4 to the fourth from the end hold the lines."""
     n0, n1, n2, n3 = sweep.forward[0], sweep.forward[1], sweep.forward[2], sweep.forward[3]
     m1, m2, m3, m4 = sweep.backward[0], sweep.backward[1], sweep.backward[2], sweep.backward[3]
     d1, d2, d3, d4 = sweep.feedback[0], sweep.feedback[1], sweep.feedback[2], sweep.feedback[3]
     size = x.shape[0] - 8
+    for i in range(4):  # the edges' voxels go on for ever: the recursion begins in its steady state
+        for j in range(_LANES):
+            x[i, j] = x[4, j]
+            x[size + 4 + i, j] = x[size + 3, j]
+            ahead[i, j] = x[4, j] * sweep.steady[0]
+            back[size + 4 + i, j] = x[size + 3, j] * sweep.steady[1]
     for i in range(4, size + 4):
         for j in range(_LANES):
             ahead[i, j] = (n0 * x[i, j] + n1 * x[i - 1, j] + n2 * x[i - 2, j] + n3 * x[i - 3, j]) - (
@@ -177,12 +210,24 @@ def gradient_magnitude(image: npt.NDArray[Any], spacing: Sequence[float]) -> Sin
     -------
     ndarray of float32, shape (z, y, x)
     """
-    pixels = np.asarray(image, dtype=np.float64)
-    total = np.zeros(pixels.shape)
-    for axis, edge in enumerate(spacing):
-        ahead = np.take(
-            pixels, np.minimum(np.arange(1, pixels.shape[axis] + 1), pixels.shape[axis] - 1), axis=axis
-        )
-        behind = np.take(pixels, np.maximum(np.arange(-1, pixels.shape[axis] - 1), 0), axis=axis)
-        total += ((ahead - behind) * (0.5 / edge)) ** 2
-    return np.sqrt(total).astype(np.float32)
+    z, y, x = (0.5 / edge for edge in spacing)
+    return _gradient(np.ascontiguousarray(image), z, y, x)
+
+
+@compiled
+def _gradient(image: npt.NDArray[Any], along_z: float, along_y: float, along_x: float) -> Singles:
+    nz, ny, nx = image.shape
+    length = np.empty(image.shape, dtype=np.float32)
+    for k in range(nz):
+        above, below = image[min(k + 1, nz - 1)], image[max(k - 1, 0)]
+        for j in range(ny):
+            up, down = above[j], below[j]
+            ahead, behind = image[k, min(j + 1, ny - 1)], image[k, max(j - 1, 0)]
+            row, out = image[k, j], length[k, j]
+            for i in range(nx):
+                right, left = row[min(i + 1, nx - 1)], row[max(i - 1, 0)]
+                z = (np.float64(up[i]) - np.float64(down[i])) * along_z
+                y = (np.float64(ahead[i]) - np.float64(behind[i])) * along_y
+                x = (np.float64(right) - np.float64(left)) * along_x
+                out[i] = math.sqrt(x * x + y * y + z * z)
+    return length

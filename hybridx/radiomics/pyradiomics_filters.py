@@ -160,23 +160,37 @@ def _log(image: Array, spacing: Sequence[float], *, sigma: float | Sequence[floa
 
 
 def _square(image: Array, _spacing: Sequence[float], *, maximum: float | None = None) -> Images:
-    yield "square", (image.astype(np.float64) * (1.0 / np.sqrt(_largest(image, maximum)))) ** 2
+    pixels = image.astype(np.float64)
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # an image of zeros has no scale: its response is NaN
+        pixels *= 1.0 / np.sqrt(_largest(image, maximum))
+    yield "square", np.square(pixels, out=pixels)
 
 
 def _square_root(image: Array, _spacing: Sequence[float], *, maximum: float | None = None) -> Images:
-    pixels = image.astype(np.float64)
-    yield "squareroot", np.copysign(np.sqrt(np.abs(pixels) * _largest(image, maximum)), pixels)
+    pixels = np.abs(image.astype(np.float64))
+    pixels *= _largest(image, maximum)
+    yield "squareroot", np.copysign(np.sqrt(pixels, out=pixels), image, out=pixels)
 
 
 def _logarithm(image: Array, _spacing: Sequence[float], *, maximum: float | None = None) -> Images:
-    pixels = image.astype(np.float64)
+    pixels = np.abs(image.astype(np.float64))
+    pixels += 1.0
+    np.log(pixels, out=pixels)
+    np.copysign(pixels, image, out=pixels)
     top = _largest(image, maximum)
-    yield "logarithm", np.copysign(np.log(np.abs(pixels) + 1.0), pixels) * (top / np.log(top + 1.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pixels *= top / np.log(top + 1.0)
+    yield "logarithm", pixels
 
 
 def _exponential(image: Array, _spacing: Sequence[float], *, maximum: float | None = None) -> Images:
+    pixels = image.astype(np.float64)
     top = _largest(image, maximum)
-    yield "exponential", np.exp(np.log(top) / top * image.astype(np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pixels *= np.log(top) / top
+    yield "exponential", np.exp(pixels, out=pixels)
 
 
 def _gradient(image: Array, spacing: Sequence[float], *, gradientUseSpacing: bool = True) -> Images:
@@ -256,7 +270,7 @@ def _several(sigma: float | Sequence[float]) -> list[float]:
     return [sigma] if isinstance(sigma, (int, float)) else list(sigma)
 
 
-def _largest(image: Array, maximum: float | None) -> float:
-    if maximum is not None:
-        return float(maximum)
-    return float(np.abs(image.astype(np.float64)).max())
+def _largest(image: Array, maximum: float | None) -> np.float64:
+    if maximum is None:
+        maximum = max(abs(float(image.min())), abs(float(image.max())))
+    return np.float64(maximum)

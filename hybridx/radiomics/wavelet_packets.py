@@ -22,9 +22,8 @@ def stationary_wavelets(
 ) -> Iterator[tuple[int, str, Array]]:
     """Yield every detail of every level and the last approximation, one at a time.
 
-    Low and high pass along an axis come from one reading, and every sub-band of a volume costs one pass and
-    three quarters in place of three: 2 + 4 + 8 one-axis responses, not 24. In work at once: the image, two partial
-    results, a pair of responses and the approximation.
+    Sub-bands share what they have in common: a volume takes 2 + 4 + 8 passes along an axis, not 24. In work at once:
+    the image, two partial results, a response and the approximation.
 
     Parameters
     ----------
@@ -49,8 +48,9 @@ def stationary_wavelets(
         raise SettingsError(msg)
     axes = [axis for axis in (2, 1, 0) if axis != flat]
     inside = tuple(slice(0, size) for size in image.shape)
-    data = np.pad(image, [(0, size % 2) for size in image.shape], mode="wrap")
-    data = data if data.dtype == np.float32 else data.astype(np.float64)
+    data = image if image.dtype == np.float32 else image.astype(np.float64, copy=False)
+    if any(size % 2 for size in image.shape):
+        data = np.pad(data, [(0, size % 2) for size in image.shape], mode="wrap")
     kernels = wavelet_taps(wavelet, single=data.dtype == np.float32)
     for _ in range(start_level):
         for axis in axes:
@@ -58,7 +58,8 @@ def stationary_wavelets(
     low = "L" * len(axes)
     for depth in range(1, level + 1):
         approximation = data
-        for letters, response in _split(data, kernels, axes, ""):
+        scratch = [np.empty_like(data) for _ in axes[1:]]
+        for letters, response in _split(data, kernels, axes, "", scratch):
             if letters == low:
                 approximation = response
             else:
@@ -68,18 +69,14 @@ def stationary_wavelets(
 
 
 def _split(
-    data: Array, kernels: Sequence[Array], axes: Sequence[int], letters: str
+    data: Array, kernels: Sequence[Array], axes: Sequence[int], letters: str, scratch: Sequence[Array]
 ) -> Iterator[tuple[str, Array]]:
-    """Depth first: the partial results alive are those on the way to the sub-band at hand."""
-    if not axes:
-        yield letters, data
-        return
+    """Depth first, each partial result in the same memory as the one before it; sub-bands in their own."""
     if len(axes) == 1:
-        pair = convolve_axis_many(data, kernels, axes[0], "periodise")
-        yield letters + "L", pair[0]
-        yield letters + "H", pair[1]
+        pair = list(convolve_axis_many(data, kernels, axes[0], "periodise"))
+        yield letters + "L", pair.pop(0)
+        yield letters + "H", pair.pop()
         return
     for letter, kernel in zip("LH", kernels, strict=True):
-        yield from _split(
-            convolve_axis_many(data, [kernel], axes[0], "periodise")[0], kernels, axes[1:], letters + letter
-        )
+        (partial,) = convolve_axis_many(data, [kernel], axes[0], "periodise", out=scratch[:1])
+        yield from _split(partial, kernels, axes[1:], letters + letter, scratch[1:])

@@ -61,8 +61,8 @@ def test_several_kernels_in_one_reading_are_the_kernels_one_by_one() -> None:
 
 
 def test_single_precision_stays_single() -> None:
-    assert convolve_axis_many(_noise().astype(np.float32), [np.ones(3)], 0).dtype == np.float32
-    assert convolve_axis_many(_noise().astype(np.int16), [np.ones(3)], 0).dtype == np.float64
+    assert convolve_axis_many(_noise().astype(np.float32), [np.ones(3)], 0)[0].dtype == np.float32
+    assert convolve_axis_many(_noise().astype(np.int16), [np.ones(3)], 0)[0].dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,22 @@ def test_the_table_of_image_types_is_pyradiomics_own() -> None:
     )
     theirs = {name[3:-5] for name in dir(operations) if name.startswith("get") and name.endswith("Image")}
     assert set(PYRADIOMICS_IMAGE_TYPES) == theirs
+
+
+@pytest.mark.parametrize(("image_type", "value"), [
+    ("Square", np.nan),  # there is nothing to scale by, for pyradiomics either
+    ("SquareRoot", 0.0),
+    ("Logarithm", np.nan),
+    ("Exponential", np.nan),
+    ("Gradient", 0.0),
+])  # fmt: skip
+def test_an_image_of_zeros_has_no_scale(image_type: str, value: float) -> None:
+    ((_, response),) = pyradiomics_images(np.zeros((4, 5, 6)), SPACING, image_type)
+    np.testing.assert_array_equal(response, np.full((4, 5, 6), value))
+
+
+@pytest.mark.parametrize("image_type", [kind for kind in PYRADIOMICS_IMAGE_TYPES if kind != "LoG"])
+def test_a_single_voxel_passes(image_type: str) -> None:
+    mask = np.ones((1, 1, 1), dtype=bool)
+    for _, response in pyradiomics_images(np.full((1, 1, 1), 5.0), SPACING, image_type, mask=mask):
+        assert response.shape == (1, 1, 1)
