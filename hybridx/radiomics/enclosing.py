@@ -66,9 +66,10 @@ def convex_hull(surface: Surface, spacing: tuple[float, float, float]) -> Hull:
 
 def largest_distance(points: Floats) -> float:
     """Return the largest distance of two of the points."""
-    from scipy.spatial.distance import pdist  # noqa: PLC0415 -- loads with the hull
+    from scipy.spatial.distance import cdist  # noqa: PLC0415 -- loads with the hull
 
-    return float(pdist(points).max())
+    # some rows of the table of distances at a time: a huge lesion has ten thousand corners
+    return max(float(cdist(points[k : k + 256], points[k:]).max()) for k in range(0, len(points), 256))
 
 
 def enclosing_box(hull: Hull) -> Floats:
