@@ -120,10 +120,10 @@ def test_a_smooth_contour_keeps_the_volume_to_the_voxel(seed, sd):
 
 
 def test_the_contour_moves_by_the_standard_deviation_asked_for():
-    mask = ball(18.0, (1.0, 1.0, 1.0), pad_mm=14.0)
+    mask = ball(14.0, (1.0, 1.0, 1.0), pad_mm=10.0)
     before = signed_distance(mask.array > 0, (1.0, 1.0, 1.0), 8.0)
     moved = []
-    for seed in range(8):
+    for seed in range(10):
         new = randomise_contour(mask, np.random.default_rng(seed), sd_mm=2.0, length_mm=8.0).mask.array > 0
         edge = np.abs(signed_distance(new, (1.0, 1.0, 1.0), 1.0)) < 1.0
         moved.append(before[edge])
