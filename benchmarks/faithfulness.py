@@ -50,6 +50,20 @@ alone, in closed form, correlates with the block's best share by 0.91, 0.97, 0.9
 genomics; mean 0.87). Its contributions are exact for the model, and not what a block adds beside the others; read it
 for the prediction, and kernel fusion for who adds what. Tree SHAP and coalitions tell the same of the same trees: what
 is missing there is in the model, not in the explanation.
+
+Demo cohort without images (217 features in four modalities, 5,500 patients, the last 500 explained, OS; one cohort, so
+that there are no standard errors), mean over modalities of the correlation with the true share:
+
+    python benchmarks/faithfulness.py --demo COHORT FOLDER --n 100 300 1000 3000 5000
+
+                    n=100   n=300   n=1000  n=3000  n=5000
+      kernel        0.71    0.84    0.91    0.95    0.96
+      late          0.67    0.79    0.92    0.94    0.95
+      early ridge   0.72    0.80    0.88    0.93    0.95
+      early xgboost 0.17    0.61    0.87    0.93
+
+Here modalities share no factor, and late fusion gets there as well: at 5,000 clinical 0.98, lab 0.93, genomics 0.92,
+expression 0.95 (kernel 0.98, 0.94, 0.94, 0.96).
 """
 
 from __future__ import annotations
@@ -187,8 +201,9 @@ def demo(cohort: hx.Cohort, folder: Path, sizes: list[int], wanted_methods: list
             model = methods()[name]().fit(X, y)
             told = hx.explain(model, new.frame(), background=X, knowing=False).modalities
             found = recovered(shares, flags, {name: told}).filter(pl.col("modality").is_in(names))
+            found = found.fill_null(0.0)  # a modality that the model leaves out moves nobody
             cells = "  ".join(f"{m} {c:.2f}" for m, c in found.select("modality", "correlation").iter_rows())
-            mean = found["correlation"].fill_null(0.0).mean()
+            mean = found["correlation"].mean()
             seconds = time.process_time() - started
             print(f"  {name:14s} n={n:<5d} mean {mean:.2f}   {cells}   ({seconds:.0f} s)", flush=True)
 
