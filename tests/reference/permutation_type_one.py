@@ -13,10 +13,10 @@ and with ``cheap`` (the sign with which one clinical feature goes with time, on 
 
     250 null cohorts: p at or below: 0.024 at 0.025, 0.056 at 0.05, 0.100 at 0.1, 0.164 at 0.2, 0.472 at 0.5
 
-A share of 0.05 has a standard error of 0.013 with 300 and 0.014 with 250 cohorts. Were the test exact, 0.08 or more would
-come about in 2 of 100 runs; no step was found that could bias it. Outcomes as they are and outcomes dealt anew, folds
-dealt by the outcomes they belong to, go through the very same steps (tested in `tests/evaluate/test_permutation.py`),
-and the observed value counts among the permutations: with 39 of these p is at or below 0.05 in 2 of 40 by construction.
+A share of 0.05 has a standard error of 0.013 with 300 and 0.014 with 250 cohorts. Were the test exact, 0.08 or more
+would come about in 2 of 100 runs; no step was found that could bias it. Outcomes as they are and outcomes dealt anew,
+folds dealt by the outcomes they belong to, go through the very same steps (`tests/evaluate/test_permutation.py`), and
+the observed value counts among the permutations: with 39 of these p is at or below 0.05 in 2 of 40 by construction.
 """
 
 from __future__ import annotations
