@@ -7,7 +7,29 @@ process with an empty cache, and again with that cache.
 
     python benchmarks/radiomics_filters.py
 
-RESULT_HERE
+printed (memory of a lesion in 16-bit integers: 4.0 is one image in double precision)::
+
+    first call of all filters, empty cache: 8.29 CPU seconds
+    first call of all filters, full cache: 0.36 CPU seconds
+    six lesions, CT at 1 mm, 7,276,777 voxels; CPU seconds for all six
+    image type     pyradiomics  hybridx  times  memory
+    Wavelet              0.665    0.145    4.6    28.2
+    LoG                  3.394    0.523    6.5    10.1
+    Square               0.034    0.007    4.9     4.0
+    SquareRoot           0.092    0.031    3.0     8.0
+    Logarithm            0.110    0.030    3.6     8.0
+    Exponential          0.043    0.011    4.0     4.0
+    Gradient             0.196    0.023    8.6     2.0
+    IBSI's filters, 2,340,000 voxels of 1 mm, double precision; CPU seconds
+    mean, 5 voxels                              0.01
+    LoG, 1.5 mm                                 0.07
+    Laws L5E5E5, 24 rotations, energy           0.06
+    Gabor 5 mm, 3 planes x 16 directions        3.22
+    wavelet db3 LLH, 24 rotations               0.19
+    wavelet db3 HHH level 2, 24 rotations       0.11
+    Simoncelli                                  0.11
+    Riesz (2, 0, 0) of Simoncelli               0.19
+    Riesz (2, 0, 0), steered                    3.63
 """
 
 from __future__ import annotations
