@@ -14,6 +14,10 @@ Printed on two quiet cores (November 2026), with --repeats 5:
     consensus      15.37 s of CPU per fit of 240 patients
     5 × 5-fold nested cross-validation, n = 300, 1547 columns, 2 workers: folds 4.0 min, table of 10 models with
     intervals 0.1 min
+
+Equal fits of a fold are shared (`hybridx.compute.sharing`). CPU of one such fold with baselines: these five strategies
+21.2 s, 21.3 s without sharing (10 of 41 sharable computations are copies, but the forest within the consensus takes
+nearly all of the time); late fusion with its 14 coalitions 2.5 s, 8.8 s without sharing (172 of 196 are copies).
 """
 
 from __future__ import annotations

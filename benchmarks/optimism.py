@@ -23,7 +23,9 @@ Printed, four blocks of 30 to 800 columns, a third of each block but the first m
     no signal      0.765 (0.019)   0.682 (0.010)   0.556 (0.022)   0.528 (0.015)   0.535 (0.018)   0.500 (0.000)
 
 .632+ cannot fall below 0.5, so without any signal its mean lies above. The penalty decides what is apparent:
-`benchmarks/optimism_choices.py` has the same estimates for fixed penalties, ``--prior-sd`` sets one here.
+`benchmarks/optimism_choices.py` has the same estimates for fixed penalties, ``--prior-sd`` sets one here. With 0.85, in
+ten worlds with signal (nested with one repeat): apparent 0.819 (0.005), screened 0.695 (0.014), nested 0.568 (0.019),
+truth 0.556 (0.008); with 0.75 apparent 0.805 (0.005), with 0.65 0.792 (0.005).
 """
 
 from __future__ import annotations
