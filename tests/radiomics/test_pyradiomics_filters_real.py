@@ -1,4 +1,4 @@
-"""pyradiomics' filtered images of a real lesion, resampled as pyradiomics does it: equal at every voxel of the lesion."""
+"""Filtered images of a real lesion, resampled as pyradiomics does it: its own numbers at every voxel of the lesion."""
 
 from __future__ import annotations
 
