@@ -6,9 +6,10 @@ Soft-tissue sarcomas (TCIA, doi:10.7937/K9/TCIA.2015.7GO2GSKS), CT and PET, on t
 with filters (wavelets, Laplacians of Gaussian of 1 and 3 mm, square, square root, logarithm, exponential, gradient).
 Bins of 25 HU and 0.25 SUV, pyradiomics' other settings as they are. `conventions` counts values for which pyradiomics
 gives the limit or the convention of a formula that is not defined (correlation 1 of one grey level) and this engine NaN
-with the reason; `rounding` those that are 0 but for rounding there and exactly 0 here. Seconds are processor time, those of the first row with the loading of kernels.
+with the reason; `rounding` those that are 0 but for rounding there and exactly 0 here. Seconds are processor time,
+those of the first row with the loading of kernels. Filters run on every third patient.
 
-Three patients (a third of them with filters), `--patients 3`:
+Three patients, `--patients 3`:
 
                         features   largest  > 1e-6  conventions  rounding   peer s  ours s
     CT native   shape         42   1.8e-13       0            0         0      2.1     0.7
