@@ -16,6 +16,7 @@ from hybridx.compute import content_hash, map_tasks
 from hybridx.imaging.faults import Fault, ImageError, fault
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.masks import fit_mask
+from hybridx.imaging.organs import fit_organs
 from hybridx.imaging.reading import read_checked, read_grid, read_voxels
 from hybridx.imaging.study import StudyRow, grids_of, rows_of
 from hybridx.terms import listing
@@ -107,7 +108,8 @@ def table_faults(rows: Sequence[StudyRow], hashes: dict[Path, str]) -> list[Foun
             found += [(row, fault("I024", f"{len(same)} rows for {modality}")) for row in same[1:]]
     shared = shared_content(rows, hashes, "mask", "I017")
     found += [(row, one if _large(row.mask) else fault("I025", one.value, "mask")) for row, one in shared]
-    return found + shared_content(rows, hashes, "image", "I019")
+    found += shared_content(rows, hashes, "image", "I019")
+    return found + shared_content(rows, hashes, "organs", "I035")
 
 
 def _large(mask: Path | None) -> bool:
@@ -152,7 +154,12 @@ def overlap_faults(grids: dict[str, Grid]) -> list[tuple[str, Fault]]:
 
 
 def _files(rows: Sequence[StudyRow]) -> list[Path]:
-    paths = [path for row in rows for path in (row.image, row.mask) if path is not None and path.is_file()]
+    paths = [
+        path
+        for row in rows
+        for path in (row.image, row.mask, row.organs)
+        if path is not None and path.is_file()
+    ]
     return list(dict.fromkeys(paths))
 
 
@@ -163,8 +170,14 @@ def _check_study(task: tuple[list[StudyRow], bool]) -> list[Found]:
         (row, one) for modality, one in overlap_faults(grids) for row in rows if row.modality == modality
     ]
     for row in rows:
-        found += [(row, one) for one in [*_check_image(row, voxels=voxels), *_check_mask(row, grids)]]
+        found += [(row, one) for one in _check_row(row, grids, voxels=voxels)]
     return found
+
+
+def _check_row(row: StudyRow, grids: dict[str, Grid], *, voxels: bool) -> list[Fault]:
+    found = [*_check_image(row, voxels=voxels), *_check_mask(row, grids)]
+    grid = grids.get(row.modality)
+    return found if row.organs is None or grid is None else [*found, *fit_organs(row, grid, grids)[1]]
 
 
 def _check_image(row: StudyRow, *, voxels: bool) -> list[Fault]:

@@ -137,6 +137,26 @@ CATALOGUE: dict[str, tuple[Severity, str, str]] = {
         "other images at every timepoint",
         "The same content stands at two timepoints of this patient: one of the two is not what it says.",
     ),
+    "I032": (
+        "warning",
+        "a readable label map of organs",
+        "Correct the path in studies or export the map again; until then what rests on organs is missing.",
+    ),
+    "I033": (
+        "warning",
+        "labels of organs that occur in their map",
+        "Give 'liver_label' or 'blood_pool_label' a number that the map holds; until then that organ is missing.",
+    ),
+    "I034": (
+        "warning",
+        "a map of organs on the grid of an image of the same patient and timepoint",
+        "Check that it belongs to this patient, or resample it; until then what rests on organs is missing.",
+    ),
+    "I035": (
+        "warning",
+        "a map of organs of its own for every patient",
+        "The same content stands under another patient, so it is used for neither of them.",
+    ),
 }
 
 

@@ -18,6 +18,8 @@ from hybridx.imaging.reading import read_checked, read_grid
 
 __all__ = ["Study", "StudyRow", "grids_of", "read_pair", "read_study", "rows_of"]
 
+ORGANS = ("liver", "blood_pool")  # each has a column <organ>_label in the studies table
+
 
 @dataclass(frozen=True)
 class StudyRow:
@@ -41,6 +43,12 @@ class StudyRow:
         Line in the file (the header is line 1).
     day : float
         Relative to the patient's baseline.
+    tracer : str
+        Of a PET; empty where it is not known.
+    organs : Path or None
+        Full path of a label map of organs.
+    organ_labels : mapping of str to int
+        Their labels in it: ``liver``, ``blood_pool``.
     """
 
     patient_id: str
@@ -52,6 +60,9 @@ class StudyRow:
     label: int | None = None
     row: int = 0
     day: float = 0.0
+    tracer: str = ""
+    organs: Path | None = None
+    organ_labels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +101,8 @@ def rows_of(folder: str | os.PathLike[str], studies: pl.DataFrame) -> list[Study
     base = Path(folder)
     rows = []
     for position, row in enumerate(studies.iter_rows(named=True)):
-        image, mask, label = row.get("image"), row.get("mask"), row.get("label")
+        image, mask, label, organs = (row.get(name) for name in ("image", "mask", "label", "organs"))
+        labels = {name: row.get(f"{name}_label") for name in ORGANS}
         rows.append(
             StudyRow(
                 patient_id=str(row["patient_id"]),
@@ -102,6 +114,9 @@ def rows_of(folder: str | os.PathLike[str], studies: pl.DataFrame) -> list[Study
                 label=None if label is None else int(label),
                 row=position + 2,
                 day=float(row.get("day") or 0.0),
+                tracer=str(row.get("tracer") or ""),
+                organs=base / organs if organs else None,
+                organ_labels={name: int(value) for name, value in labels.items() if value is not None},
             )
         )
     return rows

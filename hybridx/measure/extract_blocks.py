@@ -14,8 +14,8 @@ from hybridx.cohort.images import IMAGE_SCHEMA
 from hybridx.measure.deep import deep_feature_rows
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.lesions import LESION_SCHEMA
-from hybridx.measure.pet_uptake import UPTAKE
 from hybridx.measure.settings import ExtractSettings
+from hybridx.measure.uptake_names import describe_uptake
 from hybridx.radiomics.ibsi_compliance import ibsi_ids
 from hybridx.radiomics.names import describe
 
@@ -126,13 +126,17 @@ def image_tables(studies: Sequence[Measured]) -> dict[str, pl.DataFrame]:
         for study in studies
         for row in study.record["lesions"]
     ]
+    # volumes by threshold, called after the tracer, and ratios to organs
+    more = [
+        name for name in dict.fromkeys(key for row in lesions for key in row) if name not in LESION_SCHEMA
+    ]
     images = [
         {"patient_id": s.patient_id, "kind": s.name(kind), "address": address, "day": s.day("")}
         for s in studies
         for kind, address in s.record["images"].items()
     ]
     return {
-        "lesions": pl.DataFrame(lesions, schema=dict(LESION_SCHEMA)),
+        "lesions": pl.DataFrame(lesions, schema={**LESION_SCHEMA, **dict.fromkeys(more, pl.Float64())}),
         "images": pl.DataFrame(images, schema=dict(IMAGE_SCHEMA)),
         "failures": notes("failures"),
         "remarks": notes("remarks"),
@@ -155,8 +159,9 @@ def _features(name: str, modality: str, columns: Sequence[str], source: Source) 
 
 def _feature(name: str, modality: str, column: str, source: Source) -> dict[str, str | None]:
     feature = column.removeprefix(f"{name}.")
-    if feature in UPTAKE:
-        title, unit, ibsi = UPTAKE[feature]
+    about = describe_uptake(feature) if modality == "pet" else None
+    if about is not None:
+        title, unit, ibsi = about
         described: dict[str, str | None] = {"title": title, "unit": unit, "family": "uptake", "ibsi_id": ibsi}
         made = {
             "extractor": "hybridx",

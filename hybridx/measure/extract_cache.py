@@ -16,7 +16,17 @@ from hybridx.imaging.study import StudyRow
 __all__ = ["code_version", "file_hashes", "studies_checkpoint", "study_key", "versions"]
 
 LIBRARIES = ("SimpleITK", "numpy", "scipy", "numba", "torch")
-MEASURING = ("deep", "encoder", "extract_study", "lesions", "pet_uptake", "settings", "views")
+MEASURING = (
+    "deep",
+    "encoder",
+    "extract_study",
+    "lesion_[dv]*",
+    "lesions",
+    "pet_uptake",
+    "settings",
+    "uptake_*",
+)
+MEASURING += ("views",)
 
 
 def studies_checkpoint(cache: Path) -> Checkpoint:
@@ -38,7 +48,7 @@ def study_key(
     refused : mapping of str to str
         Modalities refused by the checks between patients.
     how : str
-        Hash of settings, encoder and kind of device.
+        Hash of settings, encoder and kind of device, and what else of the patient enters.
 
     Returns
     -------
@@ -52,6 +62,9 @@ def study_key(
             "mask": hashes.get(row.mask, "absent") if row.mask else "none",
             "unit": row.unit,
             "label": row.label,
+            "tracer": row.tracer,
+            "organs": hashes.get(row.organs, "absent") if row.organs else "none",
+            "organ_labels": dict(row.organ_labels),
             "refused": row.modality in refused,
         }
         for row in rows
@@ -60,8 +73,9 @@ def study_key(
 
 
 def file_hashes(rows: Sequence[StudyRow]) -> dict[Path, str]:
-    """Name the content of every image and mask that exists."""
-    paths = [path for row in rows for path in (row.image, row.mask) if path is not None and path.is_file()]
+    """Name the content of every image, mask and map of organs that exists."""
+    named = [path for row in rows for path in (row.image, row.mask, row.organs)]
+    paths = [path for path in named if path is not None and path.is_file()]
     return {path: content_hash(path) for path in dict.fromkeys(paths)}
 
 

@@ -28,6 +28,7 @@ from hybridx.measure.extract_study import StudyTask, measure_study
 from hybridx.measure.genomics import genomics_block
 from hybridx.measure.labs import lab_block
 from hybridx.measure.settings import ExtractSettings
+from hybridx.measure.uptake_extras import Body
 
 __all__ = ["extract"]
 
@@ -132,14 +133,25 @@ def _plan(
     hashes = file_hashes(rows)
     found = table_faults(rows, hashes)
     how = f"{settings.image_hash} {encoder.version if encoder else 'no encoder'} {device.partition(':')[0]}"
+    bodies = _bodies(data.tables["patients"])
     tasks, keys, doubts = [], [], []
     for group in group_rows(rows):
         here = [(row.modality, fault) for row, fault in found if row in group]
         refused = {modality: str(fault) for modality, fault in here if fault.severity == "error"}
+        for modality, fault in here:
+            if fault.code == "I035" and modality == "pet":  # whose organs they are nobody can say
+                refused["organs"] = str(fault)
         doubts.append([[m, "check", str(fault)] for m, fault in here if fault.severity == "warning"])
-        tasks.append(StudyTask(tuple(group), settings, refused, device, cache))
-        keys.append(study_key(group, hashes, refused, how))
+        body = bodies.get(group[0].patient_id, Body())
+        tasks.append(StudyTask(tuple(group), settings, refused, device, cache, body))
+        keys.append(study_key(group, hashes, refused, f"{how} {body} {'organs' in refused}"))
     return tasks, keys, doubts
+
+
+def _bodies(patients: pl.DataFrame) -> dict[str, Body]:
+    names = ["weight_kg", "height_cm", "sex"]
+    given = patients.select("patient_id", *(name for name in names if name in patients.columns))
+    return {row.pop("patient_id"): Body(**row) for row in given.iter_rows(named=True)}
 
 
 def _measured(task: StudyTask, result: TaskResult, doubts: list[list[str]]) -> Measured:

@@ -13,13 +13,15 @@ from hybridx.cohort.images import pack
 from hybridx.compute import atomic_write
 from hybridx.imaging import Grid, Image, ImageError, Study
 from hybridx.imaging.checking import overlap_faults
+from hybridx.imaging.organs import fit_organs
 from hybridx.imaging.quality import quality_faults
 from hybridx.imaging.study import StudyRow, grids_of, read_pair
 from hybridx.measure.deep import deep_features, lacking, make_patch
 from hybridx.measure.encoder import DeepEncoder
 from hybridx.measure.lesions import lesion_rows
-from hybridx.measure.pet_uptake import uptake
+from hybridx.measure.pet_uptake import measure_uptake
 from hybridx.measure.settings import ExtractSettings
+from hybridx.measure.uptake_extras import Body
 from hybridx.measure.views import key_views
 from hybridx.radiomics.engine import measure_radiomics
 
@@ -37,11 +39,13 @@ class StudyTask:
     settings : ExtractSettings
         How to measure.
     refused : mapping of str to str
-        Modalities that a check between patients has refused already, with the reason.
+        Modalities that a check between patients has refused already, with the reason; ``organs`` for a map of organs.
     device : str
         Where the encoder runs.
     store : Path
         Folder for pictures and patches, named by content.
+    body : Body
+        Of the patient, for SUL.
     """
 
     rows: tuple[StudyRow, ...]
@@ -49,6 +53,7 @@ class StudyTask:
     refused: Mapping[str, str]
     device: str
     store: Path
+    body: Body = field(default_factory=Body)
 
 
 @dataclass
@@ -96,7 +101,7 @@ def measure_study(task: StudyTask) -> dict[str, Any]:
     record = _Record()
     study = _read(task, record)
     for modality, image in study.images.items():
-        _measure_image(modality, image, study.masks[modality], task.settings, record)
+        _measure_image(image, study.masks[modality], task, record)
     if task.settings.deep and not lacking(study):
         with record.stage("deep", "deep"):
             patch = make_patch(study)
@@ -139,9 +144,8 @@ def _pair(row: StudyRow, grids: Mapping[str, Grid], record: _Record) -> tuple[Im
     return image, mask
 
 
-def _measure_image(
-    modality: str, image: Image, mask: Image, settings: ExtractSettings, record: _Record
-) -> None:
+def _measure_image(image: Image, mask: Image, task: StudyTask, record: _Record) -> None:
+    modality, settings = image.modality, task.settings
     with record.stage(modality, "radiomics"):
         found = measure_radiomics(image, mask, getattr(settings, modality))
         record.add(modality, found.values, **found.provenance)
@@ -149,10 +153,29 @@ def _measure_image(
             [modality, "radiomics", text] for text in (*found.remarks, *_summaries(found.reasons))
         ]
     if modality == "pet":
-        with record.stage(modality, "uptake"):
-            record.add(modality, uptake(image, mask))
-    with record.stage(modality, "lesions"):
-        record.lesions += lesion_rows(image, mask)
+        _measure_pet(image, mask, task, record)
+    else:
+        with record.stage(modality, "lesions"):
+            record.lesions += lesion_rows(image, mask)
+
+
+def _measure_pet(image: Image, mask: Image, task: StudyTask, record: _Record) -> None:
+    row = next(row for row in task.rows if row.modality == "pet")
+    organs: dict[str, Image] = {}
+    why = task.refused.get("organs", "")
+    if not why:
+        with record.stage("pet", "organs"):
+            organs, faults = fit_organs(row, image.grid, grids_of(task.rows))
+            record.remarks += [["pet", "organs", str(one)] for one in faults]
+            why = "; ".join(str(one) for one in faults)
+    known: dict[str, Any] = {"tracer": row.tracer or None, "organs": organs}
+    settings = task.settings.uptake
+    with record.stage("pet", "uptake"):
+        found = measure_uptake(image, mask, settings, organs_lacking=why, body=task.body, **known)
+        record.add("pet", found.values)
+        record.remarks += [["pet", "uptake", text] for text in (*found.remarks, *_summaries(found.reasons))]
+    with record.stage("pet", "lesions"):
+        record.lesions += lesion_rows(image, mask, settings, **known)
 
 
 def _summaries(reasons: Mapping[str, str]) -> list[str]:

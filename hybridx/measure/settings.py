@@ -8,12 +8,13 @@ from typing import Any
 
 from hybridx.errors import SettingsError
 from hybridx.measure.table_settings import ExpressionSettings, GenomicsSettings, LabSettings
+from hybridx.measure.uptake_settings import UptakeSettings
 from hybridx.radiomics.presets import MODALITIES
 from hybridx.radiomics.settings import RadiomicsSettings
 from hybridx.radiomics.settings_checks import check_names
 from hybridx.terms import settings_hash
 
-__all__ = ["ExtractSettings", "RadiomicsSettings"]
+__all__ = ["ExtractSettings", "RadiomicsSettings", "UptakeSettings"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class ExtractSettings:
     ----------
     pet, ct, mr : RadiomicsSettings
         Per modality; by default the presets.
+    uptake : UptakeSettings
+        Thresholds and further numbers of PET uptake.
     deep : bool
         Features of the pre-trained PET/CT encoder.
     views : bool
@@ -39,6 +42,7 @@ class ExtractSettings:
     pet: RadiomicsSettings = dataclasses.field(default_factory=lambda: RadiomicsSettings.preset("pet"))
     ct: RadiomicsSettings = dataclasses.field(default_factory=lambda: RadiomicsSettings.preset("ct"))
     mr: RadiomicsSettings = dataclasses.field(default_factory=lambda: RadiomicsSettings.preset("mr"))
+    uptake: UptakeSettings = dataclasses.field(default_factory=UptakeSettings)
     deep: bool = True
     views: bool = True
     labs: LabSettings = dataclasses.field(default_factory=LabSettings)
@@ -54,7 +58,7 @@ class ExtractSettings:
             if not isinstance(getattr(self, name), RadiomicsSettings):
                 msg = f"{name}={getattr(self, name)!r} is not a RadiomicsSettings."
                 raise SettingsError(msg)
-        for name, kind in _TABLES.items():
+        for name, kind in (_TABLES | {"uptake": UptakeSettings}).items():
             if not isinstance(getattr(self, name), kind):
                 msg = f"{name}={getattr(self, name)!r} is not of {kind.__name__}."
                 raise SettingsError(msg)
