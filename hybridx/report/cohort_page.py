@@ -12,15 +12,18 @@ from hybridx.cohort import Cohort, Outcome
 from hybridx.evaluate.horizon import median_follow_up
 from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
+from hybridx.report.best_response import response_part
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import checks_table
-from hybridx.report.curves import survival_figure
 from hybridx.report.decision_lines import decision_part
-from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure, measured_map
+from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure
+from hybridx.report.group_lines import curves_part
+from hybridx.report.missing_map import failed_patients, map_part
 from hybridx.report.modality_lines import added_value_part, stress_part
 from hybridx.report.page import Page
 from hybridx.report.part_lines import doubts_part, parts_of_cohort
 from hybridx.report.rendering import months, number, percent, render
+from hybridx.report.swimmer import swimmer_part
 from hybridx.report.trust import provenance, trust
 from hybridx.report.words import (
     INTENDED_USE,
@@ -28,7 +31,6 @@ from hybridx.report.words import (
     endpoint_words,
     model_title,
     scale_words,
-    survivors,
 )
 from hybridx.terms.modalities import modality_title
 
@@ -76,7 +78,9 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         checks=checks_table(background),
         forest=_forest(background),
         differences=_differences(background),
-        curves=_curves(background),
+        curves=curves_part(background),
+        responses=response_part(background),
+        swimmer=swimmer_part(background),
         calibration=background.once("calibration", lambda: calibration_drawing(background)),
         decision=background.once("decision", lambda: decision_part(background)),
         importance=_importance(background),
@@ -84,7 +88,7 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         doubts=doubts_part(background),
         added=added_value_part(background),
         stress=stress_part(background),
-        map=_map(cohort),
+        map=map_part(background),
         modalities=_modalities(cohort),
         endpoints=[_endpoint_row(cohort.outcomes(e)) for e in cohort.endpoints],
         description=_description(cohort),
@@ -199,40 +203,6 @@ def _p(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
-def _curves(background: Background) -> dict[str, Any] | None:
-    if not background.is_survival:
-        return None
-    groups = background.group_curves
-    drawing = survival_figure(
-        None, groups, title=f"{background.result.endpoint} by group of the predicted risk",
-        y_label=f"% {survivors(background.result.endpoint)}", until=max(background.until, 6.0),
-        origin=background.result.origin,
-    )  # fmt: skip
-    whose, why = (
-        ("", "")
-        if background.is_external
-        else ("out-of-fold ", "; no p-value, because out-of-fold groups of one cohort are not independent")
-    )
-    caption = (
-        f"Observed (Kaplan-Meier) by group of the {whose}prediction at {number(background.main_horizon)} months{why}."
-        if background.groups
-        else "Observed (Kaplan-Meier) in all patients; the cohort is too small for groups."
-    )
-    times = range(0, int(background.until) + 1, 6)
-    rows = [(f"{m}", *(_with_band(g.at(m)) for g in groups)) for m in times]
-    return {
-        "drawing": drawing,
-        "caption": caption,
-        "columns": ("Months", *(g.label for g in groups)),
-        "rows": rows,
-    }
-
-
-def _with_band(found: tuple[float, float, float]) -> str:
-    value, low, high = found
-    return f"{percent(value)} ({100 * low:.0f} to {100 * high:.0f})" if math.isfinite(low) else percent(value)
-
-
 def _importance(background: Background) -> dict[str, Any] | None:
     why = background.explanation
     if why is None:
@@ -259,26 +229,6 @@ def _importance(background: Background) -> dict[str, Any] | None:
     }
 
 
-def _failed(cohort: Cohort, modality: str) -> set[str]:
-    failures = cohort.tables.get("failures")
-    return set() if failures is None else set(failures.filter(pl.col("modality") == modality)["patient_id"])
-
-
-def _map(cohort: Cohort) -> Any:
-    rows = []
-    for name in cohort.modalities:
-        failed = _failed(cohort, name)
-        flags = [bool(v) for v in cohort.measured[name]]
-        rows.append(
-            (
-                modality_title(name),
-                flags,
-                [p in failed and not f for p, f in zip(cohort.patients, flags, strict=True)],
-            )
-        )
-    return measured_map(rows, title="Who was measured with what")
-
-
 def _modalities(cohort: Cohort) -> list[list[str]]:
     rows = []
     for name, block in cohort.blocks.items():
@@ -291,7 +241,7 @@ def _modalities(cohort: Cohort) -> list[list[str]]:
                 f"{int(cohort.measured[name].sum())} of {len(cohort)}",
                 str(values.width),
                 percent(empty / cells, 1) if cells else "–",
-                str(len(_failed(cohort, name))),
+                str(len(failed_patients(cohort, name))),
             ]
         )
     return rows

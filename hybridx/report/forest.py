@@ -14,7 +14,7 @@ from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, MUTED, Drawing, Scale,
 
 __all__ = ["ForestRow", "estimate_text", "forest_figure", "importance_figure", "measured_map"]
 
-_MAP_PATIENTS = 400  # drawn; a larger cohort is shown by its first ones, and says so
+_MAP_PATIENTS = 5000  # drawn; a larger cohort is shown by its first ones, and says so
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def measured_map(
         Patients in the same order everywhere.
     """
     row, labels, counts = 22.0, 150.0, 74.0
-    n = min(max((len(m) for _, m, _ in modalities), default=0), _MAP_PATIENTS)
     total = max((len(m) for _, m, _ in modalities), default=0)
+    n = min(total, _MAP_PATIENTS)
     step = (width - labels - counts) / max(n, 1)
     said = "; ".join(f"{name}: {sum(m)} of {total}" for name, m, _ in modalities)
     drawing = Drawing(width, row * len(modalities) + 24, title, said)
@@ -118,10 +118,11 @@ def measured_map(
         drawing.text(labels - 10, y + 15, shorten(name, 22), anchor="end", colour=INK, size=12)
         drawing.rect(labels, y + 3, step * n, row - 6, GRID)
         _runs(drawing, measured[:n], ACCENT, left=labels, y=y + 3, step=step, height=row - 6)
-        _runs(drawing, failed[:n], HIGHER, left=labels, y=y + 3, step=step, height=row - 6)
+        # half as high: told from the measured ones in grey print, too
+        _runs(drawing, failed[:n], HIGHER, left=labels, y=y + 11, step=step, height=row - 14)
         drawing.text(width, y + 15, f"{sum(measured)}/{total}", anchor="end", colour=INK, size=12)
     cut = f"; the first {n} of {total} are drawn" if n < total else ""
-    words = f"one stripe per patient: blue measured, orange failed, grey not measured{cut}"
+    words = f"one stripe per patient: blue measured, orange at half height failed, grey not measured{cut}"
     drawing.text(labels, row * len(modalities) + 17, words, size=11.5)
     return drawing.markup()
 

@@ -1,0 +1,283 @@
+"""Best response: change of each patient as a waterfall, or, where only categories are known, how many had which."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from hybridx.cohort import Cohort
+from hybridx.report.background import Background
+from hybridx.report.rendering import percent
+from hybridx.report.svg import GRID, HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
+from hybridx.terms.endpoints import endpoint_title
+from hybridx.terms.response import CRITERIA
+
+__all__ = ["category_frame", "change_frame", "response_part", "waterfall_figure"]
+
+RESPONSE_LINE, PROGRESS_LINE = -30.0, 20.0  # RECIST 1.1, sum of diameters (doi:10.1016/j.ejca.2008.10.026)
+_OF_SIZE = re.compile(r"recist|size|diameter|target|tumou?r|lesion|sld|groess|größe", re.IGNORECASE)
+_AXIS_END = 100.0
+# Light to dark from best to worst: the order survives grey print.
+_SHADES = ("#9fd0ea", "#5ba3c9", "#8a94a3", HIGHER, "#6e2a06")
+_UNKNOWN = "not assessed"
+
+
+def response_part(background: Background) -> list[dict[str, Any]]:
+    """Return the figures on best response that the cohort's outcomes allow; nothing without any response."""
+    cohort, found = background.cohort, []
+    changes = change_frame(cohort)
+    if changes is not None:
+        found.append(_waterfall_part(cohort, changes))
+    counts = category_frame(cohort)
+    if counts is not None:
+        found.append(_category_part(counts))
+    return found
+
+
+def change_frame(cohort: Cohort) -> pl.DataFrame | None:
+    """Return the change of each patient in per cent, largest growth first, without identifiers.
+
+    Returns
+    -------
+    polars.DataFrame or None
+        `endpoint`, `row` (1 is the largest growth), `change_percent`, `category` (null where not assessed). Of the
+        first continuous endpoint whose unit is ``%``. None when there is none, or nobody has a value.
+    """
+    names = [e for e in cohort.endpoints if _is_change(cohort, e)]
+    if not names:
+        return None
+    of_size = [e for e in names if _OF_SIZE.search(e)]
+    endpoint = (of_size or names)[0]
+    y = cohort.outcomes(endpoint)
+    table = pl.DataFrame({"patient_id": list(cohort.patients), "change_percent": y.value}).fill_nan(None)
+    categories = _categories(cohort)
+    if categories is None:
+        table = table.with_columns(pl.lit(None, pl.String).alias("category"))
+    else:
+        table = table.join(categories.select("patient_id", "category"), on="patient_id", how="left")
+    table = table.drop_nulls("change_percent").sort(["change_percent", "category"], descending=[True, False])
+    if not table.height:
+        return None
+    return table.select(
+        pl.lit(endpoint).alias("endpoint"),
+        pl.int_range(1, pl.len() + 1).alias("row"),
+        "change_percent",
+        "category",
+    )
+
+
+def _is_change(cohort: Cohort, endpoint: str) -> bool:
+    table = cohort.tables.get("outcomes")
+    if table is None or not {"value", "unit"} <= set(table.columns):
+        return False
+    rows = table.filter((pl.col("endpoint") == endpoint) & pl.col("value").is_not_null())
+    return bool(rows.height) and set(rows["unit"].drop_nulls()) == {"%"}
+
+
+def _categories(cohort: Cohort) -> pl.DataFrame | None:
+    """Return `patient_id`, `category`, `criterion` of the criterion that most patients were judged by."""
+    table = cohort.tables.get("outcomes")
+    if table is None:
+        return None
+    parts = [
+        table.filter(pl.col(column).is_not_null()).select("patient_id", pl.col(column).alias("category"))
+        for column in ("response", "level")
+        if column in table.columns
+    ]
+    known = {category: name for name, c in CRITERIA.items() for category in c.categories}
+    rows = (
+        pl.concat(parts) if parts else pl.DataFrame(schema={"patient_id": pl.String, "category": pl.String})
+    )
+    rows = rows.filter(pl.col("category").is_in(list(known)))
+    if not rows.height:
+        return None
+    rows = rows.with_columns(pl.col("category").replace_strict(known).alias("criterion"))
+    counts = rows["criterion"].value_counts().sort(["count", "criterion"], descending=[True, False])
+    return rows.filter(pl.col("criterion") == counts["criterion"][0]).unique("patient_id", keep="first")
+
+
+def category_frame(cohort: Cohort) -> pl.DataFrame | None:
+    """Return how many patients had which response: `criterion`, `category`, `title`, `n`, `share`, `responder`."""
+    rows = _categories(cohort)
+    if rows is None:
+        return None
+    criterion = CRITERIA[rows["criterion"][0]]
+    counts = dict(rows["category"].value_counts().iter_rows())
+    total = sum(counts.values())
+    return pl.DataFrame(
+        [
+            (
+                criterion.title,
+                name,
+                title,
+                counts.get(name, 0),
+                counts.get(name, 0) / total,
+                criterion.is_responder(name),
+            )
+            for name, title in criterion.categories.items()
+        ],
+        schema=["criterion", "category", "title", "n", "share", "responder"],
+        orient="row",
+    )
+
+
+def _waterfall_part(cohort: Cohort, changes: pl.DataFrame) -> dict[str, Any]:
+    endpoint = changes["endpoint"][0]
+    of_size = bool(_OF_SIZE.search(endpoint))
+    values = changes["change_percent"].to_list()
+    drawing = waterfall_figure(
+        values,
+        changes["category"].to_list(),
+        title=f"{endpoint_title(endpoint)} of each patient",
+        lines=of_size,
+    )
+    shrunk, grown = sum(v <= RESPONSE_LINE for v in values), sum(v >= PROGRESS_LINE for v in values)
+    said = (
+        f"{shrunk} of {len(values)} patients shrank by 30 % or more, {grown} grew by 20 % or more (dashed: the limits "
+        "of RECIST 1.1; a response also needs confirmation and no new lesion)."
+        if of_size
+        else f"{sum(v < 0 for v in values)} of {len(values)} patients fell."
+    )
+    missing = len(cohort) - len(values)
+    gap = f" Without a value: {missing} patients." if missing else ""
+    quantiles = [changes["change_percent"].quantile(q, "linear") for q in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    rows = [
+        (n, _signed(q))
+        for n, q in zip(
+            ("Smallest", "Lower quartile", "Median", "Upper quartile", "Largest"), quantiles, strict=True
+        )
+    ]
+    return {
+        "drawing": drawing,
+        "caption": f"One bar per patient, largest growth on the left. {said}{gap}",
+        "columns": ("Change", "%"),
+        "rows": rows,
+    }
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1f}".replace("-", "−")
+
+
+def waterfall_figure(
+    changes: Sequence[float],
+    categories: Sequence[str | None] = (),
+    *,
+    title: str,
+    lines: bool = True,
+    width: float = 1060,
+) -> Markup:
+    """Draw the change of each patient as a bar from zero, in the order given.
+
+    Parameters
+    ----------
+    changes : sequence of float
+        Per cent; above +100 a bar is cut and its number written on it.
+    categories : sequence of str or None
+        Response category of each patient, which decides the shade; empty for none.
+    lines : bool
+        Draw -30 and +20 per cent.
+    """
+    left, bottom = 48.0, 300.0
+    lowest, highest = min([-35.0, *changes]), max([25.0, *changes])
+    y = Scale(max(lowest * 1.06, -_AXIS_END), min(highest * 1.06, _AXIS_END), bottom, 24)
+    step = (width - left - 8) / max(len(changes), 1)
+    named = [c or _UNKNOWN for c in categories] or [""] * len(changes)
+    order = [c for criterion in CRITERIA.values() for c in criterion.categories]
+    legend = sorted(set(named) - {""}, key=lambda c: order.index(c) if c in order else len(order))
+    shade = _shades(legend)
+    drawing = Drawing(width, bottom + (44 if legend else 22), title, _spoken(changes))
+    for tick in ticks(y.low, y.high, 6):
+        drawing.line(left, y(tick), width - 8, y(tick))
+        drawing.text(
+            left - 6, y(tick) + 4, f"{tick:+g}".replace("-", "−").replace("+0", "0"), anchor="end", size=11
+        )
+    drawing.text(4, 13, "change, %", size=11)
+    for i, (change, name) in enumerate(zip(changes, named, strict=True)):
+        top, low = sorted((y(change), y(0.0)))
+        fill = shade[name] if name else HIGHER if change > 0 else LOWER
+        gap = min(0.15 * step, 2.0)
+        drawing.rect(
+            left + i * step, top, step - gap, max(low - top, 0.8), fill, stroke=GRID if step > 6 else None
+        )
+        if change > y.high and step >= 16:
+            drawing.text(
+                left + (i + 0.5) * step, y.end - 3, f"{change:+.0f}", anchor="middle", size=9.5, colour=INK
+            )
+    drawing.line(left, y(0.0), width - 8, y(0.0), INK)
+    for limit in (RESPONSE_LINE, PROGRESS_LINE) if lines else ():
+        drawing.line(left, y(limit), width - 8, y(limit), INK, stroke_dasharray="5 3")
+        words = f"{limit:+.0f} %".replace("-", "−")
+        drawing.text(width - 10, y(limit) - 4, words, anchor="end", size=11, colour=INK)
+    for i, name in enumerate(legend):
+        drawing.rect(left + 150 * i, bottom + 24, 14, 12, shade[name], stroke=MUTED)
+        drawing.text(left + 150 * i + 20, bottom + 34, f"{name} ({named.count(name)})", size=11.5, colour=INK)
+    return drawing.markup()
+
+
+def _shades(legend: Sequence[str]) -> dict[str, str]:
+    graded = [c for c in legend if c != _UNKNOWN]
+    places = {2: (0, 3), 3: (0, 2, 3)}.get(len(graded), (0, 1, 2, 3, 4))
+    return {c: _SHADES[places[i % len(places)]] for i, c in enumerate(graded)} | {_UNKNOWN: "#ffffff"}
+
+
+def _spoken(changes: Sequence[float]) -> str:
+    if not changes:
+        return "nobody has a value"
+    ordered = sorted(changes)
+    return (
+        f"{len(changes)} patients, from {ordered[0]:.0f} to {ordered[-1]:.0f} per cent, "
+        f"median {ordered[len(ordered) // 2]:.0f}"
+    )
+
+
+def _category_part(counts: pl.DataFrame) -> dict[str, Any]:
+    total, responders = int(counts["n"].sum()), int(counts.filter("responder")["n"].sum())
+    criterion = counts["criterion"][0]
+    low, high = _wilson(responders, total)
+    drawing = _category_figure(counts, title=f"Best response by {criterion}")
+    return {
+        "drawing": drawing,
+        "caption": f"{criterion}: {responders} of {total} assessed patients responded, {percent(responders / total)} "
+        f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %, Wilson).",
+        "columns": ("Category", "Patients", "Share"),
+        "rows": [
+            (
+                f"{r['category']}, {r['title']}" if r["category"] != r["title"] else r["title"],
+                str(r["n"]),
+                percent(r["share"]),
+            )
+            for r in counts.iter_rows(named=True)
+        ],
+    }
+
+
+def _wilson(k: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927), which keeps its width at 0 and at n."""
+    z = 1.959963984540054
+    centre, half = (k + z * z / 2) / (n + z * z), z * math.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def _category_figure(counts: pl.DataFrame, *, title: str, width: float = 520) -> Markup:
+    row, labels = 26.0, 200.0
+    x = Scale(0.0, max(int(counts["n"].max()), 1) * 1.25, labels, width)
+    shade = _shades(counts["category"].to_list())
+    drawing = Drawing(
+        width,
+        row * counts.height + 8,
+        title,
+        "; ".join(f"{r['title']}: {r['n']}" for r in counts.iter_rows(named=True)),
+    )
+    for i, r in enumerate(counts.iter_rows(named=True)):
+        drawing.text(labels - 10, row * i + 18, r["title"], anchor="end", colour=INK, size=12.5)
+        drawing.rect(
+            labels, row * i + 5, max(x(r["n"]) - labels, 0.0), 17, shade[r["category"]], stroke=MUTED
+        )
+        drawing.text(x(r["n"]) + 6, row * i + 18, f"{r['n']} ({percent(r['share'])})", colour=INK, size=12)
+    return drawing.markup()
