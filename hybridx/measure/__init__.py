@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = attach(
         "genomics_block": "genomics",
         "import_features": "imported",
         "key_views": "views",
+        "key_volumes": "volumes",
         "lab_block": "labs",
         "lesion_radiomics": "lesion_tables",
         "lesion_rows": "lesions",

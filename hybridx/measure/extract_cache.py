@@ -26,7 +26,7 @@ MEASURING = (
     "settings",
     "uptake_*",
 )
-MEASURING += ("views",)
+MEASURING += ("views", "volumes")
 
 
 def studies_checkpoint(cache: Path) -> Checkpoint:

@@ -23,6 +23,7 @@ from hybridx.measure.pet_uptake import measure_uptake
 from hybridx.measure.settings import ExtractSettings
 from hybridx.measure.uptake_extras import Body
 from hybridx.measure.views import key_views
+from hybridx.measure.volumes import key_volumes
 from hybridx.radiomics.engine import measure_radiomics
 
 __all__ = ["StudyTask", "measure_study"]
@@ -110,6 +111,9 @@ def measure_study(task: StudyTask) -> dict[str, Any]:
     if task.settings.views and study.images:
         with record.stage(study.modalities[0], "views"):
             record.images["views"] = _keep(task.store, key_views(study))
+    if task.settings.volumes and {"pet", "ct"} & study.images.keys():
+        with record.stage(study.modalities[0], "volumes"):
+            record.images["volumes"] = _keep(task.store, key_volumes(study))
     return {
         "blocks": {name: block for name, block in record.blocks.items() if block["values"]},
         "failures": record.failures,

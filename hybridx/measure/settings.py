@@ -31,6 +31,8 @@ class ExtractSettings:
         Features of the pre-trained PET/CT encoder.
     views : bool
         Key slices for the patient page.
+    volumes : bool
+        Small PET and CT volumes round the lesions for the viewer of the patient page, about 1 MB per study.
     labs : LabSettings
         Which laboratory value is the baseline, and what is made of several.
     genomics : GenomicsSettings
@@ -45,6 +47,7 @@ class ExtractSettings:
     uptake: UptakeSettings = dataclasses.field(default_factory=UptakeSettings)
     deep: bool = True
     views: bool = True
+    volumes: bool = True
     labs: LabSettings = dataclasses.field(default_factory=LabSettings)
     genomics: GenomicsSettings = dataclasses.field(default_factory=GenomicsSettings)
     expression: ExpressionSettings = dataclasses.field(default_factory=ExpressionSettings)

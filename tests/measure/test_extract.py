@@ -217,7 +217,7 @@ def test_nothing_in_the_cache_names_a_patient(folder, tmp_path):
     run(folder, tmp_path / "out")
     cache = tmp_path / ".out.cache"
     files = [path for path in cache.rglob("*") if path.is_file()]
-    assert len(files) == 4, "a record and the pictures of two patients"
+    assert len(files) == 6, "a record, the pictures and the volumes of two patients"
     for path in files:
         assert "P00" not in path.name
         assert path.suffix == ".npz" or "P00" not in path.read_text()
