@@ -36,7 +36,7 @@ def lesion_centroids(labels: npt.NDArray[np.int32], count: int, grid: Grid) -> F
     owner = labels[places]
     size = np.bincount(owner, minlength=count + 1)[1:]
     means = [np.bincount(owner, axis, minlength=count + 1)[1:] / size for axis in reversed(places)]
-    return grid.points(np.stack(means, axis=1))
+    return np.asarray(grid.points(np.stack(means, axis=1)))
 
 
 def farthest_other(centroids: Floats) -> Floats:
@@ -114,6 +114,6 @@ def _corners(points: Floats) -> Floats:
     if len(points) < 500:
         return points
     try:
-        return points[ConvexHull(points).vertices]
+        return np.asarray(points[ConvexHull(points).vertices])
     except QhullError:
         return points

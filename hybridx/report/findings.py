@@ -21,6 +21,7 @@ __all__ = ["labs", "lesions", "timeline", "variants"]
 
 _LESION_COLUMNS = {
     "volume_ml": "Volume, mL",
+    "diameter_mm": "Diameter, mm",
     "suv_max": "SUVmax",
     "suv_peak": "SUVpeak (1 mL)",
     "suv_mean": "SUVmean",
@@ -28,6 +29,11 @@ _LESION_COLUMNS = {
     "mtv_suv4": "MTV SUV ≥ 4, mL",
     "tlg": "TLG, mL·SUV",
     "tlg_41pct": "TLG 41 %, mL·SUV",
+    "psma_tv_41pct": "PSMA-TV 41 %, mL",
+    "tl_psma": "TL-PSMA, mL·SUV",
+    "sstr_tv_41pct": "SSTR-TV 41 %, mL",
+    "tl_sstr": "TL-SSTR, mL·SUV",
+    "suv_max_to_liver": "SUVmax / liver",
 }
 _MOST_LESIONS = 6
 _MOST_ROWS = 12  # of a table on the page; the rest is counted
