@@ -6,7 +6,7 @@ from typing import Literal
 
 from hybridx.errors import InputError
 
-__all__ = ["body_surface_m2", "lean_mass_kg"]
+__all__ = ["HEIGHT_M", "body_surface_m2", "lean_mass_kg"]
 
 HEIGHT_M = (0.3, 2.6)
 
@@ -48,7 +48,8 @@ def lean_mass_kg(
     """
     height = _height(height_m)
     if sex not in ("M", "F"):
-        msg = f"Patient's Sex (0010,0040) is {sex or 'missing'!r}; lean body mass is known for M and F only"
+        shown = {"O": "O (other)", "": "missing"}.get(sex, "no term of the standard")
+        msg = f"Patient's Sex (0010,0040) is {shown}; lean body mass is known for M and F only"
         raise InputError(msg)
     if formula == "janma":
         bmi = weight_kg / height**2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from hybridx.errors import InputError
 __all__ = ["PetHeader", "PetSlice"]
 
 _DATE = re.compile(r"\d{8}")
+_ZONE = re.compile(r"([+-])(\d{2})(\d{2})$")
 _TIME = re.compile(r"(\d{2})(\d{2})?(\d{2})?(?:\.(\d{1,6}))?")
 # private blocks that hold what the standard's attributes leave out, by their creator
 _PHILIPS, _GE = "Philips PET Private Group", "GEMS_PETD_01"
@@ -30,11 +32,14 @@ class PetSlice:
         From the series' reference time to the moment at which the counts had their mean, ms.
     frame_duration_ms : float or None
         Length of the acquisition, ms.
+    decay_factor : float or None
+        (0054,1321): what the scanner multiplied this slice by for decay.
     """
 
     acquired: dt.datetime | None = None
     frame_reference_ms: float | None = None
     frame_duration_ms: float | None = None
+    decay_factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class PetHeader:
         (7053,xx00): counts to SUV; (7053,xx09): counts to Bq/mL.
     manufacturer : str
         (0008,0070).
+    doses : int
+        Different radiopharmaceuticals that are listed (0054,0016); of several nothing can be worked out.
     """
 
     units: str
@@ -96,10 +103,18 @@ class PetHeader:
     philips_suv: float | None = None
     philips_activity: float | None = None
     manufacturer: str = ""
+    doses: int = 1
 
     @classmethod
-    def read(cls, datasets: Sequence[Any]) -> PetHeader:
+    def read(cls, datasets: Sequence[Any], told: Mapping[str, Any] | None = None) -> PetHeader:
         """Read the headers of a series (pydicom datasets, one per slice).
+
+        Parameters
+        ----------
+        datasets : sequence of pydicom.Dataset
+            Without pixels will do.
+        told : mapping of str to value, optional
+            Facts that stand above the headers, knowingly: what they say there is not even compared.
 
         Raises
         ------
@@ -109,13 +124,12 @@ class PetHeader:
         if not datasets:
             msg = "A PET series without slices has no header to read."
             raise InputError(msg)
-        first = datasets[0]
-        facts = _facts(first)
+        facts = _facts(datasets[0]) | dict(told or {})
         for one in datasets[1:]:
-            other = _facts(one)
+            other = _facts(one) | dict(told or {})
             odd = [name for name in facts if facts[name] != other[name]]
             if odd:
-                shown = ", ".join(f"{name}: {facts[name]!r} and {other[name]!r}" for name in odd[:5])
+                shown = ", ".join(_difference(name, facts[name], other[name]) for name in odd[:5])
                 msg = f"Slices of one PET series disagree ({shown}): two series were mixed, or a header was edited."
                 raise InputError(msg)
         return cls(slices=tuple(_slice(one) for one in datasets), **facts)
@@ -128,6 +142,12 @@ class PetHeader:
         and ``GEPrivatePostInjectionDateTime``; radiopharmaceutical attributes may lie at the top.
         """
         return cls.read([_Plain(row) for row in rows])
+
+
+def _difference(name: str, one: Any, other: Any) -> str:
+    """Say how two slices differ: numbers as they are; texts and moments may tell who the patient is."""
+    numbers = all(value is None or isinstance(value, float | int) for value in (one, other))
+    return f"{name}: {one!r} and {other!r}" if numbers else name
 
 
 class _Plain:
@@ -160,6 +180,7 @@ def _private(dataset: Any, creator: str, group: int, element: int) -> Any:
 def _facts(dataset: Any) -> dict[str, Any]:
     dose = dataset.get("RadiopharmaceuticalInformationSequence")
     given = dose[0] if dose else dataset
+    zone = _zone(dataset.get("TimezoneOffsetFromUTC"))
     corrected = dataset.get("CorrectedImage") or ()
     return {
         "units": _text(dataset.get("Units")).upper(),
@@ -174,14 +195,23 @@ def _facts(dataset: Any) -> dict[str, Any]:
         "radionuclide": _meaning(given.get("RadionuclideCodeSequence")),
         "radiopharmaceutical": _text(given.get("Radiopharmaceutical"))
         or _meaning(given.get("RadiopharmaceuticalCodeSequence")),
-        "injected": _moment(given.get("RadiopharmaceuticalStartDateTime")),
+        "injected": _moment(given.get("RadiopharmaceuticalStartDateTime"), zone),
         "injected_time": _time(given.get("RadiopharmaceuticalStartTime")),
         "series": _joined(dataset.get("SeriesDate"), dataset.get("SeriesTime")),
         "ge_scan": _moment(_private(dataset, _GE, 0x0009, 0x0D)),
         "philips_suv": _number(_private(dataset, _PHILIPS, 0x7053, 0x00)),
         "philips_activity": _number(_private(dataset, _PHILIPS, 0x7053, 0x09)),
         "manufacturer": _text(dataset.get("Manufacturer")),
+        "doses": len({_dose_key(one) for one in dose}) if dose else 1,
     }
+
+
+def _dose_key(item: Any) -> tuple[Any, ...]:
+    names = ("RadionuclideTotalDose", "RadiopharmaceuticalStartDateTime", "RadiopharmaceuticalStartTime")
+    return (
+        *(_text(item.get(name)) for name in (*names, "Radiopharmaceutical")),
+        _meaning(item.get("RadionuclideCodeSequence")),
+    )
 
 
 def _slice(dataset: Any) -> PetSlice:
@@ -190,6 +220,7 @@ def _slice(dataset: Any) -> PetSlice:
         acquired or _moment(dataset.get("AcquisitionDateTime")),
         _number(dataset.get("FrameReferenceTime")),
         _number(dataset.get("ActualFrameDuration")),
+        _number(dataset.get("DecayFactor")),
     )
 
 
@@ -199,9 +230,11 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> float | None:
     try:
-        return float(_text(value))
+        number = float(_text(value))
     except ValueError:
         return None
+    # "nan" and "inf" are numbers to Python; to a header they are nothing
+    return number if math.isfinite(number) else None
 
 
 def _meaning(sequence: Any) -> str:
@@ -238,7 +271,23 @@ def _time(value: Any) -> dt.time | None:
         return None
 
 
-def _moment(value: Any) -> dt.datetime | None:
-    """Read a DICOM date-time; an offset from UTC is dropped, since all times of a study share the scanner's clock."""
-    text = re.sub(r"[+-]\d{4}$", "", _text(value))
-    return _joined(text[:8], text[8:] or None)
+def _zone(value: Any) -> dt.timedelta | None:
+    """Read an offset from UTC, such as ``+0200``."""
+    found = _ZONE.search(_text(value))
+    if found is None:
+        return None
+    sign, hours, minutes = found.groups()
+    return (-1 if sign == "-" else 1) * dt.timedelta(hours=int(hours), minutes=int(minutes))
+
+
+def _moment(value: Any, zone: dt.timedelta | None = None) -> dt.datetime | None:
+    """Read a DICOM date-time on the scanner's clock.
+
+    An offset of its own is turned into that of the other times (0008,0201); where these have none, it is dropped.
+    """
+    text = _text(value)
+    own = _zone(text) if len(text) > 8 else None
+    moment = _joined(text[:8], _ZONE.sub("", text[8:]) or None)
+    if moment is None or own is None or zone is None:
+        return moment
+    return moment - own + zone

@@ -69,6 +69,13 @@ def half_life(header: PetHeader) -> tuple[float, list[str]]:
     name, given = radionuclide_of(header), header.half_life_s
     if given is not None and given <= 0.0:
         given = None
+    spelt = _spelt(header.radiopharmaceutical)
+    if name and spelt and spelt != name:
+        msg = (
+            f"Radionuclide Code (0054,0300) says {name}, Radiopharmaceutical (0018,0031) {spelt}: one of the two is "
+            "wrong, and the dose would be decayed by the wrong law"
+        )
+        raise InputError(msg)
     if given is None and not name:
         msg = (
             "Radionuclide Half Life (0018,1075) is missing and no radionuclide is named (0054,0300): how far the "
@@ -80,7 +87,7 @@ def half_life(header: PetHeader) -> tuple[float, list[str]]:
     if name and abs(given / HALF_LIFE_S[name] - 1.0) > TOLERANCE:
         msg = (
             f"Radionuclide Half Life (0018,1075) is {given:g} s, but the radionuclide is {name} with "
-            f"{HALF_LIFE_S[name]:g} s: one of the two is wrong, and the dose would be decayed by the wrong law"
+            f"{HALF_LIFE_S[name]:g} s{_unit(given, HALF_LIFE_S[name])}: one of the two is wrong, and the dose would be decayed by the wrong law"
         )
         raise InputError(msg)
     if name:
@@ -93,3 +100,11 @@ def half_life(header: PetHeader) -> tuple[float, list[str]]:
         )
         raise InputError(msg)
     return given, []
+
+
+def _unit(given: float, wanted: float) -> str:
+    """Say in which unit somebody may have written."""
+    for name, seconds in (("minutes", 60.0), ("hours", 3600.0), ("milliseconds", 1e-3)):
+        if abs(given * seconds / wanted - 1.0) <= TOLERANCE:
+            return f" (it looks like {name})"
+    return ""

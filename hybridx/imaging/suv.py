@@ -7,6 +7,7 @@ or time refuses, naming the tag, its value and what would follow; every choice t
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import InputError
-from hybridx.imaging.body import body_surface_m2, lean_mass_kg
+from hybridx.imaging.body import HEIGHT_M, body_surface_m2, lean_mass_kg
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.radionuclide import half_life
 from hybridx.imaging.suv_time import decay_seconds
 from hybridx.terms import check_name
 
-__all__ = ["SUV_KINDS", "SuvFactors", "suv_factors"]
+__all__ = ["SUV_KINDS", "SuvFactors", "size_ratios", "suv_factors"]
 
 SuvKind = Literal["bw", "sul_janma", "sul_james", "bsa"]
 # name of the quantity, and its UCUM unit; for lean body mass the formula is part of the name
@@ -42,7 +43,15 @@ STORED: dict[str, str] = {
 
 WEIGHT_KG = (0.5, 400.0)  # a premature child; beyond it somebody wrote grams
 DOSE_BQ = (1e6, 2e10)  # 1 MBq, less than any child gets, to a therapy; outside it somebody wrote MBq or mCi
+BMI = (4.0, 210.0)  # premature children to the heaviest ever; beyond it weight and height were swapped
 PRIVATE_TOLERANCE = 0.05
+DECAY_TOLERANCE = 0.1
+# Terms that may be repeated in a message; any other text of a header may be a name that slipped into the wrong field.
+KNOWN = {
+    "BQML", "CNTS", "GML", "CPS", "PROPCPS", "PROPCNTS", "CM2", "CM2ML", "PCNT", "NONE", "START", "ADMIN", "BW", "LBM",
+    "LBMJANMA", "LBMJAMES128", "BSA", "IBW", "DECY", "ATTN", "SCAT", "DTIM", "MOTN", "PMOT", "CLN", "RAN", "RADL",
+    "DCAL", "NORM", "SLSENS", "RANSNG", "RANSUB", "NRGY", "GATE", "FLOW",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +124,8 @@ def suv_factors(header: PetHeader, kind: SuvKind = "bw") -> SuvFactors:
     """
     check_name(kind, SUV_KINDS, "kind")
     if "ATTN" not in header.corrected:
-        shown = ", ".join(header.corrected) or "nothing"
         msg = (
-            f"Corrected Image (0028,0051) lists {shown}: the series is not corrected for attenuation (ATTN), and "
+            f"Corrected Image (0028,0051) lists {_terms(header.corrected)}: the series is not corrected for attenuation (ATTN), and "
             "uptake deep in the body would come out too low. Take the attenuation-corrected series."
         )
         raise InputError(msg)
@@ -128,10 +136,44 @@ def suv_factors(header: PetHeader, kind: SuvKind = "bw") -> SuvFactors:
     if header.units == "BQML":
         return _activity(header, kind, np.ones(len(header.slices)), "Bq/mL")
     msg = (
-        f"Units (0054,1001) is {header.units!r}; wanted BQML, GML, or CNTS with Philips' private scale. Values of "
+        f"Units (0054,1001) is {_terms((header.units,))}; wanted BQML, GML, or CNTS with Philips' private scale. Values of "
         "another unit cannot be turned into uptake."
     )
     raise InputError(msg)
+
+
+def size_ratios(header: PetHeader) -> dict[str, float | None]:
+    """Work out by what SUVbw is multiplied to become SUL or SUVbsa, for one patient and day.
+
+    Returns
+    -------
+    dict of str to float or None
+        ``sul_janma_per_suvbw``, ``sul_james_per_suvbw`` (share of lean mass), ``suvbsa_per_suvbw`` (cm2/g); None where
+        weight, height or sex are missing or impossible.
+
+    Examples
+    --------
+    >>> found = size_ratios(PetHeader("BQML", (), weight_kg=70.0, height_m=1.75, sex="M"))
+    >>> {name: round(value, 4) for name, value in found.items()}
+    {'sul_janma_per_suvbw': 0.798, 'sul_james_per_suvbw': 0.8074, 'suvbsa_per_suvbw': 0.264}
+    """
+    ratios: dict[str, float | None] = {}
+    kinds = {"sul_janma": "sul_janma", "sul_james": "sul_james", "suvbsa": "bsa"}
+    for name, kind in kinds.items():
+        try:
+            ratio = _size(header, kind) / _size(header, "bw")
+        except InputError:
+            ratio = None
+        ratios[f"{name}_per_suvbw"] = ratio
+    return ratios
+
+
+def _terms(values: Iterable[str]) -> str:
+    """Repeat what a header says where it is one of the standard's terms."""
+    shown = [
+        value if value in KNOWN else "a text that is no term of the standard" for value in values if value
+    ]
+    return ", ".join(dict.fromkeys(shown)) or "nothing"
 
 
 def _stored(header: PetHeader, kind: SuvKind) -> SuvFactors:
@@ -139,7 +181,7 @@ def _stored(header: PetHeader, kind: SuvKind) -> SuvFactors:
     have = STORED.get(header.suv_type)
     if have is None:
         msg = (
-            f"SUV Type (0054,1006) is {header.suv_type!r}, which does not say by what the values were standardised; "
+            f"SUV Type (0054,1006) is {_terms((header.suv_type,))}, which does not say by what the values were standardised; "
             "wanted BW, LBMJANMA, LBMJAMES128 or BSA."
         )
         raise InputError(msg)
@@ -154,6 +196,10 @@ def _stored(header: PetHeader, kind: SuvKind) -> SuvFactors:
 
 def _counts(header: PetHeader, kind: SuvKind) -> SuvFactors:
     """Turn counts into uptake, which only Philips' private attributes allow."""
+    odd = [one for one in (header.philips_suv, header.philips_activity) if one is not None and one < 0.0]
+    if odd:
+        msg = f"A Philips scale factor (7053,xx00) or (7053,xx09) is {odd[0]:g}: uptake would be negative."
+        raise InputError(msg)
     if header.philips_suv:
         values = np.full(len(header.slices), header.philips_suv)
         notes = ["the scanner's own factor (7053,xx00), worked out on its console"]
@@ -189,6 +235,11 @@ def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], 
     """Activity concentration: SUV = concentration x size of the body / dose at the reference time."""
     dose, problems = _dose(header)
     notes: list[str] = []
+    if header.doses > 1:
+        problems.append(
+            f"Radiopharmaceutical Information Sequence (0054,0016) lists {header.doses} different doses: which of them "
+            "the picture shows, and what was left of the others, cannot be told"
+        )
     seconds = np.zeros(len(header.slices))
     nuclide_s = math.nan
     try:
@@ -196,8 +247,9 @@ def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], 
     except InputError as error:
         problems.append(str(error))
         size = math.nan
-    if header.decay_correction == "ADMIN":
+    if header.decay_correction == "ADMIN" and "DECY" in header.corrected:
         reference = "values refer to the injection (ADMIN)"
+        notes += _admin_doubt(header)
     elif header.decay_correction == "START" and "DECY" in header.corrected:
         try:
             nuclide_s, remarks = half_life(header)
@@ -207,10 +259,9 @@ def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], 
             problems += str(error).split("\n")
             reference = ""
     else:
-        shown = header.decay_correction or "nothing"
         problems.append(
-            f"Decay Correction (0054,1102) says {shown} and Corrected Image (0028,0051) "
-            f"{', '.join(header.corrected)}: without DECY and START or ADMIN every bed position has its own decay"
+            f"Decay Correction (0054,1102) says {_terms((header.decay_correction,))} and Corrected Image (0028,0051) "
+            f"{_terms(header.corrected)}: without DECY and START or ADMIN every bed position has its own decay"
         )
         reference = ""
     if problems:
@@ -219,6 +270,23 @@ def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], 
     left = dose * (np.exp2(-seconds / nuclide_s) if seconds.any() else np.ones_like(seconds))
     formula = f"{what} x {_size_name(kind)} / dose; {reference}"
     return _made(kind, scale * size / left, formula, float(seconds.mean()), notes)
+
+
+def _admin_doubt(header: PetHeader) -> list[str]:
+    """Hold the scanner's own decay factors against a correction to the injection."""
+    try:
+        nuclide_s, _ = half_life(header)
+        seconds, _, _ = decay_seconds(header, nuclide_s)
+    except InputError:
+        return []
+    factors = [one.decay_factor for one in header.slices if one.decay_factor]
+    least = float(np.exp2(seconds.min() / nuclide_s))
+    if not factors or min(factors) >= least * (1.0 - DECAY_TOLERANCE):
+        return []
+    return [
+        f"Decay Correction is ADMIN, yet Decay Factor (0054,1321) is {min(factors):.3g} where {least:.3g} or more leads "
+        f"back to the injection: if values refer to the scan, uptake is {1.0 - 1.0 / least:.0%} too low"
+    ]
 
 
 def _dose(header: PetHeader) -> tuple[float, list[str]]:
@@ -239,6 +307,17 @@ def _size(header: PetHeader, kind: str) -> float:
     if weight is None or not WEIGHT_KG[0] <= weight <= WEIGHT_KG[1]:
         shown = "missing" if weight is None else f"{weight:g} kg"
         msg = f"Patient's Weight (0010,1030) is {shown}; wanted {WEIGHT_KG[0]:g} to {WEIGHT_KG[1]:g} kg"
+        raise InputError(msg)
+    height = header.height_m
+    if (
+        height is not None
+        and HEIGHT_M[0] <= height <= HEIGHT_M[1]
+        and not BMI[0] <= weight / height**2 <= BMI[1]
+    ):
+        msg = (
+            f"Patient's Weight (0010,1030) is {weight:g} kg and Size (0010,1020) {height:g} m, a body mass index of "
+            f"{weight / height**2:.0f} kg/m2: one of the two is wrong, or they were swapped"
+        )
         raise InputError(msg)
     if kind == "bw":
         return 1000.0 * weight
