@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
+from isal import igzip
 from nibabel.filebasedimages import ImageFileError
 
 from hybridx.compute import atomic_write
@@ -21,6 +22,7 @@ from hybridx.imaging.image import Image
 
 __all__ = ["read_checked", "read_grid", "read_image", "read_voxels", "write_image"]
 
+GZIP = b"\x1f\x8b"
 EDGE_MM = (0.05, 25.0)  # micro-PET to thick-slice radiographs; outside, the header is in other units
 ANISOTROPY = 10.0
 ORTHONORMAL = 1e-3  # ITK's own order of tolerance for a direction that went through float32 quaternions
@@ -83,13 +85,23 @@ def read_voxels(path: str | os.PathLike[str], column: str = "image") -> tuple[np
     reader = _header(place, column)
     try:
         if place.name.endswith((".nii", ".nii.gz")):
-            stored = nib.Nifti1Image.from_filename(place)
-            array = np.asanyarray(stored.dataobj)
+            content = place.read_bytes()
+            # one call of a fast inflater: twice as quick as a stream of small pieces, and half of a lesion's radiomics
+            plain = igzip.decompress(content) if content[:2] == GZIP else content
+            array = np.asanyarray(nib.Nifti1Image.from_bytes(plain).dataobj)
             array = array[:, :, :, 0] if array.ndim == 4 else array
             return array.T, Grid.of(reader)
         with _quiet():
             volume = reader.Execute()
-    except (RuntimeError, OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+    except (
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        igzip.BadGzipFile,
+        ImageFileError,
+    ) as error:
         raise ImageError([fault("I002", _reason(place, error), column)]) from error
     volume = volume[:, :, :, 0] if volume.GetDimension() == 4 else volume
     return sitk.GetArrayFromImage(volume), Grid.of(reader)
@@ -128,6 +140,8 @@ def _header(path: Path, column: str) -> sitk.ImageFileReader:
         raise ImageError([fault("I001", f"{path.name!r}: {what}", column)])
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    if path.name.endswith((".nii", ".nii.gz")):
+        reader.SetImageIO("NiftiImageIO")  # else every reader of ITK looks at the file first
     with _quiet():
         try:
             reader.ReadImageInformation()

@@ -29,6 +29,7 @@ from hybridx.measure.genomics import genomics_block
 from hybridx.measure.labs import lab_block
 from hybridx.measure.settings import ExtractSettings
 from hybridx.measure.uptake_extras import Body
+from hybridx.radiomics.compiling import compile_kernels
 
 __all__ = ["extract"]
 
@@ -101,6 +102,8 @@ def extract(
     if force:
         shutil.rmtree(cache, ignore_errors=True)
     tasks, keys, doubts = _plan(data, chosen, encoder, device, cache)
+    if tasks:
+        compile_kernels(filters=False, show_progress=progress)  # here, so that no two workers compile the same
     results = map_tasks(
         measure_study,
         tasks,

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from hybridx.radiomics.settings_checks import check_names, check_settings
@@ -244,7 +245,7 @@ class RadiomicsSettings:
                 own.setdefault(other, None)
         return dataclasses.replace(self, **own, by_image_type=())
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Short digest of all settings, for caches and provenance."""
         return settings_hash(self)

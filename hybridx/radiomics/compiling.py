@@ -1,0 +1,63 @@
+"""Compiles the kernels of the engine before they are needed: once on a machine, then they are read from its cache.
+
+    python -m hybridx.radiomics.compiling
+
+Measured on an empty cache: 16 processor seconds for the default features, 20 with wavelets and Laplacians of Gaussian;
+0.7 from a full one.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from hybridx.compute import one_thread, progress
+from hybridx.imaging import Image
+from hybridx.radiomics.engine import measure_radiomics
+from hybridx.radiomics.settings import RadiomicsSettings
+
+__all__ = ["compile_kernels"]
+
+TINY = (9, 10, 11)
+
+
+def compile_kernels(*, filters: bool = True, show_progress: bool = True) -> float:
+    """Compile, or read from the cache, what radiomics with the usual settings needs.
+
+    Workers that start after this find everything ready; without it each of them would compile the same.
+
+    Parameters
+    ----------
+    filters : bool
+        Also wavelets and Laplacian of Gaussian.
+    show_progress : bool
+        Whether to show a bar where it takes more than two seconds.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    start = time.perf_counter()
+    rng = np.random.default_rng(0)
+    image = Image(rng.normal(size=TINY).astype(np.float32) * 50.0, (2.0, 2.0, 2.0), modality="ct")
+    inside = np.zeros(TINY, np.uint8)
+    inside[2:-2, 2:-2, 2:-2] = 1
+    mask = Image(inside, image.spacing, modality="mask")
+    runs = [RadiomicsSettings.pyradiomics(bin_width=25.0, resample_mm=1.5)]
+    if filters:
+        types = ("original", "log", "wavelet")
+        runs.append(RadiomicsSettings.pyradiomics(bin_width=25.0, image_types=types, log_sigma_mm=(2.0,)))
+    with (
+        one_thread(),
+        progress("Compiling kernels, once on this machine", len(runs), enabled=show_progress) as bar,
+    ):
+        for settings in runs:
+            measure_radiomics(image, mask, settings)
+            bar.advance()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    compile_kernels()
