@@ -1,0 +1,327 @@
+"""Rules for checklist items on patients, predictors, images and outcome; each looks at one record of the run."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from hybridx.cohort import Cohort
+from hybridx.report.background import Background
+from hybridx.report.checklist_answer import Answer, absent, for_person, not_seen, rule, seen
+from hybridx.report.rendering import months
+from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint
+from hybridx.terms.modalities import IMAGING, modality_title
+
+__all__ = ["centres_of", "image_modalities"]
+
+_PATIENTS = "page: The patients"
+_RADIOMICS = (
+    "firstorder",
+    "shape",
+    "glcm",
+    "glrlm",
+    "glszm",
+    "gldm",
+    "ngtdm",
+    "gldzm",
+    "ngldm",
+    "morphology",
+)
+_STANDARD = ("pyradiomics", "mirp", "hybridx")  # engines compared with the values of the IBSI
+_DESCRIBING = ("age_years", "sex", "diagnosis", "stage", "ecog")
+
+
+def image_modalities(cohort: Cohort) -> list[str]:
+    """Return the modalities of a cohort that are images."""
+    return [m for m in cohort.modalities if m.partition("@")[0] in IMAGING]
+
+
+def centres_of(cohort: Cohort) -> list[str] | None:
+    """Return the centres of a cohort; None when no table says where a patient was."""
+    rows = _centre_rows(cohort)
+    return None if rows is None else sorted(rows["centre"].unique())
+
+
+def _centre_rows(cohort: Cohort) -> pl.DataFrame | None:
+    for table in ("patients", "studies"):
+        frame = cohort.tables.get(table)
+        if frame is not None and "centre" in frame.columns and frame["centre"].drop_nulls().len():
+            return frame.select("patient_id", pl.col("centre").cast(pl.String)).drop_nulls()
+    return None
+
+
+def _radiomics(cohort: Cohort) -> pl.DataFrame:
+    families = pl.col("family").str.to_lowercase().str.contains("|".join(_RADIOMICS))
+    return cohort.features.filter(families & pl.col("modality").str.split("@").list.first().is_in(IMAGING))
+
+
+@rule
+def data_sources(background: Background) -> Answer:
+    """Where data come from is told by a person; the run knows a hash of them."""
+    known = str(background.cohort.provenance.get("inputs_hash", ""))
+    return for_person(f"the data are identified by the hash {known[:16]}" if known else "")
+
+
+@rule
+def calendar_dates(background: Background) -> Answer:
+    """Calendar dates stay out of a cohort on purpose."""
+    del background
+    return for_person("the cohort counts days from baseline and keeps no dates")
+
+
+@rule
+def centres_described(background: Background) -> Answer:
+    """How many centres is counted; level of care and place are for a person."""
+    centres = centres_of(background.cohort)
+    return for_person(
+        "no table names a centre" if centres is None else f"{_count(len(centres), 'centre')} counted",
+        _PATIENTS,
+    )
+
+
+@rule
+def several_centres(background: Background) -> Answer:
+    """Images of more than one centre."""
+    rows = _centre_rows(background.cohort)
+    if rows is None:
+        return for_person("no table names a centre")
+    images = image_modalities(background.cohort)
+    if not images:
+        return for_person("features came without their images")
+    imaged = background.cohort.measured.filter(pl.any_horizontal(images))["patient_id"].to_list()
+    held = rows.filter(pl.col("patient_id").is_in(imaged))["centre"].n_unique()
+    said = f"patients with images come from {_count(held, 'centre')}"
+    return seen(_PATIENTS, said) if held > 1 else not_seen(said, _PATIENTS)
+
+
+@rule
+def treatments_described(background: Background) -> Answer:
+    """Which treatments were given is in a table; how the analysis deals with them is for a person."""
+    table = background.cohort.tables.get("treatments")
+    if table is None or not table.height:
+        return for_person("the cohort has no table of treatments")
+    kinds = (
+        ", ".join(sorted(table["kind"].drop_nulls().unique()))
+        if "kind" in table.columns
+        else "kinds not stated"
+    )
+    return for_person(
+        f"on record: {kinds}",
+        "page: Response and courses",
+    )
+
+
+@rule
+def preparation(background: Background) -> Answer:
+    """Ask the checks that look for preparation on all patients whether they ran and found nothing."""
+    findings = background.result.checks()
+    codes = [c for c in ("HX002", "HX020") if c in findings.clean]
+    if len(codes) == 2:
+        return seen(
+            "page: Checks", "nothing was seen to be prepared or selected on all patients (HX002, HX020)"
+        )
+    fired = [c for c in ("HX002", "HX020") if findings.of(c)]
+    if fired:
+        return not_seen(f"{', '.join(fired)} fired", "page: Checks")
+    return for_person("the checks that look for it did not apply")
+
+
+@rule
+def outcome_defined(background: Background) -> Answer:
+    """Take an endpoint of the vocabulary, or a response with its criterion, as defined; others need a person."""
+    result = background.result
+    if result.kind == "survival":
+        known = ENDPOINTS.get(canonical_endpoint(result.endpoint))
+        if known is None:
+            return for_person(f"{result.endpoint!r} is a name of the data's owner")
+        horizon = "" if result.horizon_days is None else f", at {months(result.horizon_days)} months"
+        return seen(
+            _PATIENTS,
+            f"{known.title}: {known.event}, from {result.origin}{horizon}; add how and when it was found out",
+        )
+    if result.criterion and result.criterion.casefold() != "binary":
+        return seen(_PATIENTS, f"{result.criterion}, responder: {result.responder}; add when it was judged")
+    return for_person("the outcome has no named criterion")
+
+
+@rule
+def predictors_defined(background: Background) -> Answer:
+    """Each column has its modality, unit, family and what measured it."""
+    features = background.cohort.features
+    if not features.height:
+        return not_seen("no column has a record of what it is")
+    bare = features.filter(pl.col("extractor").is_null() | (pl.col("extractor") == "")).height
+    said = f"{features.height - bare} of {features.height} columns with what measured them"
+    if bare:
+        return not_seen(said)
+    return seen("file: features.parquet of the cohort", f"{said}, unit and version")
+
+
+@rule
+def sample_size_reasons(background: Background) -> Answer:
+    """Why this many patients is for a person; events and candidate features are counted."""
+    y = background.outcome
+    happened = "events" if background.is_survival else "responders"
+    columns = sum(b.width - 1 for b in background.cohort.blocks.values())
+    said = f"{int(y.known.sum())} patients, {y.n_events} {happened}, {columns} candidate features"
+    return for_person(said, "page: Checks" if background.result.checks().of("HX011") else "")
+
+
+@rule
+def missing_handled(background: Background) -> Answer:
+    """Gaps are counted per modality; a model of this library takes a missing modality as one."""
+    patterns = background.cohort.measured.drop("patient_id").n_unique()
+    flags = background.cohort.measured.drop("patient_id")
+    gaps = flags.height * flags.width - int(sum(flags.sum().row(0)))
+    said = (
+        f"{gaps} of {flags.height * flags.width} modalities of patients not measured, in {patterns} patterns; whoever "
+        "had any was kept. Add how single values were filled in"
+    )
+    return seen("page: The patients; tables/missingness.csv", said)
+
+
+@rule
+def acquisition_known(background: Background) -> Answer:
+    """Scanner and tracer may be on record; parameters of acquisition are for a person."""
+    studies = background.cohort.tables.get("studies")
+    held = (
+        []
+        if studies is None
+        else [
+            c for c in ("scanner", "tracer", "unit") if c in studies.columns and studies[c].drop_nulls().len()
+        ]
+    )
+    return for_person(f"on record for studies: {', '.join(held)}" if held else "nothing on record")
+
+
+@rule
+def image_days_known(background: Background) -> Answer:
+    """Every study that was used has a day relative to the outcome's origin."""
+    studies = background.cohort.tables.get("studies")
+    if studies is None or "day" not in studies.columns or not studies.height:
+        return for_person("no table of studies with days")
+    if background.result.origin not in ("baseline", ""):
+        return for_person(f"days count from baseline, the outcome from {background.result.origin}")
+    bare = studies["day"].null_count()
+    if bare:
+        return not_seen(f"{bare} of {studies.height} studies have no day")
+    low, high = studies["day"].min(), studies["day"].max()
+    return seen("file: tables/studies.parquet of the cohort", f"days {low:g} to {high:g} from baseline")
+
+
+def _settings(cohort: Cohort) -> dict[str, object]:
+    settings = cohort.provenance.get("settings")
+    held = settings if isinstance(settings, dict) else {}
+    return {m: held[m] for m in {m.partition("@")[0] for m in image_modalities(cohort)} if held.get(m)}
+
+
+@rule
+def image_preparation(background: Background) -> Answer:
+    """Resampling and grey levels stand in the settings of the extraction, for each kind of image."""
+    cohort = background.cohort
+    if not image_modalities(cohort):
+        return absent("no modality is an image that features were taken from here")
+    settings = _settings(cohort)
+    if not settings:
+        return for_person("the cohort does not record how its images were prepared")
+    said = "; ".join(f"{m}: {_brief(settings[m])}" for m in sorted(settings))
+    return seen("file: cohort.json, provenance.settings", f"{said}. Add what was done before the import")
+
+
+def _brief(settings: object) -> str:
+    if not isinstance(settings, dict):
+        return str(settings)
+    kept = ("resample_mm", "interpolator", "bin_width", "bin_count", "resegment", "normalise")
+    return ", ".join(f"{k} {settings[k]}" for k in kept if settings.get(k) is not None)
+
+
+@rule
+def standard_software(background: Background) -> Answer:
+    """All hand-crafted features come from an engine that is held against the IBSI's values."""
+    features = _radiomics(background.cohort)
+    if not features.height:
+        return absent("no hand-crafted image features")
+    engines = sorted({f"{e} {v}" for e, v in features.select("extractor", "version").iter_rows()})
+    others = features.filter(~pl.col("extractor").str.to_lowercase().is_in(_STANDARD)).height
+    with_id = features["ibsi_id"].drop_nulls().len()
+    said = f"{features.height} features by {', '.join(engines)}, {with_id} with an IBSI id"
+    return for_person(said) if others else seen("file: features.parquet of the cohort", said)
+
+
+@rule
+def extraction_settings(background: Background) -> Answer:
+    """Find the settings in full in the cohort, and their hash at each feature."""
+    features = _radiomics(background.cohort)
+    if not features.height:
+        return absent("no hand-crafted image features")
+    if not _settings(background.cohort) or features["settings_hash"].null_count():
+        return not_seen("the cohort does not record the settings of its features")
+    return seen("file: cohort.json, provenance.settings", "in full, with their hash at each feature")
+
+
+@rule
+def flow_counted(background: Background) -> Answer:
+    """Patients with and without outcome, and failures, are counted; who never came into the folder is not known."""
+    cohort, y = background.cohort, background.outcome
+    failed = cohort.tables.get("failures")
+    return seen(
+        _PATIENTS,
+        f"{len(cohort)} patients, {int(y.known.sum())} with known {background.result.endpoint}, "
+        f"{0 if failed is None else failed['patient_id'].n_unique()} with a failure. Add who was screened and left out",
+    )
+
+
+@rule
+def patients_described(background: Background) -> Answer:
+    """Age, sex and what else the table of patients holds are described."""
+    table = background.cohort.tables.get("patients")
+    held = (
+        []
+        if table is None
+        else [c for c in _DESCRIBING if c in table.columns and table[c].drop_nulls().len()]
+    )
+    if not {"age_years", "sex"} <= set(held):
+        return not_seen(f"described: {', '.join(held) or 'nothing'}", _PATIENTS)
+    return seen("page: The patients, Description", ", ".join(held))
+
+
+@rule
+def identities(background: Background) -> Answer:
+    """Columns that look like identifiers are looked for; how identities were removed is for a person."""
+    findings = background.result.checks()
+    if findings.of("HX004"):
+        return not_seen("a predictor looks like an identifier (HX004)", "page: Checks")
+    return for_person("no predictor looks like an identifier (HX004)" if "HX004" in findings.clean else "")
+
+
+@rule
+def single_images_compared(background: Background) -> Answer:
+    """One kind of image, or each kind alone beside the fusion."""
+    images = image_modalities(background.cohort)
+    if len(images) == 1:
+        return seen("page: The patients", f"one kind of image: {modality_title(images[0])}")
+    alone = [m for m in images if m in background.result.models]
+    if alone and len(alone) == len(images):
+        return seen(
+            "page: Compared on the same patients", f"{', '.join(map(modality_title, alone))}, each alone"
+        )
+    return not_seen("not every kind of image was scored alone")
+
+
+@rule
+def beyond_images(background: Background) -> Answer:
+    """Other predictors than images are part of the explained model."""
+    why = background.explanation
+    if why is None:
+        return for_person("the run was made without explanations, which would list the model's modalities")
+    others = [
+        m
+        for m in why.modalities.columns
+        if m != "patient_id" and m.partition("@")[0] not in (*IMAGING, "deep")
+    ]
+    if others:
+        return seen("page: What the model uses", ", ".join(map(modality_title, others)))
+    return not_seen("the model uses images alone", "page: What the model uses")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
