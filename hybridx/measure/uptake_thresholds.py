@@ -111,16 +111,18 @@ def local_backgrounds(values: Floats, labels: npt.NDArray[np.int32], count: int,
     ndarray, shape (count,)
         SUV; NaN with less than 1 mL of such voxels.
     """
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, edges, return_indices=True)
-    shell = (distance >= BACKGROUND_MM[0]) & (distance <= BACKGROUND_MM[1])
-    owner = labels[tuple(axis[shell] for axis in nearest)]
-    around = values[shell]
     least = LEAST_ML * 1000.0 / float(np.prod(edges))
-    order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(1, count + 2))
+    # the nearest voxel of another lesion lies at most as far from the shell as the lesion itself
+    reach = [int(np.ceil(2.0 * BACKGROUND_MM[1] / edge)) for edge in edges]
     found = np.full(count, np.nan)
-    for lesion in range(count):
-        mine = around[order[bounds[lesion] : bounds[lesion + 1]]]
-        if len(mine) >= least:
-            found[lesion] = np.median(mine)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        around = tuple(slice(max(s.start - n, 0), s.stop + n) for s, n in zip(box, reach, strict=True))
+        part = labels[around]
+        own = ndimage.distance_transform_edt(part != number, edges)
+        shell = (own >= BACKGROUND_MM[0]) & (own <= BACKGROUND_MM[1])
+        others = (part != 0) & (part != number)
+        if others.any():
+            shell &= ndimage.distance_transform_edt(~others, edges) >= own
+        if shell.sum() >= least:
+            found[number - 1] = np.median(values[around][shell])
     return found
