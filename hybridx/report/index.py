@@ -19,14 +19,14 @@ from hybridx.report.who import failures_of
 from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title, survivors
 from hybridx.terms.modalities import modality_title
 
-__all__ = ["index_page"]
+__all__ = ["index_page", "index_script"]
 
 
 @functools.cache
-def _script() -> tuple[str, str]:
-    """Return the sorting script and the hash under which the page's content policy lets it, and nothing else, run."""
+def index_script() -> tuple[str, str]:
+    """Return the sorting script, and the words by which a page's content policy lets it, and nothing else, run."""
     text = resources.files("hybridx.report").joinpath("templates/index.js").read_text(encoding="utf-8")
-    return text, base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return text, f"; script-src 'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def index_page(
@@ -49,7 +49,7 @@ def index_page(
         Relative address of the cohort report; empty for none.
     """
     result, cohort = background.result, background.cohort
-    script, script_hash = _script()
+    script, script_source = index_script()
     rows = [_row(background, p, pages.get(p, ""), (problems or {}).get(p, "")) for p in cohort.patients]
     # Worst first: the index opens on those whom a board would want to see; no prediction comes last.
     rows.sort(key=lambda r: (math.isnan(r["share"]), r["share"]))
@@ -67,14 +67,15 @@ def index_page(
         rows=rows,
         modalities=[modality_title(m) for m in cohort.modalities],
         group_names=[background.group_title(g) for g in background.group_names],
-        n_failed=sum(bool(r["failures"] or r["problem"]) for r in rows),
+        wrongs=sorted({kind for r in rows for kind in r["wrong"]}),
+        n_failed=sum(bool(r["wrong"]) for r in rows),
         cohort_link=cohort_link,
         synthetic=bool(cohort.provenance.get("synthetic")),
         provenance=provenance(background),
         notice=INTENDED_USE,
         notice_short=INTENDED_USE_SHORT,
         script=script,
-        script_source=f"; script-src 'sha256-{script_hash}'",
+        script_source=script_source,
     )
     return Page(html, title)
 
@@ -101,6 +102,7 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
         "measured": measured,
         "n_measured": sum(measured),
         "failures": words,
+        "wrong": sorted({*(["no page"] if problem else []), *(w.split(":")[0] for w in words)}),
         "observed": _observed(background, i),
     }
 

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from hybridx.compute import atomic_write
 from hybridx.errors import InputError
 
-__all__ = ["NotebookRun", "execute_run", "extra"]
+__all__ = ["NotebookRun", "end_kernels", "execute_run", "export_html", "extra"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class NotebookRun:
     target: str
     inputs_hash: str
     html: bool
+    cell_seconds: float | None = None
+    isolate: bool = False
 
 
 def extra(name: str) -> Any:
@@ -53,29 +56,11 @@ def _plotly_in_exports() -> Iterator[None]:
             os.environ["PLOTLY_RENDERER"] = before
 
 
-@contextlib.contextmanager
-def _private_channel() -> Iterator[dict[str, Any]]:
-    """Let a kernel talk over files of its own: TCP is open to everyone on the machine, and its ports collide.
-
-    The files get a folder per kernel, because jupyter's default name is the same for all and two kernels would hear
-    each other. Windows has no such channel and stays with TCP.
-    """
-    if os.name == "nt":
-        yield {}
-        return
-    # short: the name of a socket has at most about a hundred characters
-    with tempfile.TemporaryDirectory(prefix="hx") as place:
-        config = extra("traitlets.config").Config()
-        config.ConnectionFileMixin.transport = "ipc"
-        config.ConnectionFileMixin.ip = f"{place}/k"
-        yield {"config": config}
-
-
 def execute_run(run: NotebookRun) -> str | None:
     """Run one notebook and return the reason of its failure, or None; the executed notebook is kept either way."""
     papermill, nbformat = extra("papermill"), extra("nbformat")
     reason = None
-    with atomic_write(run.target) as temporary, _private_channel() as channel:
+    with atomic_write(run.target) as temporary, _kernel(run) as settings:
         try:
             with _plotly_in_exports():
                 papermill.execute_notebook(
@@ -84,7 +69,10 @@ def execute_run(run: NotebookRun) -> str | None:
                     parameters=dict(run.parameters),
                     progress_bar=False,
                     log_output=False,
-                    **channel,
+                    # papermill writes the file anew after every cell, and with figures inside each time takes longer
+                    request_save_on_cell_execute=False,
+                    execution_timeout=run.cell_seconds,
+                    **settings,
                 )
         except papermill.PapermillExecutionError as error:
             reason = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
@@ -92,8 +80,29 @@ def execute_run(run: NotebookRun) -> str | None:
         finished.metadata["hybridx"] = {"inputs": run.inputs_hash, "failed": reason is not None}
         nbformat.write(finished, temporary)
     if run.html:
-        _export(finished, Path(run.target).with_suffix(".html"))
+        export_html(finished, Path(run.target).with_suffix(".html"))
     return reason
+
+
+def end_kernels() -> None:
+    """End the warm kernels of this process, if it ever had any."""
+    if (warm := sys.modules.get("hybridx.report.warm_kernels")) is not None:
+        warm.close_kernels()
+
+
+@contextlib.contextmanager
+def _kernel(run: NotebookRun) -> Iterator[dict[str, Any]]:
+    """Give papermill the warm engine, or a kernel of its own over a private channel."""
+    # the extra `notebook` need not be installed, and these load its packages
+    from hybridx.report.warm_engine import ENGINE, WarmEngine  # noqa: PLC0415
+    from hybridx.report.warm_kernels import private_channel  # noqa: PLC0415
+
+    if not run.isolate:
+        extra("papermill.engines").papermill_engines.register(ENGINE, WarmEngine)
+        yield {"engine_name": ENGINE}
+        return
+    with tempfile.TemporaryDirectory(prefix="hx") as place:
+        yield {"config": private_channel(place)}
 
 
 # every figure of plotly asks a public server for MathJax, whether it holds a formula or not
@@ -105,7 +114,8 @@ _OFFLINE = (
 )
 
 
-def _export(notebook: Any, target: Path) -> None:
+def export_html(notebook: Any, target: Path) -> None:
+    """Write a notebook's text and outputs as one file that asks no server for anything."""
     exporter = extra("nbconvert").HTMLExporter(
         exclude_input=True,
         # the template asks two public servers for scripts; an offline file must not

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ import polars as pl
 import hybridx
 from hybridx.compute import ensure_writable, map_tasks
 from hybridx.errors import InputError, SettingsError
-from hybridx.report.kernels import NotebookRun, execute_run, extra
+from hybridx.report.index import index_script
+from hybridx.report.kernels import NotebookRun, end_kernels, execute_run, extra
 from hybridx.report.page import Page
 from hybridx.report.rendering import render
 from hybridx.report.words import INTENDED_USE
@@ -71,9 +73,16 @@ def run_notebooks(
     resume: bool = True,
     html: bool = True,
     workers: int | None = 1,
+    engine: str = "local",
+    client: Any = None,
+    isolate: bool = False,
+    cell_seconds: float | None = 1800.0,
     progress: bool = True,
 ) -> NotebookRuns:
-    """Run a parameterised notebook once per set of parameters, each in a kernel of its own.
+    """Run a parameterised notebook once per set of parameters; one that fails stops no other.
+
+    Each worker keeps one warm kernel: the library is loaded once, and between notebooks names, settings, figures,
+    random seeds, environment and working folder are put back. A kernel that dies or hangs costs its own notebook only.
 
     Parameters
     ----------
@@ -92,6 +101,14 @@ def run_notebooks(
         Also write each notebook as an HTML file without code cells, for reading.
     workers : int, optional
         Processes; each runs one kernel at a time.
+    engine, client : optional
+        ``engine="dask"`` runs on the workers of a cluster, which must see the notebook, its inputs and `out`; see
+        `hybridx.compute.map_tasks`.
+    isolate : bool
+        A fresh kernel for each notebook, for those that change what cannot be put back (they patch other libraries, or
+        keep caches). It costs the imports each time.
+    cell_seconds : float or None
+        The longest that one cell may take; then its notebook has failed. None: as long as it likes.
     progress : bool
         Show a bar when it takes longer than two seconds.
 
@@ -104,6 +121,7 @@ def run_notebooks(
     InputError
         papermill is not installed, or there is no such notebook, or two runs share a name.
     SettingsError
+        `cell_seconds` is not above zero.
         A parameter that the notebook does not have (papermill would only print a warning and run with the default).
     """
     source = Path(notebook)
@@ -113,20 +131,26 @@ def run_notebooks(
             f"{str(source)!r} is not an .ipynb file. A .py notebook: convert it first, `jupytext --to ipynb`."
         )
         raise InputError(msg)
+    if cell_seconds is not None and not cell_seconds > 0:
+        msg = f"cell_seconds={cell_seconds!r}: wanted seconds above zero, or None for no limit."
+        raise SettingsError(msg)
     _check_parameters(papermill, source, parameters)
     folder = Path(out)
     ensure_writable(folder)
     labels = _names(parameters, names)
     runs = [
-        _plan(source, label, given, folder, html=html)
+        replace(_plan(source, label, given, folder, html=html), cell_seconds=cell_seconds, isolate=isolate)
         for label, given in zip(labels, parameters, strict=True)
     ]
     kept = {r.name for r in runs if resume and _succeeded(Path(r.target), r.inputs_hash)}
     todo = [r for r in runs if r.name not in kept]
-    done = map_tasks(
-        execute_run, todo, workers=workers, keys=[r.inputs_hash for r in todo],
-        description="Running notebooks", progress=progress,
-    )  # fmt: skip
+    try:
+        done = map_tasks(
+            execute_run, todo, workers=workers, engine=engine, client=client, keys=[r.inputs_hash for r in todo],
+            description="Running notebooks", progress=progress,
+        )  # fmt: skip
+    finally:
+        end_kernels()  # of this process; those of worker processes end with these
     reasons = {r.name: d.value if d.ok else str(d.error) for r, d in zip(todo, done, strict=True)}
     rows = pl.DataFrame(
         [
@@ -226,13 +250,24 @@ def _row(run: NotebookRun, state: str, reason: str | None) -> tuple[str | None, 
 
 def _index(source: Path, runs: NotebookRuns) -> Page:
     title = f"{source.name}: {runs.rows.height} runs"
+    script, script_source = index_script()
+    rows = [{**row, "wrong": _kind_of(row["reason"])} for row in runs.rows.iter_rows(named=True)]
     html = render(
         "notebooks.html.j2",
+        script=script,
+        script_source=script_source,
         title=title,
         source=source.name,
-        rows=list(runs.rows.iter_rows(named=True)),
+        rows=rows,
+        wrongs=sorted({row["wrong"] for row in rows} - {""}),
         synthetic=False,
         provenance=[("hybridx", hybridx.__version__), ("notebook", source.name)],
         notice=INTENDED_USE,
     )
     return Page(html, title)
+
+
+def _kind_of(reason: str | None) -> str:
+    """Name what went wrong by the error's class: ``cell 6: InputError: No patient ...`` is an ``InputError``."""
+    found = re.match(r"(?:cell \S+: )?(\w+)", reason or "")
+    return found.group(1) if found else ""

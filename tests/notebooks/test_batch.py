@@ -7,7 +7,7 @@ import pytest
 
 from hybridx.errors import InputError, SettingsError
 from hybridx.report import run_notebooks
-from hybridx.report.kernels import _export
+from hybridx.report.kernels import export_html
 from hybridx.report.notebooks import _fingerprint, _plan
 
 pytest.importorskip("papermill", reason="the extra `notebook` is not installed")
@@ -114,7 +114,7 @@ def test_exported_figure_asks_no_server(tmp_path):
     figure = '<div> <script src="https://cdnjs.cloudflare.com/ajax/libs/mathjax/3.2.2/es5/tex-svg.min.js"></script></div>'
     output = nbformat.v4.new_output("display_data", data={"text/html": figure})
     cell = nbformat.v4.new_code_cell("figure", outputs=[output])
-    _export(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "x.html")
+    export_html(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "x.html")
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert 'src="http' not in page
     assert "default-src 'unsafe-inline' 'unsafe-eval' data: blob:" in page

@@ -6,7 +6,7 @@
   const shown = document.getElementById("shown");
   const search = document.getElementById("search");
   const group = document.getElementById("group");
-  const trouble = document.getElementById("trouble");
+  const wrong = document.getElementById("wrong");
 
   function key(row, column) {
     const cell = row.cells[column];
@@ -34,12 +34,13 @@
     let count = 0;
     rows.forEach(function (row) {
       const fits = (!words || row.textContent.toLowerCase().includes(words)) &&
-        (!group.value || row.dataset.group === group.value) && (!trouble.checked || row.dataset.trouble === "yes");
+        (!group.value || row.dataset.group === group.value) &&
+        (!wrong.value || (wrong.value === "*" ? row.dataset.wrong : row.dataset.wrong.split("|").includes(wrong.value)));
       row.hidden = !fits;
       count += fits ? 1 : 0;
     });
-    shown.textContent = count + " of " + rows.length + " patients";
+    shown.textContent = count + " of " + rows.length + " " + table.dataset.what;
   }
-  [search, group, trouble].forEach((control) => control.addEventListener("input", filter));
+  [search, group, wrong].forEach((control) => control.addEventListener("input", filter));
   filter();
 })();
