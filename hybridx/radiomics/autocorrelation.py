@@ -54,6 +54,9 @@ def autocorrelation(roi: Roi) -> Features:
     if values.min() == values.max():
         return Features(dict.fromkeys(NAMES, math.nan), dict.fromkeys(NAMES, FLAT))
     deviations = values - values.mean()
+    deviations /= np.abs(
+        deviations
+    ).max()  # both are free of the unit: 1e-300 squared would be 0, 1e300 infinite
     spread = float(deviations @ deviations)
     weight, product, difference = (
         _by_pairs(roi, deviations) if n <= PAIRWISE else _by_spectra(roi, deviations)

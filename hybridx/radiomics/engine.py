@@ -60,8 +60,8 @@ def extract_radiomics(
     engine : {"hybridx", "pyradiomics"}
         ``"pyradiomics"`` repeats an old study with that library itself (Python 3.11 only).
     device : str
-        Where the matrices of texture are counted: ``"cpu"``, or ``"cuda"`` for the standard's vocabulary, all images of
-        the lesion at once. Worth its while for many filtered images; the values are the same.
+        Where the matrices of texture are counted: ``"cpu"``, or ``"cuda"``, all images of the lesion at once. Worth its
+        while for many filtered images; the values are the same.
     label : int, optional
         Value of the lesion in a mask that holds several.
 
@@ -105,7 +105,7 @@ def measure_radiomics(
         msg = f"settings={settings!r} is not a RadiomicsSettings; try RadiomicsSettings.pyradiomics(bin_width=25)."
         raise InputError(msg)
     check_name(engine, ENGINES, "engine")
-    _check_device(device, settings, engine)
+    _check_device(device, engine)
     pair = make_pair(image, mask, settings, label)
     provenance = provenance_of(pair, settings, engine)
     if engine == "pyradiomics":
@@ -120,11 +120,11 @@ def measure_radiomics(
     return Radiomics(dict(features.values), reasons, provenance, remarks)
 
 
-def _check_device(device: str, settings: RadiomicsSettings, engine: str) -> None:
+def _check_device(device: str, engine: str) -> None:
     if device == "cpu":
         return
-    if engine != "hybridx" or settings.vocabulary != "ibsi":
-        msg = f"device={device!r} counts for the standard's vocabulary, RadiomicsSettings.ibsi; use device='cpu' here."
+    if engine != "hybridx":
+        msg = f"device={device!r} is for engine='hybridx'; pyradiomics itself runs on device='cpu'."
         raise SettingsError(msg)
     from hybridx.radiomics.torch_textures import torch_device  # noqa: PLC0415 - torch loads only where it is asked for
 

@@ -5,14 +5,17 @@ Filters of a whole image see the lesion's box and as much around it as their res
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hybridx.errors import SettingsError
+from hybridx.radiomics.limits import FAILURES
 from hybridx.radiomics.making import PEAK_MM, Scene
+from hybridx.radiomics.names import image_names
 from hybridx.radiomics.pair import Box, box_of
 from hybridx.radiomics.settings import RadiomicsSettings
 
@@ -45,7 +48,7 @@ class FilteredImage:
 
 
 def filtered_images(scene: Scene, settings: RadiomicsSettings) -> Iterator[FilteredImage]:
-    """Make the images of a lesion one after the other, so that one is held at a time."""
+    """Make the images of a lesion one after the other, so that one is held at a time; one that fails says why."""
     box = _peak_box(scene) if "local_intensity" in (settings.families or ()) else box_of(scene.form)
     for kind in settings.image_types:
         if kind == "original":
@@ -53,11 +56,30 @@ def filtered_images(scene: Scene, settings: RadiomicsSettings) -> Iterator[Filte
         else:
             from hybridx.radiomics.filtering_types import images_of_type  # noqa: PLC0415 - filters load where they run
 
-            yield from images_of_type(kind, scene, settings)
+            yield from _every(kind, image_names(settings, kind), images_of_type(kind, scene, settings), scene)
     for name, options in settings.filters:
         from hybridx.radiomics.filtering_types import images_of_filter  # noqa: PLC0415 - filters load where they run
 
-        yield from images_of_filter(name, dict(options), scene)
+        yield from _every(name, [name], images_of_filter(name, dict(options), scene), scene)
+
+
+def _every(
+    kind: str, names: Sequence[str], images: Iterator[FilteredImage], scene: Scene
+) -> Iterator[FilteredImage]:
+    """Hand on the images that can be made, and say of each other why it cannot."""
+    left = list(names)
+    size = " x ".join(str(n) for n in reversed(scene.image.shape))
+    why = f"an image of {size} voxels is too small for this filter"
+    try:
+        for image in images:
+            left.remove(image.name)
+            yield image
+    except SettingsError:
+        raise
+    except FAILURES as error:
+        why = f"the filter failed: {error}"
+    for name in left:
+        yield FilteredImage(name, kind, np.empty(0), box_of(scene.form), why)
 
 
 def _peak_box(scene: Scene) -> Box:

@@ -39,11 +39,9 @@ def images_of_type(kind: str, scene: Scene, settings: RadiomicsSettings) -> Iter
     box = box_of(scene.form)
     if kind == "log":
         for sigma in settings.log_sigma_mm:
-            yield from _made(
-                kind, {"sigma": sigma}, scene, box, [f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D"]
-            )
+            yield from _made(kind, {"sigma": sigma}, scene, box)
         return
-    yield from _made(kind, _parameters(kind, settings.of_image_type(kind)), scene, box, [])
+    yield from _made(kind, _parameters(kind, settings.of_image_type(kind)), scene, box)
 
 
 def images_of_filter(name: str, options: Mapping[str, Any], scene: Scene) -> Iterator[FilteredImage]:
@@ -57,9 +55,7 @@ def images_of_filter(name: str, options: Mapping[str, Any], scene: Scene) -> Ite
     yield FilteredImage(name, name, response[inner], box)
 
 
-def _made(
-    kind: str, parameters: dict[str, Any], scene: Scene, box: Box, expected: list[str]
-) -> Iterator[FilteredImage]:
+def _made(kind: str, parameters: dict[str, Any], scene: Scene, box: Box) -> Iterator[FilteredImage]:
     peer = PEER_TYPES[kind]
     part, inner = scene.image, box
     where: Box = (slice(None), slice(None), slice(None))
@@ -76,17 +72,10 @@ def _made(
         extra["mask"] = scene.counting[where]
     if kind in RESCALED and scene.complete:
         extra["maximum"] = _largest(scene)
-    made = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HybridxWarning)  # an image that cannot be made is said as a reason
         for name, response in pyradiomics_images(part, scene.spacing, peer, **extra, **parameters):
-            made.append(name)
             yield FilteredImage(name, kind, response[inner], box)
-    size = " x ".join(str(n) for n in reversed(scene.image.shape))
-    for name in expected:
-        if name not in made:
-            why = f"an image of {size} voxels is too small for this filter"
-            yield FilteredImage(name, kind, np.empty(0), box, why)
 
 
 def _parameters(kind: str, settings: RadiomicsSettings) -> dict[str, Any]:

@@ -11,11 +11,24 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from hybridx.radiomics.names import feature_table, names_of
+from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError
+from hybridx.radiomics.names import every_name
 from hybridx.radiomics.roi import Features, Floats, Levels
 from hybridx.radiomics.settings import RadiomicsSettings
 
-__all__ = ["conventions", "few_voxels"]
+__all__ = ["FAILURES", "conventions", "few_voxels"]
+
+# what a lesion can do to a formula or a library: this costs the values concerned, never the lesion
+FAILURES = (
+    InputError,
+    NotEnoughDataError,
+    ConvergenceError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    ValueError,
+    np.linalg.LinAlgError,
+)
 
 COARSENESS_LIMIT = 1e6  # pyradiomics' and IBSI's stand-in for a division by zero
 FLAT = 1e-6  # of the largest intensity: a constant image after float32 interpolation
@@ -78,7 +91,7 @@ def few_voxels(
     Returns
     -------
     tuple
-        Values (NaN where undefined) and reasons, by full feature name, for the original image.
+        Values (NaN where undefined) and reasons, by full feature name.
     """
     exact = intensities.astype(np.float64)
     known: dict[str, float] = {}
@@ -96,13 +109,12 @@ def few_voxels(
             "firstorder_TotalEnergy": energy * voxel_ml * 1000.0,
             "shape_VoxelVolume": len(exact) * voxel_ml * 1000.0,
         }
-    names = [key for key, info in feature_table().items() if info.family in (settings.families or ())]
-    values = {f"original_{name}": known.get(name, math.nan) for name in names}
-    for (
-        kind
-    ) in settings.image_types:  # a filter's response at one voxel is its neighbourhood's, not the lesion's
-        if kind != "original":
-            values |= dict.fromkeys(names_of(settings, kind), math.nan)
+    values = {
+        name: known.get(name.removeprefix("original_"), math.nan)
+        if name.startswith("original_")
+        else math.nan  # a filter's response at one voxel is its neighbourhood's, not the lesion's
+        for name in every_name(settings)
+    }
     edges = settings.resample_mm
     edge = (
         ""

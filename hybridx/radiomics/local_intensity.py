@@ -70,7 +70,7 @@ def sphere_peaks(image: Floats, inside: Mask, spacing: tuple[float, float, float
     """
     from hybridx.radiomics.local_intensity_kernels import sphere_sums  # noqa: PLC0415 -- compiles on first use
 
-    reach = _reach(spacing)
+    reach = _reach(spacing, inside.shape)
     where, complete = _cut(inside, reach)
     lesion = np.ascontiguousarray(inside[where])  # one memory layout, one compilation
     # away from the mean, so that rounding in the running sums is that of the differences
@@ -87,13 +87,15 @@ def sphere_peaks(image: Floats, inside: Mask, spacing: tuple[float, float, float
     return float(means.max()) + level, float(means[own == own.max()].max()) + level
 
 
-def _reach(spacing: tuple[float, float, float]) -> npt.NDArray[np.int64]:
-    """Return how many voxels the sphere extends along x at dz slices and dy rows from its centre; -1: none."""
+def _reach(spacing: tuple[float, float, float], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Return how many voxels the sphere extends along x at dz slices and dy rows from its centre; -1: none.
+
+    No farther than the array does, whose voxels may be a thousandth of a millimetre wide.
+    """
     squared = SPHERE_RADIUS_MM**2
-    counts = [int(SPHERE_RADIUS_MM // edge) for edge in spacing]
+    counts = [min(int(SPHERE_RADIUS_MM // edge), n - 1) for edge, n in zip(spacing, shape, strict=True)]
     z, y, x = (np.arange(n + 1) * edge for n, edge in zip(counts, spacing, strict=True))
-    within = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= squared
-    return within.sum(axis=2).astype(np.int64) - 1
+    return np.array([(dz**2 + y[:, None] ** 2 + x**2 <= squared).sum(axis=1) - 1 for dz in z], dtype=np.int64)
 
 
 def _voxels(reach: npt.NDArray[np.int64]) -> int:

@@ -85,6 +85,7 @@ def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None 
         image = np.rint(image)
     if settings.normalise:
         image = _normalised(image, pair, settings)
+        sound = sound & np.isfinite(image)
     spacing = (axes[0].spacing, axes[1].spacing, axes[2].spacing)
     counting = resegmented(image, sound, settings)
     return Scene(image, form, counting, spacing, complete=True, remarks=pair.remarks)
@@ -108,7 +109,7 @@ def cut(roi: Roi, box: Box) -> Roi:
 
 def _normalised(image: npt.NDArray[Any], pair: Pair, settings: RadiomicsSettings) -> npt.NDArray[Any]:
     voxels = pair.voxels.astype(np.float64)
-    scaled = (image - voxels.mean()) / (voxels.std() or 1.0)
+    scaled = (image - voxels.mean()) / voxels.std()  # of an image of one value: NaN
     if settings.normalise_clip is not None:
         scaled = np.clip(scaled, -settings.normalise_clip, settings.normalise_clip)
     return scaled * settings.normalise_scale

@@ -2,7 +2,8 @@
 
 Padding lets every neighbour be read at a fixed distance in memory, without asking whether the image ends there;
 a neighbour outside the lesion is level 0. Numbering only the levels that occur keeps matrices as small as the
-lesion makes them. Memory: two bytes a voxel of the padded box (four when more than 65,535 levels occur).
+lesion makes them. Memory: two bytes a voxel of the padded box (four when more than 65,535 levels occur), kept as long
+as the levels live, so that all families of an image walk over one box.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -95,14 +97,24 @@ def directions(distances: Iterable[int], shape: tuple[int, int, int], *, planar:
     return np.array(found, dtype=np.int64).reshape(-1, 3)
 
 
+_REMEMBERED: WeakKeyDictionary[Levels, dict[int, Grid]] = WeakKeyDictionary()
+
+
 def level_grid(levels: Levels, margin: int = 1) -> Grid:
-    """Cut the levels to the lesion's box and pad them by `margin` voxels.
+    """Cut the levels to the lesion's box and pad them by `margin` voxels, once for each lesion.
 
     Raises
     ------
     InputError
         If a level is below 0 or above `levels.count`, or levels could be more than `MOST_LEVELS`.
     """
+    known = _REMEMBERED.setdefault(levels, {})
+    if margin not in known:
+        known[margin] = _padded(levels, margin)
+    return known[margin]
+
+
+def _padded(levels: Levels, margin: int) -> Grid:
     if levels.count > MOST_LEVELS:
         msg = f"{levels.count!r} grey levels; wanted at most {MOST_LEVELS:,}. Choose wider bins."
         raise InputError(msg)

@@ -9,6 +9,7 @@ agree; the others carry no id and a note that says how they differ). GLCM and GL
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +24,11 @@ __all__ = [
     "FeatureInfo",
     "IbsiInfo",
     "describe",
+    "every_name",
     "feature_table",
     "ibsi_table",
+    "image_names",
+    "is_chosen",
     "names_of",
     "prefix_of",
     "split_tag",
@@ -51,6 +55,7 @@ OLD_FEATURES = (
     "shape_SphericalDisproportion",
     "shape2D_SphericalDisproportion",
 )
+FORM = ("shape", "shape2D", "morphology")
 DIRECTED = ("glcm", "glrlm")
 PLANAR = ("glszm", "gldzm", "ngtdm", "ngldm")
 WORDS = {"2D": "slices", "2_5D": "slices merged", "3D": "volume", "avg": "averaged", "comb": "merged"}
@@ -143,6 +148,45 @@ def prefix_of(settings: RadiomicsSettings, image_type: str) -> str:
     return "" if settings.vocabulary == "ibsi" and image_type == "original" else f"{image_type}_"
 
 
+def image_names(settings: RadiomicsSettings, kind: str) -> list[str]:
+    """Name the images of an image type, as their features' names begin.
+
+    Examples
+    --------
+    >>> from hybridx.radiomics import RadiomicsSettings
+    >>> told = RadiomicsSettings.pyradiomics(bin_width=25, image_types=("log", "wavelet"), log_sigma_mm=(1.0, 2.5))
+    >>> image_names(told, "log"), image_names(told, "wavelet")[-2:]
+    (['log-sigma-1-0-mm-3D', 'log-sigma-2-5-mm-3D'], ['wavelet-HHH', 'wavelet-LLL'])
+    """
+    if kind == "log":
+        return [f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D" for sigma in settings.log_sigma_mm]
+    if kind == "wavelet":
+        axes = 2 if settings.of_image_type(kind).force_2d else 3
+        low, *details = itertools.product("LH", repeat=axes)
+        depths = range(1, settings.wavelet_levels + 1)
+        bands = [(depth, detail) for depth in depths for detail in details]
+        return [
+            f"wavelet{'' if depth == 1 else depth}-{''.join(letters)}"
+            for depth, letters in [*bands, (settings.wavelet_levels, low)]
+        ]
+    if kind == "lbp3d":
+        return [*(f"lbp-3D-m{degree + 1}" for degree in range(settings.lbp3d_levels)), "lbp-3D-k"]
+    return ["lbp-2D" if kind == "lbp2d" else kind]
+
+
+def every_name(settings: RadiomicsSettings) -> list[str]:
+    """Name all features that the settings ask for, those of filtered images too."""
+    kinds = [*settings.image_types, *(name for name, _ in settings.filters)]
+    images = [image for kind in kinds for image in image_names(settings, kind)]
+    names = names_of(settings, "original", FORM) + [n for image in images for n in names_of(settings, image)]
+    return [name for name in dict.fromkeys(names) if is_chosen(name, settings)]
+
+
+def is_chosen(name: str, settings: RadiomicsSettings) -> bool:
+    """Say whether a feature is among those that `settings.features` names; all are when it names none."""
+    return not settings.features or any(name == one or name.endswith(f"_{one}") for one in settings.features)
+
+
 def names_of(
     settings: RadiomicsSettings, image_type: str, families: Sequence[str] | None = None
 ) -> list[str]:
@@ -150,7 +194,7 @@ def names_of(
     chosen = [f for f in (settings.families or ()) if families is None or f in families]
     prefix = prefix_of(settings, image_type)
     if image_type != "original":
-        chosen = [family for family in chosen if family not in ("shape", "shape2D", "morphology")]
+        chosen = [family for family in chosen if family not in FORM]
     if settings.vocabulary == "ibsi":
         table = [(info.family, tag) for tag, info in ibsi_table().items()]
         return [

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError
+from hybridx.errors import SettingsError
 from hybridx.radiomics.device_textures import Elsewhere
 from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
 from hybridx.radiomics.families import FORM, LEVELLED, MATRICES, compute_families, sharing
 from hybridx.radiomics.filtering import FilteredImage, filtered_images
-from hybridx.radiomics.limits import conventions, few_voxels
+from hybridx.radiomics.limits import FAILURES, conventions, few_voxels
 from hybridx.radiomics.making import Scene, cut, ibsi_scene, make_roi
-from hybridx.radiomics.names import names_of, prefix_of
+from hybridx.radiomics.names import every_name, is_chosen, names_of, prefix_of
 from hybridx.radiomics.pair import Pair, box_of
 from hybridx.radiomics.pyradiomics_grid import pyradiomics_scene
 from hybridx.radiomics.roi import Features, Levels, Roi
@@ -39,7 +39,7 @@ def measure_pair(
     settings : RadiomicsSettings
         How.
     device : str
-        Where the standard's texture matrices are counted.
+        Where texture matrices are counted.
 
     Returns
     -------
@@ -48,18 +48,29 @@ def measure_pair(
     """
     why = too_small(pair, settings)
     if why:
-        names = [name for image in filtered_names(settings) for name in image]
-        return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why)), pair.remarks
-    scene = _scene(pair, settings)
-    if scene is None or (settings.vocabulary == "pyradiomics" and np.count_nonzero(scene.form) < 2):
-        return _few(pair, settings), pair.remarks
-    found = _form(scene, settings)
-    elsewhere = Elsewhere(settings, device) if device != "cpu" else None
-    for image in filtered_images(scene, settings):
-        found = found | _intensities(image, scene, settings.of_image_type(image.kind), elsewhere)
-    if elsewhere is not None:
-        found = found | elsewhere.features()
+        return _lost(settings, why), pair.remarks
+    # what overflows or divides by zero on its way becomes NaN with a reason at the end
+    with np.errstate(all="ignore"):
+        try:
+            scene = _scene(pair, settings)
+        except SettingsError:
+            raise
+        except FAILURES as error:
+            return _lost(settings, f"image and lesion could not be prepared: {error}"), pair.remarks
+        if scene is None or (settings.vocabulary == "pyradiomics" and np.count_nonzero(scene.form) < 2):
+            return _few(pair, settings), pair.remarks
+        found = _form(scene, settings)
+        elsewhere = Elsewhere(device) if device != "cpu" else None
+        for image in filtered_images(scene, settings):
+            found = found | _intensities(image, scene, settings.of_image_type(image.kind), elsewhere)
+        if elsewhere is not None:
+            found = found | elsewhere.features()
     return _chosen(found, settings), scene.remarks
+
+
+def _lost(settings: RadiomicsSettings, why: str) -> Features:
+    names = every_name(settings)
+    return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why))
 
 
 def too_small(pair: Pair, settings: RadiomicsSettings) -> str | None:
@@ -74,11 +85,6 @@ def too_small(pair: Pair, settings: RadiomicsSettings) -> str | None:
     return None
 
 
-def filtered_names(settings: RadiomicsSettings) -> list[list[str]]:
-    """Name the features of every image type that can be named without an image."""
-    return [names_of(settings, kind) for kind in settings.image_types] or [names_of(settings, "original")]
-
-
 def _scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
     if settings.vocabulary == "pyradiomics":
         return pyradiomics_scene(pair, settings)
@@ -88,15 +94,13 @@ def _scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
 
 
 def _few(pair: Pair, settings: RadiomicsSettings) -> Features:
-    names = names_of(settings, "original")
-    edge = "" if settings.resample_mm is None else " on the grid of the analysis"
-    why = f"the lesion has no voxel{edge}"
     if settings.vocabulary == "ibsi":
-        return Features(dict.fromkeys(names, math.nan), dict.fromkeys(names, why))
+        edge = "" if settings.resample_mm is None else " on the grid of the analysis"
+        return _lost(settings, f"the lesion has no voxel{edge}")
     sound = pair.mask if pair.bad is None or pair.grid != pair.mask_grid else pair.mask & ~pair.bad
     same = pair.grid == pair.mask_grid
     values = pair.voxels[sound] if same else np.empty(0)
-    return _chosen(Features(*few_voxels(values, pair.grid.voxel_ml, settings)), settings)
+    return Features(*few_voxels(values, pair.grid.voxel_ml, settings))
 
 
 def _form(scene: Scene, settings: RadiomicsSettings) -> Features:
@@ -130,11 +134,14 @@ def _intensities(
         return _nothing(families, image.name, settings, why)
     wide = make_roi(image.array, scene, image.box)
     roi = cut(wide, box_of(wide.morphology))
+    if not np.isfinite(roi.values).all():
+        why = "the image has values that are not finite in the lesion"
+        return _nothing(families, image.name, settings, why)
     levels, lost = None, ""
     if any(family in LEVELLED for family in families):
         levels, lost = _levels(image, roi, settings)
     if elsewhere is not None and levels is not None:
-        elsewhere.add(prefix_of(settings, image.name), levels)
+        elsewhere.add(image.name, settings, levels, roi.values)
         families = [family for family in families if family not in MATRICES]
     found = Features({}, {})
     for some in sharing(families, settings.vocabulary):
@@ -158,9 +165,13 @@ def _levels(image: FilteredImage, roi: Roi, settings: RadiomicsSettings) -> tupl
             None,
             f"{count} grey levels; at most {MAXIMUM_LEVELS} are counted: choose wider bins or resegment",
         )
-    if settings.vocabulary == "ibsi":
-        return discretise(roi, settings), ""
-    return discretise_like_pyradiomics(roi.image.astype(image.array.dtype, copy=False), roi, settings), ""
+    try:
+        if settings.vocabulary == "ibsi":
+            return discretise(roi, settings), ""
+        exact = roi.image.astype(image.array.dtype, copy=False)
+        return discretise_like_pyradiomics(exact, roi, settings), ""
+    except FAILURES as error:
+        return None, f"no grey levels between {values.min():g} and {values.max():g}: {error}"
 
 
 def _guarded(
@@ -169,14 +180,7 @@ def _guarded(
     """Compute families that share a walk; what fails there costs their values only."""
     try:
         found = compute_families(families, roi, levels, settings, filtered=image_type != "original")
-    except (
-        InputError,
-        NotEnoughDataError,
-        ConvergenceError,
-        ArithmeticError,
-        MemoryError,
-        np.linalg.LinAlgError,
-    ) as error:
+    except FAILURES as error:
         return _nothing(families, image_type, settings, f"{type(error).__name__}: {error}")
     prefix = prefix_of(settings, image_type)
     known = set(names_of(settings, image_type, families))
@@ -212,7 +216,7 @@ def _nothing(families: Sequence[str], image_type: str, settings: RadiomicsSettin
 def _chosen(found: Features, settings: RadiomicsSettings) -> Features:
     if not settings.features:
         return found
-    wanted = [n for n in found.values if any(n == one or n.endswith(f"_{one}") for one in settings.features)]
+    wanted = [name for name in found.values if is_chosen(name, settings)]
     return Features(
         {name: found.values[name] for name in wanted},
         {name: found.reasons[name] for name in wanted if name in found.reasons},

@@ -102,13 +102,26 @@ def box_of(mask: Mask, margin: int = 0) -> Box:
 
 def _array(given: ImageLike) -> tuple[npt.NDArray[Any], Grid]:
     if isinstance(given, Image):
-        return given.array, given.grid
+        return _known_type(given.array), given.grid
     if isinstance(given, sitk.Image):
-        return sitk.GetArrayViewFromImage(given), Grid.of(given)
+        return _known_type(sitk.GetArrayViewFromImage(given)), Grid.of(given)
     array, grid = read_voxels(Path(given))
     if array.dtype == np.float64:  # whole numbers with a scale: ITK, and so pyradiomics, has them in 32 bits
         array = array.astype(np.float32)
-    return array, grid
+    return _known_type(array), grid
+
+
+def _known_type(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array in one of the types that images are stored in; the values are the same."""
+    kind = array.dtype
+    if kind.kind not in "biuf":
+        msg = f"The image holds voxels of type {kind}; wanted numbers: whole, or floating of 32 or 64 bits."
+        raise InputError(msg)
+    if kind == np.bool_:
+        return array.view(np.uint8)
+    if kind.kind == "f" and kind.itemsize not in (4, 8):
+        return array.astype(np.float32 if kind.itemsize < 4 else np.float64)
+    return array if kind.isnative else array.astype(kind.newbyteorder("="))
 
 
 def _lesion(labels: npt.NDArray[Any], label: int | None) -> Mask:
@@ -183,8 +196,9 @@ def _check_inside(lesion: Mask, grid: Grid, mask_grid: Grid) -> None:
 
 def _set_aside(pair: Pair) -> Pair:
     voxels = pair.voxels
-    if not np.issubdtype(voxels.dtype, np.floating) or np.isfinite(voxels.sum(dtype=np.float64)):
-        return pair
+    with np.errstate(all="ignore"):  # infinite less infinite
+        if not np.issubdtype(voxels.dtype, np.floating) or np.isfinite(voxels.sum(dtype=np.float64)):
+            return pair
     bad = ~np.isfinite(voxels)
     if not bad.any():
         return pair

@@ -71,6 +71,8 @@ def pyradiomics_scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
     if not mask.any():
         return None
     sound = mask if bad is None else mask & ~bad
+    if settings.normalise:  # an image of one value has no deviation to divide by
+        sound = sound & np.isfinite(image)
     x, y, z = spacing
     complete = settings.resample_mm is None and not settings.pre_crop
     counting = resegmented(image, sound, settings)

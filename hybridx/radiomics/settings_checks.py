@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hybridx.errors import SettingsError
-from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table, ibsi_table, split_tag
+from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table, ibsi_table, names_of, split_tag
 from hybridx.radiomics.settings_words import (
     AGGREGATED,
     AGGREGATIONS,
@@ -164,6 +164,8 @@ def _check_features(settings: RadiomicsSettings) -> None:
     for one in given:
         if settings.vocabulary == "ibsi":
             family = ibsi_table()[check_name(split_tag(one)[0], ibsi_table(), "feature")].family
+            if family in (settings.families or ()):
+                check_name(one, names_of(settings, "original", [family]), "feature under these aggregations")
         else:
             family = check_name(one, peers, "feature").partition("_")[0]
         if family not in (settings.families or ()):

@@ -51,8 +51,14 @@ def test_fixed_count_is_pyradiomics_to_the_bit(values, count):
     from radiomics.imageoperations import binImage
 
     image = np.array(values, np.float32).reshape(1, 1, -1)
-    wanted, _ = binImage(image, np.ones(image.shape, bool), binCount=count)
-    found = discretise_like_pyradiomics(image, roi_of(image), RadiomicsSettings.pyradiomics(bin_count=count))
+    told = RadiomicsSettings.pyradiomics(bin_count=count)
+    try:
+        wanted, _ = binImage(image, np.ones(image.shape, bool), binCount=count)
+    except ValueError:  # values so near each other that no edge fits between them
+        with pytest.raises(ValueError, match="Too many bins"):
+            discretise_like_pyradiomics(image, roi_of(image), told)
+        return
+    found = discretise_like_pyradiomics(image, roi_of(image), told)
     np.testing.assert_array_equal(found.array, wanted)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from hybridx.errors import InputError, SettingsError
 from hybridx.imaging import Image
 from hybridx.radiomics import RadiomicsSettings, measure_radiomics
-from hybridx.radiomics.names import names_of
-from hybridx.radiomics.own_engine import measure_pair
-from hybridx.radiomics.pair import make_pair
+from hybridx.radiomics.names import every_name, names_of
 from tests.imaging.volumes import OBLIQUE, ball, noise, save
 
 PEER = RadiomicsSettings.pyradiomics(bin_width=0.5)
@@ -240,8 +242,8 @@ def test_paths_images_and_sitk_are_one(tmp_path, settings):
     mask = ball(image)
     wanted = dict(measure_radiomics(image, mask, settings, engine="hybridx").values)
     paths = save(tmp_path, "i.nii.gz", image), save(tmp_path, "m.nii.gz", mask)
-    for given in ((image.to_sitk(), mask.to_sitk()), paths, tuple(map(str, paths))):
-        assert measure_radiomics(*given, settings, engine="hybridx").values == pytest.approx(
+    for pair in ((image.to_sitk(), mask.to_sitk()), paths, tuple(map(str, paths))):
+        assert measure_radiomics(*pair, settings, engine="hybridx").values == pytest.approx(
             wanted, nan_ok=True
         )
 
@@ -287,8 +289,8 @@ def test_wrong_engine_and_device_are_refused():
         measure_radiomics(noise(), ball(noise()), PEER, engine="hybridix")
     with pytest.raises(SettingsError, match="device='tpu' is no device"):
         measure_radiomics(noise(), ball(noise()), STANDARD, device="tpu")
-    with pytest.raises(SettingsError, match=r"counts for the standard's vocabulary"):
-        measure_radiomics(noise(), ball(noise()), PEER, device="cuda")
+    with pytest.raises(SettingsError, match=r"device='cpu:0' is for engine='hybridx'"):
+        measure_radiomics(noise(), ball(noise()), PEER, engine="pyradiomics", device="cpu:0")
     with pytest.raises(SettingsError, match="neither the standard's tags"):
         measure_radiomics(noise(), ball(noise()), STANDARD, engine="pyradiomics")
 
@@ -299,11 +301,179 @@ def test_two_dimensional_images_are_refused():
         measure_radiomics(flat, flat, PEER, engine="hybridx")
 
 
-def test_matrices_counted_elsewhere_give_the_same_values():
-    settings = dataclasses.replace(FAST, filters={"mean5": {"kind": "mean", "support": 5}})
-    pair = make_pair(noise(), ball(noise()), settings)
-    here, _ = measure_pair(pair, settings)
-    elsewhere, _ = measure_pair(pair, settings, "cpu:0")  # the steps of a GPU on the processor
+@both
+def test_without_a_gpu_cuda_is_refused_at_once(settings):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    with pytest.raises(SettingsError, match=r"device='cuda' is not available here.*Use 'cpu'"):
+        measure_radiomics(noise(), ball(noise()), settings, device="cuda")
+
+
+ELSEWHERE = {
+    "ibsi": dataclasses.replace(FAST, filters={"mean5": {"kind": "mean", "support": 5}}),
+    "pyradiomics": dataclasses.replace(
+        PEER,
+        image_types=("original", "gradient", "squareroot"),
+        by_image_type={"gradient": {"bin_width": 0.1, "gldm_alpha": 1}},
+    ),
+    "pyradiomics weighted": dataclasses.replace(PEER, weighting_norm="euclidean", distances=(1, 2)),
+    "pyradiomics 2D": dataclasses.replace(PEER, force_2d=True, force_2d_axis=1),
+}
+
+
+@pytest.mark.parametrize("kind", list(ELSEWHERE))
+@pytest.mark.parametrize("shape", ["two voxels", "an upright plane", "two components"])
+def test_matrices_counted_elsewhere_give_the_same_values_and_reasons(kind, shape):
+    pytest.importorskip("torch")
+    image, mask = noise(), lesion(*SHAPES[shape])
+    here = measure_radiomics(image, mask, ELSEWHERE[kind])
+    elsewhere = measure_radiomics(
+        image, mask, ELSEWHERE[kind], device="cpu:0"
+    )  # a GPU's steps on the processor
     assert elsewhere.values == pytest.approx(dict(here.values), rel=1e-9, nan_ok=True)
-    assert elsewhere.reasons.keys() == here.reasons.keys()
-    assert "mean5_cm_contrast_3D_comb" in here.values
+    assert elsewhere.reasons == here.reasons
+
+
+def other_type(kind):
+    image, mask = noise(), ball(noise())
+    return image.with_array((image.array * 20).astype(kind)), mask
+
+
+@both
+@pytest.mark.parametrize(
+    "kind", ["bool", "uint8", "int16", "uint16", "int64", "float16", ">f4", ">i2", "longdouble"]
+)
+@pytest.mark.parametrize("spacing", [None, 3.0])
+def test_every_type_of_number_is_measured(settings, kind, spacing):
+    image, mask = other_type(kind)
+    told = dataclasses.replace(settings, resample_mm=spacing)
+    found = measure_radiomics(image, mask, told)
+    whole(found, settings)
+    exact = np.float64 if np.dtype(kind).kind == "f" else np.int32  # whole numbers stay whole
+    same = measure_radiomics(image.with_array(image.array.astype(exact)), mask, told)
+    assert found.values == pytest.approx(dict(same.values), rel=1e-5, abs=1e-6, nan_ok=True)
+
+
+def test_complex_numbers_are_no_intensities():
+    image, mask = noise(), ball(noise())
+    with pytest.raises(InputError, match="type complex128; wanted numbers"):
+        measure_radiomics(image.with_array(image.array.astype(complex)), mask, PEER)
+
+
+@both
+@pytest.mark.parametrize("scale", [1e-300, 1e-155, 1e-40, 1e-30, 1e30, 1e38, 1e155, 1e300])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_what_has_no_unit_does_not_mind_the_scale_of_intensities(settings, scale, kind):
+    rows = noise().array.astype(np.float64)
+    with np.errstate(all="ignore"):
+        image = noise().with_array((rows * scale / rows.max()).astype(kind))
+    told = dataclasses.replace(settings, bin_width=None, bin_count=16, bin_origin=None)
+    told = dataclasses.replace(told, volume_bins=100) if settings is STANDARD else told
+    found = measure_radiomics(image, lesion((S(2, 7), S(2, 7), S(2, 7))), told)
+    whole(found, settings)
+    form = "original_shape_MeshVolume" if settings is PEER else "morph_volume"
+    assert found.values[form] > 0, "the form knows nothing of intensities"
+    if 1e-30 <= scale <= 1e30:
+        plain = measure_radiomics(noise(), lesion((S(2, 7), S(2, 7), S(2, 7))), told)
+        for name, value in plain.values.items():
+            if any(part in name for part in ("glcm_", "cm_", "glszm_", "szm_", "moran", "geary", "_shape_")):
+                assert found.values[name] == pytest.approx(value, rel=1e-4, nan_ok=True), name
+
+
+ALL = (
+    "original",
+    "log",
+    "wavelet",
+    "square",
+    "squareroot",
+    "logarithm",
+    "exponential",
+    "gradient",
+    "lbp2d",
+    "lbp3d",
+)
+FILTERED = [
+    dataclasses.replace(
+        settings,
+        bin_width=None,
+        bin_count=8,
+        bin_origin=None,
+        image_types=ALL,
+        log_sigma_mm=(4.0, 900.0),
+        families=("firstorder", "gldm") if settings is PEER else ("statistics", "ngldm"),
+        **({} if settings is PEER else {"filters": {"mean5": {"kind": "mean", "support": 5}}}),
+    )
+    for settings in (PEER, FAST)
+]
+
+
+@pytest.mark.parametrize("settings", FILTERED, ids=["pyradiomics", "ibsi"])
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_every_filtered_image_has_its_names_whatever_the_lesion(settings, shape):
+    found = measure_radiomics(noise(), lesion(*SHAPES[shape]), settings)
+    assert set(found.values) == set(every_name(settings))
+    assert {n for n, v in found.values.items() if math.isnan(v)} == set(found.reasons)
+    assert any(name.startswith("lbp-3D-k") for name in found.values)
+
+
+@pytest.mark.parametrize("settings", FILTERED, ids=["pyradiomics", "ibsi"])
+@pytest.mark.parametrize("size", [(1, 1, 1), (1, 1, 3), (3, 3, 3), (1, 9, 8), (2, 2, 2), (5, 7, 9)])
+@pytest.mark.parametrize("value", [None, 0.0, -3.0, 1e38])
+def test_filters_of_tiny_and_of_even_images(settings, size, value):
+    image = noise(size)
+    image = image if value is None else image.with_array(np.full(size, value, np.float32))
+    found = measure_radiomics(image, lesion((S(None),) * 3, image=image), settings)
+    assert set(found.values) == set(every_name(settings))
+    assert {n for n, v in found.values.items() if math.isnan(v)} == set(found.reasons)
+    assert not any(math.isinf(v) for v in found.values.values())
+
+
+def test_an_image_of_one_value_cannot_be_normalised():
+    flat = noise().with_array(np.full((9, 10, 11), 3.0, np.float32))
+    for settings, name in ((PEER, "original_firstorder_Mean"), (FAST, "stat_mean")):
+        found = measure_radiomics(flat, ball(flat), dataclasses.replace(settings, normalise=True))
+        assert math.isnan(found.values[name])
+        assert "no voxel of the lesion counts" in found.reasons[name]
+
+
+@both
+def test_voxels_of_a_thousandth_of_a_millimetre_take_no_terabytes(settings):
+    image = noise(spacing=(1e-3, 1e-3, 1e-3))
+    found = measure_radiomics(image, lesion((S(2, 7), S(2, 7), S(2, 7)), image=image), settings)
+    whole(found, settings)
+    if settings is STANDARD:  # the sphere holds the whole image
+        mean = image.array.astype(float).mean()
+        assert found.values["loc_peak_glob"] == pytest.approx(mean, rel=1e-9)
+
+
+@both
+def test_a_feature_without_its_aggregation_or_outside_the_families_is_refused(settings):
+    if settings is PEER:
+        return
+    with pytest.raises(SettingsError, match="cm_contrast"):
+        dataclasses.replace(FAST, features=("cm_contrast",))
+    with pytest.raises(SettingsError, match="cm_contrast_2_5D_avg"):
+        dataclasses.replace(FAST, features=("cm_contrast_2_5D_avg",))
+
+
+class Voxels:
+    """Draw lesions of any form in images of any values, as hypothesis does."""
+
+    forms = hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, max_side=5))
+    values = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, np.nan, np.inf, -np.inf, 1.0, 2.0])
+
+
+@both
+@given(data=st.data())
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_any_lesion_in_any_image_gives_a_value_or_a_reason(settings, data):
+    form = data.draw(Voxels.forms.filter(np.any))
+    array = data.draw(hnp.arrays(np.float32, form.shape, elements=Voxels.values))
+    counted = {"bin_width": None, "bin_count": data.draw(st.integers(1, 40)), "bin_origin": None}
+    told = dataclasses.replace(settings, **counted, **({} if settings is PEER else {"volume_bins": 50}))
+    image = Image(array, (2.0, 1.0, 5.0), modality="pet")
+    found = measure_radiomics(image, Image(form.astype(np.uint8), image.spacing, modality="mask"), told)
+    whole(found, settings)
+    lost = [why for why in found.reasons.values() if "Error" in why]
+    assert not lost, "a reason is a sentence about the lesion, not the name of an exception"
