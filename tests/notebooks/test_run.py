@@ -111,7 +111,7 @@ def test_honest_validation(tmp_path):
 def test_radiomics(tmp_path):
     given = {"patients": 6, "repeats": 3, "balls": 24}
     runs = run_notebooks(
-        FOLDER / "11_radiomics.ipynb", [given], tmp_path, names=["radiomics"], progress=False
+        FOLDER / "08_radiomics.ipynb", [given], tmp_path, names=["radiomics"], progress=False
     )
     assert runs.failed.is_empty(), runs.failed["reason"].to_list()
     shown = _outputs(tmp_path / "radiomics.ipynb")
