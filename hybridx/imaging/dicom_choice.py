@@ -96,7 +96,11 @@ def choose_series(tree: DicomTree, overrides: Mapping[str, bool] | None = None) 
 def _judge(
     study: StudyChoice, found: list[SeriesFiles], decided: Mapping[str, bool], pet: SeriesFiles | None
 ) -> SeriesFiles | None:
-    told = [one for one in found if decided.get(one.uid) is True]
+    # a scout of the same series is never what was asked for
+    told = sorted(
+        (one for one in found if decided.get(one.uid) is True),
+        key=lambda one: (bool(_unfit(one)), *_rank(one, pet)),
+    )
     open_ = [one for one in found if one.uid not in decided]
     unfit = {id(one): reason for one in open_ if (reason := _unfit(one))}
     fit = sorted((one for one in open_ if id(one) not in unfit), key=lambda one: _rank(one, pet))
@@ -125,7 +129,7 @@ def _judge(
 def _unfit(one: SeriesFiles) -> str:
     if one.modality == "PT" and "ATTN" not in one.corrected:
         return "not corrected for attenuation"
-    if len(one.paths) < FEWEST_SLICES:
+    if one.frames < FEWEST_SLICES:
         return "a single slice"
     if "MIP" in one.image_type or "PROJECTION IMAGE" in one.image_type:
         return "a projection"
@@ -139,7 +143,7 @@ def _rank(one: SeriesFiles, pet: SeriesFiles | None) -> tuple[float, ...]:
     if one.modality == "CT" and pet is not None:
         elsewhere = float(one.frame_of_reference != pet.frame_of_reference)
         return (elsewhere, -min(_coverage(one, pet), COVERED), derived, _edge(one), number)
-    return (derived, -float(len(one.paths)), number)
+    return (derived, -float(one.frames), number)
 
 
 def _coverage(one: SeriesFiles, pet: SeriesFiles) -> float:
@@ -151,12 +155,12 @@ def _coverage(one: SeriesFiles, pet: SeriesFiles) -> float:
 
 def _edge(one: SeriesFiles) -> float:
     length = one.head_mm - one.feet_mm
-    return length / max(len(one.paths) - 1, 1) if math.isfinite(length) else math.inf
+    return length / max(one.frames - 1, 1) if math.isfinite(length) else math.inf
 
 
 def _praise(one: SeriesFiles, pet: SeriesFiles | None) -> str:
     if one.modality == "PT":
-        return f"corrected for attenuation, {len(one.paths)} slices"
+        return f"corrected for attenuation, {one.frames} slices"
     if one.modality == "CT" and pet is not None:
         frame = (
             "in the PET's frame of reference"
@@ -164,4 +168,4 @@ def _praise(one: SeriesFiles, pet: SeriesFiles | None) -> str:
             else "the nearest"
         )
         return f"{frame}, covers {_coverage(one, pet):.0%} of it, {_edge(one):.3g} mm slices"
-    return f"{len(one.paths)} slices"
+    return f"{one.frames} slices"

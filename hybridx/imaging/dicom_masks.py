@@ -27,6 +27,8 @@ WORDS = {
     kind: re.compile(rf"(?<![a-z])({words})(?![a-z])", re.IGNORECASE)
     for kind, words in {"pet": "pet|pt", "ct": "ct|kt", "mr": "mr|mri|mrt"}.items()
 }
+CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+OPEN = ("POINT", "OPEN_PLANAR", "OPEN_NONPLANAR")
 SHARE = 0.5  # of a voxel, from which a fractional segmentation counts it as tumour
 
 
@@ -92,7 +94,7 @@ def mask_of(
     if best == 0:
         return None
     nearest = [dataset for dataset, close in found if close == best]
-    chosen = _chosen(nearest, volume.image.modality, structures)
+    chosen, notes = _drawn(_chosen(nearest, volume.image.modality, structures))
     parts = [
         (_segment if dataset.Modality == "SEG" else _structure)(dataset, number, name, volume)
         for dataset, number, name in chosen
@@ -100,7 +102,7 @@ def mask_of(
     array = np.any([part.mask.array > 0 for part in parts], axis=0).astype(np.uint8)
     mask = Image(array, volume.image.spacing, volume.image.origin, volume.image.direction, "mask")
     drawn, on_grid = sum(part.drawn_ml for part in parts), float(array.sum()) * mask.grid.voxel_ml
-    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    notes += list(dict.fromkeys(note for part in parts for note in part.notes))
     if not array.any():
         msg = f"The structure of {drawn:.3g} mL covers no voxel centre of this image: it is too small or lies outside."
         raise InputError(msg)
@@ -119,7 +121,7 @@ def _read(path: Path) -> Any:
         msg = f"A structure set or segmentation cannot be read ({type(error).__name__}): the file is damaged."
         raise InputError(msg) from error
     if kind not in ("SEG", "RTSTRUCT"):
-        msg = f"Modality (0008,0060) is {kind!r}; wanted SEG or RTSTRUCT."
+        msg = "Modality (0008,0060) is another; wanted SEG or RTSTRUCT."
         raise InputError(msg)
     return dataset
 
@@ -181,6 +183,9 @@ def _chosen(markings: Sequence[Any], modality: str, structures: Sequence[str]) -
     spoken = [one for one in items if any(words.search(one[2]) for words in WORDS.values())]
     if own and len(spoken) == len(items):
         items = own
+    if not structures and any(_has_area(*one[:2]) for one in items):
+        # reference points and names that nobody drew under are no candidates
+        items = [one for one in items if _has_area(*one[:2])]
     if len(items) > 1 and not structures:
         msg = (
             f"{len(items)} structures belong to this image: say which are the tumour (--structure), by name or by a "
@@ -190,22 +195,45 @@ def _chosen(markings: Sequence[Any], modality: str, structures: Sequence[str]) -
     return items
 
 
+def _has_area(dataset: Any, number: int) -> bool:
+    """Whether something closed was drawn; a segmentation's segments are looked at when they are read."""
+    if dataset.Modality == "SEG":
+        return True
+    return any(
+        str(contour.get("ContourGeometricType", "")) in CLOSED
+        for roi in dataset.get("ROIContourSequence", [])
+        if int(roi.ReferencedROINumber) == number
+        for contour in roi.get("ContourSequence", [])
+    )
+
+
+def _drawn(chosen: Sequence[tuple[Any, int, str]]) -> tuple[list[tuple[Any, int, str]], list[str]]:
+    """Leave out structures without contours where others have some."""
+    filled = [one for one in chosen if _has_area(*one[:2])]
+    if not filled or len(filled) == len(chosen):
+        return list(chosen), []
+    return filled, [f"{len(chosen) - len(filled)} structures without closed contours were left out"]
+
+
 def _structure(dataset: Any, number: int, name: str, volume: SeriesVolume) -> DicomMask:
-    rings, kinds = [], set()
+    rings: list[Any] = []
+    closed: set[str] = set()
+    kinds: set[str] = set()
     for roi in dataset.get("ROIContourSequence", []):
         if int(roi.ReferencedROINumber) != number:
             continue
         for contour in roi.get("ContourSequence", []):
             kind = str(contour.get("ContourGeometricType", ""))
-            if kind not in ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"):
-                kinds.add(kind if kind.replace("_", "").isalpha() else "unknown")
+            if kind not in CLOSED:
+                kinds.add(kind if kind in OPEN else "unknown")
                 continue
+            closed.add(kind)
             rings.append(np.asarray(contour.ContourData, dtype=np.float64).reshape(-1, 3))
     if not rings:
         shown = f" (it has {listing(sorted(kinds))})" if kinds else ""
         msg = f"A structure has no closed contours{shown}."
         raise InputError(msg)
-    mask, drawn, notes = fill(Contours(name, rings), volume.image.grid)
+    mask, drawn, notes = fill(Contours(name, rings, "CLOSEDPLANAR_XOR" in closed), volume.image.grid)
     if kinds:
         notes.append(f"parts of kind {listing(sorted(kinds))} were left out")
     return DicomMask(mask, drawn, float(mask.array.sum()) * mask.grid.voxel_ml, (name,), tuple(notes))
@@ -225,7 +253,10 @@ def _segment(dataset: Any, number: int, name: str, volume: SeriesVolume) -> Dico
             allow_missing_positions=True,
         )
     except Exception as error:  # damaged bytes can fail in any way
-        msg = f"A segmentation cannot be placed in space ({type(error).__name__}: {str(error)[:200]})."
+        msg = (
+            f"A segmentation cannot be placed in space ({type(error).__name__}): frames lie in no regular stack, "
+            "or the file is damaged."
+        )
         raise InputError(msg) from error
     share = np.asarray(stack.array, dtype=np.float32)[..., 0]
     if str(dataset.get("SegmentationType", "")) == "FRACTIONAL":

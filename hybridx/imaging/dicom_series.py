@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,16 @@ from hybridx.imaging.image import Image
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.suv import SuvFactors, SuvKind, suv_factors
 
-__all__ = ["SeriesVolume", "read_series"]
+__all__ = ["SeriesVolume", "read_pet_header", "read_series"]
 
 MODALITIES = {"PT": "pet", "CT": "ct", "MR": "mr"}
+# A lone slice this far beyond the end of a stack is a scout, which some consoles store in the same series.
+FAR_STEPS, FAR_MM, FEWEST = 10.0, 50.0, 4
+# (0028,1054) of CT: densities, atomic numbers and other maps of two energies are no Hounsfield units
+HOUNSFIELD = ("", "HU", "US")
 # A position is written with a few decimals; a slice that is missing moves the next by a whole spacing.
 GAP_FRACTION = 0.1
+ENHANCED = {f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2.1", "2.2", "4.1", "4.4", "128.1", "130")}
 PARALLEL = 1e-3
 EDGE_MM = (0.05, 25.0)
 
@@ -42,6 +48,8 @@ class SeriesVolume:
         How a PET became uptake.
     header : pydicom.Dataset
         Of the first slice, without pixels.
+    pet : PetHeader or None
+        The facts that a PET was standardised by, with what was told instead of the headers.
     notes : tuple of str
         What a reader should know.
     """
@@ -51,10 +59,15 @@ class SeriesVolume:
     suv: SuvFactors | None
     header: Any
     notes: tuple[str, ...] = field(default=())
+    pet: PetHeader | None = None
 
 
 def read_series(
-    series: SeriesFiles | Sequence[str | Path], suv: SuvKind = "bw", *, header: PetHeader | None = None
+    series: SeriesFiles | Sequence[str | Path],
+    suv: SuvKind = "bw",
+    *,
+    header: PetHeader | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> SeriesVolume:
     """Read the slices of a series into one volume.
 
@@ -65,7 +78,9 @@ def read_series(
     suv : {"bw", "sul_janma", "sul_james", "bsa"}
         What a PET is standardised by.
     header : PetHeader, optional
-        Facts that replace those of the PET's headers, knowingly: a corrected weight or time.
+        Replaces the PET's headers, knowingly: what `read_pet_header` gives, changed by `dataclasses.replace`.
+    told : mapping of str to value, optional
+        Facts (fields of `PetHeader`) that stand above the PET's headers, knowingly: a corrected weight or time.
 
     Returns
     -------
@@ -79,37 +94,96 @@ def read_series(
     """
     paths = list(series.paths if isinstance(series, SeriesFiles) else map(Path, series))
     with quiet_dicom():
-        return _volume(paths, suv, header)
+        return _volume(paths, suv, header, told)
 
 
-def _volume(paths: list[Path], suv: SuvKind, header: PetHeader | None) -> SeriesVolume:
-    slices = _sorted([_read(path) for path in paths])
+def read_pet_header(
+    series: SeriesFiles | Sequence[str | Path], told: Mapping[str, Any] | None = None
+) -> PetHeader:
+    """Read the facts that a PET series' uptake values rest on, slices in the order of `read_series`.
+
+    Raises
+    ------
+    InputError
+        Slices cannot be read, are no stack, or contradict each other.
+    """
+    paths = list(series.paths if isinstance(series, SeriesFiles) else map(Path, series))
+    with quiet_dicom():
+        slices, _ = _without_scout(_sorted([_read(path, pixels=False) for path in paths]))
+        return PetHeader.read(slices, told)
+
+
+def _volume(
+    paths: list[Path], suv: SuvKind, header: PetHeader | None, told: Mapping[str, Any] | None
+) -> SeriesVolume:
+    slices, notes = _without_scout(_sorted([_read(path) for path in paths]))
     first = slices[0]
-    spacing, direction, notes = _geometry(slices)
+    spacing, direction, more = _geometry(slices)
+    notes += more
     modality = MODALITIES.get(str(first.get("Modality", "")), "")
     if not modality:
-        msg = f"Modality (0008,0060) is {str(first.get('Modality', ''))!r}; wanted PT, CT or MR."
+        msg = "Modality (0008,0060) is another; wanted PT, CT or MR."
         raise InputError(msg)
     found: SuvFactors | None = None
+    facts: PetHeader | None = None
     scale = np.ones(len(slices))
     if modality == "pet":
-        found = suv_factors(header or PetHeader.read(slices), suv)
+        facts = header or PetHeader.read(slices, told)
+        if len(facts.slices) != len(slices):
+            msg = f"The header given is of {len(facts.slices)} slices, the series has {len(slices)}: two series."
+            raise InputError(msg)
+        found = suv_factors(facts, suv)
         scale, notes = found.values, [*notes, *found.notes]
+    elif modality == "ct":
+        notes += _hounsfield(first)
     array = np.empty((len(slices), int(first.Rows), int(first.Columns)), dtype=np.float32)
+    uids = tuple(str(one.SOPInstanceUID) for one in slices)
     for index, one in enumerate(slices):
         array[index] = _values(one, paths) * scale[index]
+        # what is copied is let go at once, so that a series is held once only
+        del one.PixelData
+        slices[index] = first
     origin = tuple(float(one) for one in first.ImagePositionPatient)
     unit = found.name if found else ""
     image = Image(array, spacing, origin, direction, modality, unit)  # type: ignore[arg-type]
-    for one in slices:
-        del one.PixelData
-    return SeriesVolume(image, tuple(str(one.SOPInstanceUID) for one in slices), found, first, tuple(notes))
+    return SeriesVolume(image, uids, found, first, tuple(notes), facts)
 
 
-def _read(path: Path) -> Any:
+def _hounsfield(first: Any) -> list[str]:
+    """Refuse a CT whose values are of another kind."""
+    kind = str(first.get("RescaleType", "") or "").strip().upper()
+    if kind not in HOUNSFIELD:
+        msg = "Rescale Type (0028,1054) is not HU: a map of density or of another energy is no CT in Hounsfield units."
+        raise InputError(msg)
+    return ["Rescale Type (0028,1054) says that the unit is unspecified; taken as HU"] if kind == "US" else []
+
+
+def _without_scout(slices: list[Any]) -> tuple[list[Any], list[str]]:
+    """Set aside a lone slice far beyond either end of a stack."""
+    if len(slices) < FEWEST:
+        return slices, []
+    axes = np.asarray(slices[0].ImageOrientationPatient, dtype=np.float64)
+    normal = np.cross(axes[:3], axes[3:])
+    along = np.array([one.ImagePositionPatient for one in slices], dtype=np.float64) @ normal
+    steps = np.diff(along)
+    edge = float(np.median(steps))
+    far = max(FAR_STEPS * edge, FAR_MM)
+    inner = steps[1:-1]
+    if edge <= 0.0 or (np.abs(inner - edge) > GAP_FRACTION * edge).any():
+        return slices, []
+    start, stop = int(steps[0] > far), len(slices) - int(steps[-1] > far)
+    gaps = [steps[0]] * start + [steps[-1]] * (len(slices) - stop)
+    return slices[start:stop], [
+        f"a lone slice {gap:.0f} mm beyond the others was set aside: a scout, or the end of a stack that was lost"
+        for gap in gaps
+    ]
+
+
+def _read(path: Path, *, pixels: bool = True) -> Any:
     try:
-        dataset = pydicom.dcmread(path, force=True)
-        complete = all(name in dataset for name in ("PixelData", "Rows", "Columns"))
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
+        wanted = ("PixelData", "Rows", "Columns", "SOPInstanceUID") if pixels else ("Rows", "Columns")
+        complete = all(name in dataset for name in wanted)
         place = [float(one) for one in dataset.get("ImagePositionPatient") or ()]
         axes = [float(one) for one in dataset.get("ImageOrientationPatient") or ()]
     except Exception as error:  # damaged bytes can fail in any way
@@ -118,10 +192,16 @@ def _read(path: Path) -> Any:
     if not complete:
         msg = "A slice has no pixels (7FE0,0010): the file is cut short."
         raise InputError(msg)
+    if str(dataset.get("SOPClassUID", "")) in ENHANCED or "PerFrameFunctionalGroupsSequence" in dataset:
+        msg = (
+            "A multi-frame file of the enhanced classes (all slices in one file): its dose, times and slopes stand "
+            "elsewhere than is read here. Export the series as single slices (classic PET, CT or MR)."
+        )
+        raise InputError(msg)
     if len(place) != 3 or len(axes) != 6 or not np.isfinite([*place, *axes]).all():
         msg = (
             "A slice has no position (0020,0032) or orientation (0020,0037): where it lies in the patient cannot be "
-            "told. Multi-frame files of the enhanced classes are to be exported as single slices."
+            "told."
         )
         raise InputError(msg)
     dataset.hybridx_path = path
@@ -134,16 +214,24 @@ def _sorted(slices: list[Any]) -> list[Any]:
     if np.abs(axes - axes[0]).max() > PARALLEL:
         msg = "Slices of one series lie in different directions (0020,0037): they are no stack."
         raise InputError(msg)
-    for name in ("Rows", "Columns", "PixelSpacing"):
-        kinds = {str(one.get(name)) for one in slices}
-        if len(kinds) > 1:
-            msg = f"Slices of one series differ in {name}: {', '.join(sorted(kinds)[:5])}."
+    for name in ("Modality", "Rows", "Columns", "PixelSpacing"):
+        if len({str(one.get(name)) for one in slices}) > 1 and not _alike(slices, name):
+            msg = f"Slices of one series differ in {name}: two series were mixed."
             raise InputError(msg)
     normal = np.cross(axes[0, :3], axes[0, 3:])
     along = np.array(
         [np.dot(normal, np.asarray(one.ImagePositionPatient, dtype=np.float64)) for one in slices]
     )
     return [slices[index] for index in np.argsort(along, kind="stable")]
+
+
+def _alike(slices: list[Any], name: str) -> bool:
+    """Whether numbers differ by their spelling only."""
+    try:
+        values = np.array([one.get(name) for one in slices], dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.allclose(values, values[0], rtol=PARALLEL))
 
 
 def _geometry(slices: list[Any]) -> tuple[tuple[float, float, float], tuple[float, ...], list[str]]:
@@ -214,20 +302,25 @@ def _steps(steps: npt.NDArray[np.float64], n: int) -> float:
 
 def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
     """Return one slice in the scanner's units: stored values times slope plus intercept."""
+    raw = str(one.get("Modality", "")) == "MR"  # whose values have no unit, and often no slope
     slope, intercept = (
-        _factor(one, name, usual) for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+        _factor(one, name, usual if raw else math.nan)
+        for name, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     )
     if not np.isfinite([slope, intercept]).all() or slope == 0.0:
-        msg = f"Rescale Slope (0028,1053) is {slope:g}: the values of a slice are lost."
+        shown = [
+            "missing or no number" if math.isnan(value) else f"{value:g}" for value in (slope, intercept)
+        ]
+        msg = (
+            f"Rescale Slope (0028,1053) is {shown[0]} and Rescale Intercept (0028,1052) {shown[1]}: what the stored "
+            "values of a slice mean is lost."
+        )
         raise InputError(msg)
     try:
         if one.file_meta.TransferSyntaxUID.is_compressed:
-            # GDCM, inside SimpleITK, knows the compressed kinds, and applies slope and intercept itself
-            picture = sitk.ReadImage(str(one.hybridx_path), sitk.sitkFloat64)
-            return np.asarray(sitk.GetArrayFromImage(picture), dtype=np.float64).reshape(
-                int(one.Rows), int(one.Columns)
-            )
-        stored = one.pixel_array.astype(np.float64)
+            return _decompressed(one, slope, intercept)
+        # not kept with the header, unlike its own attribute
+        stored = np.asarray(pydicom.pixels.pixel_array(one), dtype=np.float64)
     except Exception as error:  # damaged bytes can fail in any way
         msg = f"The pixels of 1 of {len(paths)} slices cannot be read ({type(error).__name__}): the file is cut short."
         raise InputError(msg) from error
@@ -235,6 +328,20 @@ def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
         msg = f"A file holds {stored.shape} pixels; wanted one slice of {one.Rows} x {one.Columns}."
         raise InputError(msg)
     return stored * slope + intercept
+
+
+def _decompressed(one: Any, slope: float, intercept: float) -> npt.NDArray[np.float64]:
+    """Read a compressed slice through GDCM, inside SimpleITK, which knows the kinds."""
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # its warnings quote the file's name
+    try:
+        picture = sitk.ReadImage(str(one.hybridx_path), sitk.sitkFloat64)
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+    values = np.asarray(sitk.GetArrayFromImage(picture), dtype=np.float64)
+    values = values.reshape(int(one.Rows), int(one.Columns))
+    # slope and intercept are applied by GDCM itself, except for MR
+    return values * slope + intercept if str(one.get("Modality", "")) == "MR" else values
 
 
 def _factor(one: Any, name: str, usual: float) -> float:

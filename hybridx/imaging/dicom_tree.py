@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,92 @@ TAGS = [
     "BurnedInAnnotation",
 ]  # fmt: skip
 NO_DICOM = "not DICOM, or cut short in its header"
+CLOSED = "a file or folder that cannot be opened: its permissions forbid it"
+ODD = "no regular file: a broken link, a pipe or a device"
+LINK = "a link to a folder: links are not followed"
+ARCHIVE = "an archive: unpack it first"
+ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")
+# DICOM's defined terms; another text in this field is not repeated anywhere
+MODALITIES = frozenset(
+    [
+        "AR",
+        "ASMT",
+        "AU",
+        "BDUS",
+        "BI",
+        "BMD",
+        "CR",
+        "CT",
+        "CTPROTOCOL",
+        "DG",
+        "DMS",
+        "DOC",
+        "DX",
+        "ECG",
+        "EEG",
+        "EMG",
+        "EOG",
+        "EPS",
+        "ES",
+        "FID",
+        "GM",
+        "HC",
+        "HD",
+        "IO",
+        "IOL",
+        "IVOCT",
+        "IVUS",
+        "KER",
+        "KO",
+        "LEN",
+        "LS",
+        "MG",
+        "MR",
+        "M3D",
+        "NM",
+        "OAM",
+        "OCT",
+        "OP",
+        "OPM",
+        "OPT",
+        "OPTBSV",
+        "OPTENF",
+        "OPV",
+        "OSS",
+        "OT",
+        "PA",
+        "PLAN",
+        "POS",
+        "PR",
+        "PT",
+        "PX",
+        "REG",
+        "RESP",
+        "RF",
+        "RG",
+        "RTDOSE",
+        "RTIMAGE",
+        "RTINTENT",
+        "RTPLAN",
+        "RTRAD",
+        "RTRECORD",
+        "RTSEGANN",
+        "RTSTRUCT",
+        "RWV",
+        "SEG",
+        "SM",
+        "SMR",
+        "SR",
+        "SRF",
+        "STAIN",
+        "TG",
+        "US",
+        "VA",
+        "XA",
+        "XC",
+        "XAPROTOCOL",
+    ]
+)
 DAMAGED = "a header that cannot be read"
 PICTURES = ("CT", "PT", "MR")
 MARKINGS = ("SEG", "RTSTRUCT")
@@ -68,6 +155,8 @@ class SeriesFiles:
         Corrected Image (0028,0051).
     image_type : tuple of str
         Image Type (0008,0008).
+    frames : int
+        Slices in all files together.
     number : int or None
         Series Number.
     feet_mm, head_mm : float
@@ -82,6 +171,7 @@ class SeriesFiles:
     paths: list[Path] = field(default_factory=list)
     corrected: tuple[str, ...] = ()
     image_type: tuple[str, ...] = ()
+    frames: int = 0
     number: int | None = None
     feet_mm: float = float("nan")
     head_mm: float = float("nan")
@@ -141,32 +231,35 @@ def scan_dicom(folder: str | os.PathLike[str], *, show_progress: bool = True) ->
     if not root.is_dir():
         msg = f"{str(root)!r} is no folder. Give the folder that holds the DICOM files."
         raise InputError(msg)
-    paths = list(_files(root))
-    if not paths:
+    found = list(_files(root))
+    if not found:
         msg = f"{str(root)!r} holds no file."
         raise InputError(msg)
-    series: dict[tuple[str, str], SeriesFiles] = {}
+    series: dict[tuple[str, ...], SeriesFiles] = {}
     left_out: list[LeftOut] = []
-    seen: set[str] = set()
-    with progress("Reading headers", len(paths), enabled=show_progress) as bar:
-        for path in paths:
-            header, reason = read_header(path)
+    seen: set[tuple[str, str]] = set()
+    with progress("Reading headers", len(found), enabled=show_progress) as bar:
+        for path, known in found:
+            header, reason = (None, known) if known else read_header(path)
             if header is not None:
                 with quiet_dicom():
                     reason = _taken(header, path, series, seen)
             if reason:
                 left_out.append(LeftOut(path, reason))
             bar.advance(failed=False)
-    return DicomTree(tuple(series.values()), tuple(left_out), len(paths))
+    return DicomTree(tuple(series.values()), tuple(left_out), len(found))
 
 
-def _taken(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles], seen: set[str]) -> str:
+def _taken(
+    header: Any, path: Path, series: dict[tuple[str, ...], SeriesFiles], seen: set[tuple[str, str]]
+) -> str:
     """Put a file into its series; return the reason where it belongs to none."""
     try:
         reason = _unwanted(header)
         if reason:
             return reason
-        uid = str(header.get("SOPInstanceUID", ""))
+        # two patients may share UIDs, where a careless program has replaced them
+        uid = (str(header.get("PatientID", "")), str(header.get("SOPInstanceUID", "")))
         if uid in seen:
             return "second copy of an image that is already there"
         _collect(header, path, series)
@@ -176,12 +269,40 @@ def _taken(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles], 
     return ""
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """Walk in a fixed order, so that the same tree always gives the same output; links are not followed."""
-    for place, folders, names in os.walk(root):
+def _files(root: Path) -> Iterator[tuple[Path, str]]:
+    """Walk in a fixed order, so that the same tree always gives the same output: each file, and why not to open it."""
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(root, onerror=closed.append):
         folders.sort()
+        for name in folders:
+            path = Path(place, name)
+            if path.is_symlink():
+                yield path, LINK
         for name in sorted(names):
-            yield Path(place, name)
+            path = Path(place, name)
+            try:
+                # to open a pipe is to wait for ever
+                regular = stat.S_ISREG(path.stat().st_mode)
+            except OSError:
+                regular = False
+            yield path, "" if regular else ODD
+    for error in closed:
+        yield Path(str(error.filename)), CLOSED
+
+
+def _unfit_bytes(path: Path) -> str:
+    """Say why a file's first bytes cannot be DICOM's; empty where they can."""
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(132)
+    except OSError:
+        return CLOSED
+    if start[128:] == b"DICM":
+        return ""
+    if start.startswith(ARCHIVES):
+        return ARCHIVE
+    # without the preamble the first element comes at once, of group 0002 or 0008
+    return "" if start[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") else NO_DICOM
 
 
 def read_header(path: Path, *, whole: bool = False) -> tuple[Any, str]:
@@ -192,6 +313,9 @@ def read_header(path: Path, *, whole: bool = False) -> tuple[Any, str]:
     tuple
         The dataset and no reason, or None and the reason why there is none.
     """
+    unfit = _unfit_bytes(path)
+    if unfit:
+        return None, unfit
     try:
         with quiet_dicom():
             header = pydicom.dcmread(
@@ -221,7 +345,7 @@ def _unwanted(header: Any) -> str:
     if modality in MARKINGS:
         return "" if header.get("SeriesInstanceUID") else "a header without a series"
     if modality not in PICTURES:
-        known = modality if modality.isalpha() and len(modality) <= 16 else "unknown"
+        known = modality if modality in MODALITIES else "unknown"
         return f"modality {known} is not read"
     if str(header.get("BurnedInAnnotation", "")).upper() == "YES":
         return "text burnt into the picture (0028,0301): it may name the patient"
@@ -236,10 +360,11 @@ def _unwanted(header: Any) -> str:
     return ""
 
 
-def _collect(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles]) -> None:
+def _collect(header: Any, path: Path, series: dict[tuple[str, ...], SeriesFiles]) -> None:
     modality, uid = str(header.Modality), str(header.SeriesInstanceUID)
     # some consoles put a scout or a reformat in the same series: another matrix or orientation is another stack
-    key = (uid, "" if modality in MARKINGS else _stack(header))
+    who = (str(header.get("PatientID", "")), str(header.get("StudyInstanceUID", "")))
+    key = (*who, uid, modality, "" if modality in MARKINGS else _stack(header))
     if key not in series:
         corrected = header.get("CorrectedImage") or ()
         number = header.get("SeriesNumber")
@@ -255,6 +380,7 @@ def _collect(header: Any, path: Path, series: dict[tuple[str, str], SeriesFiles]
         )
     one = series[key]
     one.paths.append(path)
+    one.frames += int(header.get("NumberOfFrames") or 1)
     with contextlib.suppress(TypeError, ValueError, IndexError):
         height = float(header.ImagePositionPatient[2]) if "ImagePositionPatient" in header else math.nan
         one.feet_mm, one.head_mm = float(np.fmin(one.feet_mm, height)), float(np.fmax(one.head_mm, height))

@@ -87,7 +87,8 @@ def half_life(header: PetHeader) -> tuple[float, list[str]]:
     if name and abs(given / HALF_LIFE_S[name] - 1.0) > TOLERANCE:
         msg = (
             f"Radionuclide Half Life (0018,1075) is {given:g} s, but the radionuclide is {name} with "
-            f"{HALF_LIFE_S[name]:g} s{_unit(given, HALF_LIFE_S[name])}: one of the two is wrong, and the dose would be decayed by the wrong law"
+            f"{HALF_LIFE_S[name]:g} s{_unit(given, HALF_LIFE_S[name])}: one of the two is wrong, and the dose would be "
+            "decayed by the wrong law"
         )
         raise InputError(msg)
     if name:

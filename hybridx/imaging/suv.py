@@ -125,8 +125,8 @@ def suv_factors(header: PetHeader, kind: SuvKind = "bw") -> SuvFactors:
     check_name(kind, SUV_KINDS, "kind")
     if "ATTN" not in header.corrected:
         msg = (
-            f"Corrected Image (0028,0051) lists {_terms(header.corrected)}: the series is not corrected for attenuation (ATTN), and "
-            "uptake deep in the body would come out too low. Take the attenuation-corrected series."
+            f"Corrected Image (0028,0051) lists {_terms(header.corrected)}: the series is not corrected for "
+            "attenuation (ATTN), and uptake deep in the body would come out too low. Take the attenuation-corrected series."
         )
         raise InputError(msg)
     if header.units == "GML":
@@ -136,8 +136,8 @@ def suv_factors(header: PetHeader, kind: SuvKind = "bw") -> SuvFactors:
     if header.units == "BQML":
         return _activity(header, kind, np.ones(len(header.slices)), "Bq/mL")
     msg = (
-        f"Units (0054,1001) is {_terms((header.units,))}; wanted BQML, GML, or CNTS with Philips' private scale. Values of "
-        "another unit cannot be turned into uptake."
+        f"Units (0054,1001) is {_terms((header.units,))}; wanted BQML, GML, or CNTS with Philips' private scale. "
+        "Values of another unit cannot be turned into uptake."
     )
     raise InputError(msg)
 
@@ -181,8 +181,8 @@ def _stored(header: PetHeader, kind: SuvKind) -> SuvFactors:
     have = STORED.get(header.suv_type)
     if have is None:
         msg = (
-            f"SUV Type (0054,1006) is {_terms((header.suv_type,))}, which does not say by what the values were standardised; "
-            "wanted BW, LBMJANMA, LBMJAMES128 or BSA."
+            f"SUV Type (0054,1006) is {_terms((header.suv_type,))}, which does not say by what the values were "
+            "standardised; wanted BW, LBMJANMA, LBMJAMES128 or BSA."
         )
         raise InputError(msg)
     notes: list[str] = []
@@ -283,10 +283,11 @@ def _admin_doubt(header: PetHeader) -> list[str]:
     least = float(np.exp2(seconds.min() / nuclide_s))
     if not factors or min(factors) >= least * (1.0 - DECAY_TOLERANCE):
         return []
-    return [
-        f"Decay Correction is ADMIN, yet Decay Factor (0054,1321) is {min(factors):.3g} where {least:.3g} or more leads "
-        f"back to the injection: if values refer to the scan, uptake is {1.0 - 1.0 / least:.0%} too low"
-    ]
+    text = (
+        f"Decay Correction is ADMIN, yet Decay Factor (0054,1321) is {min(factors):.3g} where {least:.3g} or more "
+        f"leads back to the injection: if values refer to the scan, uptake is {1.0 - 1.0 / least:.0%} too low"
+    )
+    return [text]
 
 
 def _dose(header: PetHeader) -> tuple[float, list[str]]:
