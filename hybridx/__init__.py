@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "extract_radiomics": "radiomics",
         "fusion": "fusion",
         "imaging": "imaging",
+        "import_dicom": "imaging",
         "measure": "measure",
         "models": "models",
         "prepare": "prepare",
