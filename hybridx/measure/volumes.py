@@ -116,7 +116,7 @@ def _turned(pet: Image) -> Arrays:
     turns = np.zeros((TURNS, int(size[2]), edge), dtype=np.uint8)
     for picture, angle in zip(turns, np.arange(TURNS) * np.pi / TURNS, strict=True):
         # each voxel is sent to its column of the picture, so that no hot voxel falls between two samples
-        column = np.rint(np.cos(angle) * x + np.sin(angle) * y + (edge - 1) / 2).astype(int).ravel()
+        column = np.floor(np.cos(angle) * x + np.sin(angle) * y + edge / 2 + 1e-9).astype(int).ravel()
         order = np.argsort(column, kind="stable")
         first_of, starts = np.unique(column[order], return_index=True)
         picture[:, first_of] = np.maximum.reduceat(lines[:, order], starts, axis=1)[::-1]  # head up

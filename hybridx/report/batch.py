@@ -19,10 +19,13 @@ from hybridx.compute import atomic_write, content_hash, ensure_writable, map_tas
 from hybridx.errors import InputError
 from hybridx.evaluate import Result
 from hybridx.report.background import Background
+from hybridx.report.beside import BESIDE, refuse_foreign_card, write_beside
 from hybridx.report.cohort_page import build_cohort_report
 from hybridx.report.index import index_page
+from hybridx.report.pdf import find_browser, save_pdf
 from hybridx.report.report_index import ReportIndex
 from hybridx.report.tumour_board import build_patient_page
+from hybridx.report.viewer import LIBRARY_FILE, library_code
 from hybridx.terms import listing, nearest, safe_name
 
 __all__ = ["write_reports"]
@@ -30,6 +33,7 @@ __all__ = ["write_reports"]
 PAGES_PER_WORKER = 40  # a worker costs about five seconds of imports and loading: as long as forty pages
 _RECORDED = re.compile(rb'name="hybridx-inputs" content="([0-9a-f]{64})"')
 _MARK = b'name="hybridx-inputs"'  # in the head of every page, finished or not: it tells ours from others
+_CODE = (".py", ".j2", ".css", ".js", ".json", ".yaml", ".csv")  # what a page is drawn by
 _OURS = ("index.html", "cohort.html", "manifest.json")
 
 
@@ -40,6 +44,7 @@ class _PageTask:
     patient: str
     target: str
     inputs_hash: str
+    library: str  # relative address of the viewer's file; empty: inside the page
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def _loaded(results: str, state: str) -> Background:
 
 
 def _write(background: Background, task: _PageTask) -> None:
-    build_patient_page(background, task.patient, task.inputs_hash).save(task.target)
+    build_patient_page(background, task.patient, task.inputs_hash, library=task.library).save(task.target)
 
 
 def write_reports(
@@ -81,8 +86,12 @@ def write_reports(
     why: Any = None,
     patients: str | Sequence[str] = "all",
     workers: int | None = None,
+    engine: str = "local",
+    client: Any = None,
     resume: bool = True,
     progress: bool = True,
+    single_file: bool = False,
+    pdf: bool = False,
 ) -> ReportIndex:
     """Write a page per patient, the cohort report and an index that sorts and filters.
 
@@ -98,10 +107,18 @@ def write_reports(
         Whose pages to write; the index lists everyone either way.
     workers : int, optional
         Processes; by default one per forty pages, up to the cores.
+    engine, client : optional
+        ``engine="dask"`` writes the pages on the workers of a cluster, which must see `results` and `out`; see
+        `hybridx.compute.map_tasks`.
     resume : bool
         Keep a page whose recorded hash of inputs (result, images, code) still fits; False writes all anew.
     progress : bool
         Show a bar when it takes longer than two seconds.
+    single_file : bool
+        Put the viewer's library (1.1 MB) into each page, so that a page can be sent by itself; by default it lies once
+        beside them, in ``viewer/``.
+    pdf : bool
+        Print the cohort report to ``cohort.pdf`` as well; needs Chromium.
 
     Returns
     -------
@@ -116,12 +133,19 @@ def write_reports(
     folder = Path(out)
     ensure_writable(folder)
     _refuse_foreign(folder)
+    refuse_foreign_card(folder)
+    if pdf:
+        find_browser()  # before hours of pages, not after
     from_disk = isinstance(results, str | os.PathLike)
     background = Background(Result.load(results), why) if from_disk else Background(results, why)
     chosen = _chosen(background, patients)
     state = _state(Path(results), folder) if from_disk and why is None else ""
     names = _file_names(background.cohort.patients)
-    tasks = {p: _task(background, p, folder / "pages" / names[p], state) for p in background.cohort.patients}
+    library = "" if single_file else _library(background, folder)
+    tasks = {
+        p: _task(background, p, folder / "pages" / names[p], state, library)
+        for p in background.cohort.patients
+    }
     # the pages of patients who were not asked for stay as well, as long as they are of this result
     kept = {
         p
@@ -135,13 +159,17 @@ def write_reports(
         Path(task.target).unlink(missing_ok=True)
     writer = _FromFolder(str(results), state) if state else _FromMemory(background)
     done = map_tasks(
-        writer, todo, workers=_workers(workers, len(todo)) if state else 1, keys=[t.inputs_hash for t in todo],
+        writer, todo, workers=_workers(workers, len(todo)) if state else 1,
+        engine=engine if state else "local", client=client, keys=[t.inputs_hash for t in todo],
         description="Writing pages", progress=progress,
     )  # fmt: skip
     problems = {t.patient: str(r.error) for t, r in zip(todo, done, strict=True) if not r.ok}
     written = {t.patient for t, r in zip(todo, done, strict=True) if r.ok}
     pages = {p: f"pages/{names[p]}" for p in tasks if p in written or p in kept}
     build_cohort_report(background, index_link="index.html", inputs_hash=state).save(folder / "cohort.html")
+    write_beside(background, folder)
+    if pdf:
+        save_pdf(folder / "cohort.html", folder / "cohort.pdf")
     index_page(background, pages, problems).save(folder / "index.html")
     rows = pl.DataFrame(
         [
@@ -214,7 +242,7 @@ def _code_state() -> str:
     """Hash of the code that draws pages: a changed template makes every page new."""
     digest = hashlib.sha256(hybridx.__version__.encode())
     here = Path(__file__).parent
-    for file in sorted(f for f in here.rglob("*") if f.suffix in (".py", ".j2", ".css", ".js")):
+    for file in sorted(f for f in here.rglob("*") if f.suffix in _CODE):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -222,19 +250,30 @@ def _code_state() -> str:
 def _state(results: Path, out: Path) -> str:
     """Hash of the saved result and of the code; reports written into the result's folder do not count."""
     digest = hashlib.sha256(_code_state().encode())
-    pages, ours = out.resolve() / "pages", {out.resolve() / name for name in _OURS}
+    inside = {out.resolve() / "pages", out.resolve() / "tables"}
+    ours = {out.resolve() / name for name in (*_OURS, *BESIDE, LIBRARY_FILE)}
     for file in sorted(f for f in results.rglob("*") if f.is_file()):
         place = file.resolve()
-        if pages in place.parents or place in ours or file.name.startswith("."):
+        if inside & set(place.parents) or place in ours or file.name.startswith("."):
             continue
         digest.update(f"{file.relative_to(results).as_posix()}\0{content_hash(file)}\0".encode())
     return digest.hexdigest()
 
 
-def _task(background: Background, patient: str, target: Path, state: str) -> _PageTask:
-    images = background.cohort.image_address(patient, "views") or ""
-    inputs = hashlib.sha256(f"{state}\0{images}\0{patient}".encode()).hexdigest()
-    return _PageTask(patient, str(target), inputs)
+def _task(background: Background, patient: str, target: Path, state: str, library: str) -> _PageTask:
+    stored = "\0".join(background.cohort.image_address(patient, kind) or "" for kind in ("views", "volumes"))
+    inputs = hashlib.sha256(f"{state}\0{stored}\0{library}\0{patient}".encode()).hexdigest()
+    return _PageTask(patient, str(target), inputs, library)
+
+
+def _library(background: Background, folder: Path) -> str:
+    """Put the viewer's library once beside the pages, if any has volumes; return its address as the pages see it."""
+    target, images = folder / LIBRARY_FILE, background.cohort.tables.get("images")
+    wanted = images is not None and bool((images["kind"] == "volumes").any())
+    if wanted and not (target.exists() and target.read_bytes() == library_code()):
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(library_code())
+    return f"../{LIBRARY_FILE}"
 
 
 def _recorded(page: Path) -> str | None:

@@ -15,6 +15,7 @@ from hybridx.report.page import Page
 from hybridx.report.reasons import reasons
 from hybridx.report.rendering import render, shorten
 from hybridx.report.trust import provenance, trust
+from hybridx.report.viewer import viewer
 from hybridx.report.views import key_images
 from hybridx.report.who import failures_of, header_facts, image_checks, measured_strip
 from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title
@@ -24,7 +25,9 @@ from hybridx.terms.modalities import modality_title
 __all__ = ["build_patient_page", "patient_page"]
 
 
-def patient_page(result: Any, why: Any = None, *, patient: str, cohort: Cohort | None = None) -> Page:
+def patient_page(
+    result: Any, why: Any = None, *, patient: str, cohort: Cohort | None = None, voxels: Any = None
+) -> Page:
     """Return one patient's page: risk with its band, images, reasons, course, and how far to trust it.
 
     Parameters
@@ -37,18 +40,21 @@ def patient_page(result: Any, why: Any = None, *, patient: str, cohort: Cohort |
         A patient of the cohort. One who lacks modalities, images or an outcome gets a page that says so.
     cohort : Cohort, optional
         Where the images lie, when `result` does not know (it was not loaded from disk).
+    voxels : hybridx.explain.VoxelExplanation, optional
+        Of this patient; the viewer lays it over the images.
 
     Returns
     -------
     Page
-        One HTML file without script or network; ``.save("P012.html")``.
+        One HTML file that needs no network; ``.save("P012.html")``. Its only script is the viewer's, which starts on
+        request; where no volumes are stored (``ExtractSettings(volumes=False)``) there is none.
 
     Raises
     ------
     InputError
         The patient is not in the cohort (the nearest name is offered), or the endpoint is ordered or continuous.
     """
-    return build_patient_page(Background(result, why, cohort), patient)
+    return build_patient_page(Background(result, why, cohort), patient, voxels=voxels)
 
 
 def _images(background: Background, patient: str) -> dict[str, Any]:
@@ -60,8 +66,21 @@ def _images(background: Background, patient: str) -> dict[str, Any]:
     return {"pictures": pictures, "reason": None if pictures else "No images of this patient are stored."}
 
 
-def build_patient_page(background: Background, patient: str, inputs_hash: str = "") -> Page:
-    """Return the page of `patient_page` from a background that many pages share."""
+def _viewer(background: Background, patient: str, voxels: Any, library: str) -> dict[str, Any] | None:
+    try:
+        volumes = background.cohort.load_images(patient, "volumes")
+    except InputError:  # the key images, kept in the same place, say what happened
+        return None
+    return viewer(volumes, voxels=voxels, library=library)
+
+
+def build_patient_page(
+    background: Background, patient: str, inputs_hash: str = "", *, library: str = "", voxels: Any = None
+) -> Page:
+    """Return the page of `patient_page` from a background that many pages share.
+
+    `library` is the relative address of the viewer's file beside the page; empty puts it inside.
+    """
     cohort, result = background.cohort, background.result
     if result.kind not in ("survival", "response"):
         msg = (
@@ -79,8 +98,11 @@ def build_patient_page(background: Background, patient: str, inputs_hash: str = 
         for f in failures_of(background, patient)
     ]
     title = f"{shorten(patient, 60)}: tumour-board page"
+    shown = _viewer(background, patient, voxels, library)
     html = render(
         "patient.html.j2",
+        viewer=shown,
+        script_source=shown["policy"] if shown else "",
         title=title,
         patient=patient,
         facts=header_facts(background, patient),

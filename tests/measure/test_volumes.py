@@ -57,6 +57,14 @@ def test_one_spot_turns_round_the_axis_of_the_body():
     assert abs(columns[TURNS // 2] - middle) <= 1, "seen from the side, half-way"
 
 
+@pytest.mark.parametrize("shape", [(4, 30, 41), (4, 31, 40), (4, 20, 20)])
+def test_a_solid_body_has_no_gaps_from_any_side(shape):
+    solid = Image(np.full(shape, 3.0, np.float32), (4.0,) * 3, unit="g/mL{SUVbw}", modality="pet")
+    for picture in key_volumes(Study("P1", 1, {"pet": solid}, {}))["pet_turns"]:
+        seen = np.flatnonzero(picture[0])
+        assert len(seen) == seen[-1] - seen[0] + 1 and (picture == picture[0]).all()
+
+
 def test_nan_is_air_or_nothing():
     holes = np.full((20, 20, 20), np.nan, np.float32)
     images = {

@@ -91,11 +91,11 @@ def test_reports_inside_the_results_do_not_make_them_look_changed(saved, tmp_pat
 def test_one_failure_is_listed_and_stops_nothing(few, tmp_path, monkeypatch):
     real = batch.build_patient_page
 
-    def sometimes(background, patient, inputs_hash=""):
+    def sometimes(background, patient, inputs_hash="", **more):
         if patient == "P001":
             msg = "the <b>page</b> could not be drawn"
             raise ValueError(msg)
-        return real(background, patient, inputs_hash)
+        return real(background, patient, inputs_hash, **more)
 
     monkeypatch.setattr(batch, "build_patient_page", sometimes)
     (tmp_path / "pages").mkdir()
