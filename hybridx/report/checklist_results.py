@@ -51,7 +51,7 @@ def performance_measures(background: Background) -> Answer:
 
 @rule
 def intervals_given(background: Background) -> Answer:
-    """The headline score of the primary model has its interval; scores without one are named."""
+    """Ask whether the headline score of the primary model has its interval, and name scores without one."""
     own = _own(background)
     if not own.height:
         return not_seen("no score could be computed")

@@ -12,9 +12,13 @@ from hybridx.cohort import Cohort, Outcome
 from hybridx.evaluate.horizon import median_follow_up
 from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
+from hybridx.report.beside import filled
 from hybridx.report.best_response import response_part
 from hybridx.report.calibration import calibration_drawing
+from hybridx.report.card_facts import facts_of_result
+from hybridx.report.card_words import card_rows
 from hybridx.report.check_lines import checks_table
+from hybridx.report.checklist import CHECKLISTS
 from hybridx.report.decision_lines import decision_part
 from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure
 from hybridx.report.group_lines import curves_part
@@ -92,6 +96,8 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         modalities=_modalities(cohort),
         endpoints=[_endpoint_row(cohort.outcomes(e)) for e in cohort.endpoints],
         description=_description(cohort),
+        checklists=_checklists(background),
+        card=card_rows(facts_of_result(background)),
         failures=[]
         if failures is None
         else [[_text(v) for v in row] for row in failures.head(_MOST_FAILURES).iter_rows()],
@@ -103,6 +109,22 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         inputs_hash=inputs_hash,
     )
     return Page(html, title)
+
+
+def _checklists(background: Background) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": checklist.title,
+            "doi": CHECKLISTS[name].doi,
+            "counts": [str(n) for n in checklist.counts.values()],
+            "score": checklist.score,
+            "rows": [
+                (r["item"], r["topic"], r["asks"], r["status"], r["evidence"], r["said"])
+                for r in checklist.table().iter_rows(named=True)
+            ],
+        }
+        for name, checklist in filled(background).items()
+    ]
 
 
 def _text(value: Any) -> str:

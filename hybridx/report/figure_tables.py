@@ -16,8 +16,12 @@ from hybridx.report.group_lines import log_rank, risk_group_frame
 from hybridx.report.missing_map import pattern_frame
 from hybridx.report.swimmer import lane_frame
 
-__all__ = ["figure_tables", "save_tables"]
+__all__ = ["TABLES", "figure_tables", "save_tables"]
 
+TABLES = (
+    "scores", "differences", "kaplan_meier", "log_rank", "calibration_curve", "calibration_groups", "decision_curve",
+    "added_value", "importance", "missingness", "waterfall", "best_response", "swimmer",
+)  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
