@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "cohort_report": "cohort_page",
         "cohort_tables": "beside",
         "index_page": "index",
-        "model_card": "model_card",
+        "model_card": "card",
         "patient_page": "tumour_board",
         "run_notebooks": "notebooks",
         "save_pdf": "pdf",

@@ -10,10 +10,10 @@ import polars as pl
 from hybridx.cohort import Cohort
 from hybridx.errors import InputError
 from hybridx.report.background import Background
+from hybridx.report.card import ModelCard
 from hybridx.report.card_facts import facts_of_result
 from hybridx.report.checklist import CHECKLISTS, Checklist, fill_checklist
 from hybridx.report.figure_tables import TABLES, figure_tables, save_tables
-from hybridx.report.model_card import ModelCard
 
 __all__ = ["BESIDE", "cohort_tables", "filled", "refuse_foreign_card", "write_beside"]
 

@@ -130,7 +130,7 @@ def items_of(name: str) -> tuple[Item, ...]:
     >>> len(items_of("tripod_ai")), len(items_of("claim_2024")), len(items_of("metrics")), len(items_of("rqs"))
     (52, 44, 30, 16)
     """
-    path = Path(__file__).parent / "checklists" / f"{check_name(name, CHECKLISTS, 'checklist')}.csv"
+    path = Path(__file__).parent / "guidelines" / f"{check_name(name, CHECKLISTS, 'checklist')}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(
             Item(r["item"], r["section"], r["topic"], r["asks"], r["rule"], float(r["weight"] or 0))

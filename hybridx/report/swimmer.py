@@ -51,11 +51,7 @@ def swimmer_part(background: Background) -> dict[str, Any] | None:
         else f"{len(lanes)} patients"
     )
     treated = any(lane.treatments for lane in lanes)
-    how = (
-        " Treatments began after the prediction and are no part of it; who got which was not decided by chance."
-        if treated
-        else ""
-    )
+    how = " Who got which treatment was not decided by chance." if treated else ""
     return {
         "drawing": drawing,
         "caption": f"{part}, one lane each, the longest on top; × event, ▸ without it at the last follow-up.{how}",
