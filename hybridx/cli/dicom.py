@@ -35,6 +35,13 @@ def import_(
         Path | None,
         typer.Option(help="An edited import/series.csv: its column `use` stands above the automatic choice."),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of facts for PETs whose headers lack them: series (or patient_id), weight_kg, height_m, sex, "
+            "dose_bq, half_life_s, radionuclide, injected, decay_correction."
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -46,13 +53,19 @@ def import_(
 
     Of each study the attenuation-corrected PET and the CT that covers it are taken; `import/series.csv` lists what was
     used and why, and can be edited and given back with `--choices`. A PET whose weight, dose or times are missing or
-    impossible is refused with the tag, and stands in `import/failures.csv`.
+    impossible is refused with the tag, and stands in `import/failures.csv`; give the facts with `--corrections`.
 
     Example: `hybridx import DICOM/ --out data/ --structure 'GTV*'`
     """
     with refusing():
         done = import_dicom(
-            folder, out, key=key, structures=tuple(structure or ()), choices=choices, workers=workers
+            folder,
+            out,
+            key=key,
+            structures=tuple(structure or ()),
+            choices=choices,
+            corrections=corrections,
+            workers=workers,
         )
     typer.echo(repr(done))
     say(f"Data folder written to {out}. Check it with: hybridx validate {out}")

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
         "read_image": "reading",
         "read_mask": "masks",
         "read_pair": "study",
+        "read_pet_header": "dicom_series",
         "read_series": "dicom_series",
         "read_study": "study",
         "resample": "geometry",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ from hybridx.errors import HybridxError
 from hybridx.imaging.dicom_masks import mask_of
 from hybridx.imaging.dicom_series import MODALITIES, SeriesVolume, read_series
 from hybridx.imaging.dicom_tree import SeriesFiles
+from hybridx.imaging.import_corrections import correction_notes
+from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.reading import write_image
+from hybridx.imaging.suv import size_ratios
 from hybridx.terms.tracers import find_tracer
 
 __all__ = ["StudyImport", "import_study"]
@@ -37,6 +42,10 @@ class StudyImport:
         Names or patterns of the structures that are the tumour; empty takes the only one there is.
     out : Path
         The data folder.
+    told : mapping of str to value
+        Facts of the PET that the user supplied.
+    notes : tuple of str
+        What a reader should know of the study as a whole.
     """
 
     patient: str
@@ -46,6 +55,8 @@ class StudyImport:
     markings: tuple[SeriesFiles, ...]
     structures: tuple[str, ...]
     out: Path
+    told: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def import_study(task: StudyImport) -> dict[str, Any]:
@@ -61,7 +72,7 @@ def import_study(task: StudyImport) -> dict[str, Any]:
     for kind, series in task.series.items():
         modality = MODALITIES[kind]
         try:
-            volume = read_series(series)
+            volume = read_series(series, told=task.told if kind == "PT" else None)
         except HybridxError as error:
             found["failures"].append([modality, "read", str(error)])
             continue
@@ -77,7 +88,7 @@ def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[st
     name = f"images/{task.patient}/{task.timepoint}_{modality}.nii.gz"
     write_image(volume.image, task.out / name)
     facts = _facts(task, modality, volume)
-    found["patient"] |= {k: v for k, v in _patient(volume.header).items() if v is not None}
+    found["patient"] |= {k: v for k, v in _patient(volume).items() if v is not None}
     mask_name = None
     if task.markings:
         try:
@@ -110,6 +121,7 @@ def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[st
 
 def _facts(task: StudyImport, modality: str, volume: SeriesVolume) -> dict[str, Any]:
     grid, suv = volume.image.grid, volume.suv
+    told = correction_notes(task.told, PetHeader.read([volume.header])) if volume.pet else []
     return {
         "patient_id": task.patient,
         "timepoint": task.timepoint,
@@ -120,17 +132,22 @@ def _facts(task: StudyImport, modality: str, volume: SeriesVolume) -> dict[str, 
         "high": float(volume.image.array.max()),
         "uptake": suv.formula if suv else None,
         "uptake_factor": float(suv.values.mean()) if suv else None,
+        **(size_ratios(volume.pet) if volume.pet else dict.fromkeys(size_ratios(PetHeader("", ())))),
         "volume_drawn_ml": None,
         "volume_on_grid_ml": None,
-        "notes": "; ".join(volume.notes),
+        "notes": "; ".join([*told, *volume.notes, *task.notes]),
     }
 
 
-def _patient(header: Any) -> dict[str, Any]:
+def _patient(volume: SeriesVolume) -> dict[str, Any]:
     """Facts that the data folder keeps; an age above 89 is not told apart from 90."""
-    sex = {"F": "female", "M": "male", "O": "other"}.get(str(header.get("PatientSex", "")).strip().upper())
+    header, pet = volume.header, volume.pet
+    letter = pet.sex if pet else str(header.get("PatientSex", "")).strip().upper()
+    sex = {"F": "female", "M": "male", "O": "other"}.get(letter)
     age = _age_years(str(header.get("PatientAge", "") or ""))
     height, weight = _number(header.get("PatientSize")), _number(header.get("PatientWeight"))
+    if pet:
+        height, weight = pet.height_m, pet.weight_kg
     return {
         "sex": sex,
         "age_years": None if age is None else min(age, 90.0),
@@ -177,11 +194,29 @@ MAKERS = {
 }  # fmt: skip
 
 
+# words that names of PET/CT and PET/MR models are made of; a hospital writes its own into this field now and then
+MODELS = frozenset({
+    "accel", "advance", "advantage", "allegro", "aquiduo", "aquilion", "ast", "avanto", "biograph", "brightspeed",
+    "cardiac", "cartesion", "celesteion", "ct", "cxl", "discovery", "duo", "ecat", "edge", "elite", "emotion",
+    "exact", "express", "flow", "gemini", "genesis", "guardian", "hirez", "horizon", "ingenia", "ingenuity",
+    "intera", "iq", "light", "lightspeed", "mct", "mi", "mmr", "mr", "omni", "one", "optima", "panorama", "pet",
+    "petct", "phantom", "precision", "premium", "prime", "prisma", "quadra", "revolution", "rx", "sensation",
+    "signa", "skyra", "somatom", "st", "ste", "tf", "time", "truepoint", "trupoint", "umi", "vereos", "vida",
+    "vision", "volume", "xr", "xt",
+})  # fmt: skip
+
+
 def _scanner(header: Any) -> str | None:
-    """Name manufacturer, from a list, and model; a model's name is kept by the basic profile of de-identification."""
+    """Name manufacturer and model, both from lists; another model is told apart by a mark, not by its text."""
     words = str(header.get("Manufacturer", "")).strip().lower().split()
     maker = MAKERS.get(words[0]) if words else None
-    model = "".join(
-        one for one in str(header.get("ManufacturerModelName", "")) if one.isalnum() or one in " -_."
-    )
-    return " ".join(filter(None, [maker, model.strip()[:32]])) or None
+    text = " ".join(str(header.get("ManufacturerModelName", "")).split())
+    parts = re.findall(r"[A-Za-z]+|\d+", text)
+    known = all(one.lower() in MODELS or len(one) == 1 or (one.isdigit() and len(one) <= 4) for one in parts)
+    if not text:
+        model = ""
+    elif known and len(text) <= 32:
+        model = re.sub(r"[^A-Za-z0-9 ._/-]", "", text)
+    else:
+        model = f"model {hashlib.sha256(text.encode()).hexdigest()[:4]}"
+    return " ".join(filter(None, [maker, model])) or None

@@ -22,6 +22,7 @@ from hybridx.imaging.pseudonyms import PseudonymKey
 __all__ = ["MARKER", "DicomImport", "Plan", "write_links", "write_series", "write_tables"]
 
 MARKER = "import/series.csv"  # what tells an imported folder from any other
+KNOWN = ("InputError", "ImageError", "SettingsError", "NotEnoughDataError")
 FAILURES = ("patient_id", "timepoint", "modality", "stage", "reason")
 PEOPLE = ("patient_id", "sex", "age_years", "height_cm", "weight_kg")
 
@@ -32,6 +33,7 @@ class Plan:
 
     task: StudyImport
     study: StudyChoice
+    refused: str = ""  # why it is not read at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +79,8 @@ def write_series(out: Path, plans: Sequence[Plan], names: Mapping[str, str]) -> 
             "series": names[one.series.uid],
             "modality": one.series.modality,
             "slices": len(one.series.paths),
-            "use": "yes" if one.use else "no",
-            "why": one.why,
+            "use": "yes" if one.use and not plan.refused else "no",
+            "why": plan.refused or one.why,
         }
         for plan in plans
         for one in plan.study.judged
@@ -94,11 +96,19 @@ def write_tables(
     facts: list[dict[str, Any]] = []
     failures: list[tuple[Any, ...]] = []
     people: dict[str, dict[str, Any]] = {}
-    for plan, result in zip(plans, results, strict=True):
+    failures += [
+        (plan.task.patient, plan.task.timepoint, "study", "patient", plan.refused)
+        for plan in plans
+        if plan.refused
+    ]
+    for plan, result in zip([one for one in plans if not one.refused], results, strict=True):
         task = plan.task
         person = people.setdefault(task.patient, dict.fromkeys(PEOPLE) | {"patient_id": task.patient})
         if result.error is not None:
-            failures.append((task.patient, task.timepoint, "study", "import", str(result.error)))
+            # what a system says of a file may quote its path, and a hospital's path may name the patient
+            known = result.error.type in KNOWN
+            reason = result.error.message if known else f"stopped by {result.error.type}"
+            failures.append((task.patient, task.timepoint, "study", "import", reason))
             continue
         studies += result.value["studies"]
         facts += result.value["facts"]

@@ -14,10 +14,12 @@ from pathlib import Path
 from hybridx.compute import atomic_write
 from hybridx.errors import InputError
 
-__all__ = ["PseudonymKey"]
+__all__ = ["SALT", "PseudonymKey"]
+
+SALT = "salt.txt"
 
 SALT_BYTES = 32
-LENGTH = 10  # characters of base 32, 50 bits: two of a million patients share one with a chance of 1 in 2,000
+LENGTH = 10  # characters of base 32, 50 bits: two of a million patients share one with a chance of 1 in 2,000; it shows
 
 
 class PseudonymKey:
@@ -41,7 +43,7 @@ class PseudonymKey:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        path = self.folder / "salt.txt"
+        path = self.folder / SALT
         if path.is_file():
             text = path.read_text(encoding="ascii", errors="replace").strip()
             try:
@@ -67,15 +69,50 @@ class PseudonymKey:
         digest = hmac.new(self._salt, f"{prefix}\0{identity}".encode(), hashlib.sha256).digest()
         return prefix + base64.b32encode(digest).decode("ascii")[:LENGTH]
 
+    def pseudonyms(self, identities: Iterable[str], prefix: str = "P") -> dict[str, str]:
+        """Return the pseudonym of each identity.
+
+        Raises
+        ------
+        InputError
+            Two identities share one: chance would make one patient of two.
+        """
+        given = {one: self.pseudonym(one, prefix) for one in dict.fromkeys(identities)}
+        if len(set(given.values())) < len(given):
+            msg = "Two identities have one pseudonym by chance. Import with a new key folder (--key) and a new --out."
+            raise InputError(msg)
+        return given
+
+    def fingerprint(self, text: str = "") -> str:
+        """Return a mark that only this key gives, and that tells nothing of it."""
+        return hmac.new(self._salt, f"mark\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+
     def write_table(self, name: str, rows: Iterable[Mapping[str, object]]) -> Path | None:
-        """Write a table into the key folder, readable by its owner alone; None when there is no row."""
-        table = list(rows)
-        if not table:
+        """Add rows to a table in the key folder, readable by its owner alone; None when there is no row.
+
+        What an earlier import wrote stays: one key serves many imports, and forgetting whose pseudonyms it gave would
+        be final.
+        """
+        new = [{name: str(value) for name, value in row.items()} for row in rows]
+        if not new:
             return None
         path = self.folder / name
+        table = list({tuple(row.items()): row for row in [*_rows(path, list(new[0])), *new]}.values())
         with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.DictWriter(handle, fieldnames=list(table[0]))
             writer.writeheader()
             writer.writerows(table)
         path.chmod(0o600)
         return path
+
+
+def _rows(path: Path, names: list[str]) -> list[dict[str, str]]:
+    """Read a table of an earlier import; one of other columns is another version's, and set aside."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as handle:
+        reader = csv.DictReader(handle)
+        if list(reader.fieldnames or ()) == names:
+            return [dict(row) for row in reader]
+    path.replace(path.with_suffix(".old.csv"))
+    return []

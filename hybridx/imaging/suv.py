@@ -126,7 +126,8 @@ def suv_factors(header: PetHeader, kind: SuvKind = "bw") -> SuvFactors:
     if "ATTN" not in header.corrected:
         msg = (
             f"Corrected Image (0028,0051) lists {_terms(header.corrected)}: the series is not corrected for "
-            "attenuation (ATTN), and uptake deep in the body would come out too low. Take the attenuation-corrected series."
+            "attenuation (ATTN), and uptake deep in the body would come out too low. Take the "
+            "attenuation-corrected series."
         )
         raise InputError(msg)
     if header.units == "GML":

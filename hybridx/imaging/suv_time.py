@@ -149,6 +149,7 @@ def _same_clock(injected: dt.datetime, time: dt.time | None) -> None:
     if abs(apart) > SPREAD_S:
         msg = (
             f"Radiopharmaceutical Start Time (0018,1072) lies {apart / 60.0:+.0f} min from Start Date Time "
-            "(0018,1078): one of the two is wrong, perhaps by a time zone, and the dose would be decayed over the wrong time"
+            "(0018,1078): one of the two is wrong, perhaps by a time zone, and the dose would be "
+            "decayed over the wrong time"
         )
         raise InputError(msg)
