@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from hybridx.errors import InputError
 from hybridx.imaging import Image, bounding_box, crop
 
 __all__ = ["OrganUptake", "organ_uptake"]
@@ -65,6 +66,11 @@ def organ_uptake(
     tuple
         The organs that could be measured, and why the others could not.
 
+    Raises
+    ------
+    InputError
+        An organ on another grid.
+
     Source
     ------
     The liver's sphere: Wahl 2009 (PERCIST), doi:10.2967/jnumed.108.057307. Where it lies is left open there ("right
@@ -72,6 +78,9 @@ def organ_uptake(
     """
     found, reasons = {}, {}
     for name, mask in organs.items():
+        if not pet.grid.same(mask.grid):
+            msg = f"The {name} has {mask.grid}, the PET {pet.grid}; resample it first: resample(mask, reference=pet)."
+            raise InputError(msg)
         region, words = _liver(mask, lesions) if name == "liver" else _inner(mask, lesions)
         if region is None:
             reasons[name] = words

@@ -111,7 +111,13 @@ class UptakeSettings:
     extras : tuple of str, optional
         Further columns by name, see `EXTRAS`. Those named are always made, NaN with the reason where something lacks.
         By default the usual ones (`USUAL_EXTRAS`) for which the study has what they need: ``dmax``, and with height,
-        weight and sex ``sul_peak_janma``, and with a map of organs the liver and the ratios to liver and blood pool.
+        weight and sex ``sul_peak_janma``, and with a map of organs the liver and the ratios to liver and blood pool. A
+        patient of whom that is not known has gaps there.
+
+    Notes
+    -----
+    PERCIST's limit is stated in SUL. Both sides of it scale alike, so the same voxels lie above it in SUVbw, and no
+    height is needed; ``tlg_percist`` is in SUVbw like every other total.
 
     Raises
     ------

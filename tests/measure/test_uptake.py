@@ -10,16 +10,18 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import ndimage, stats
 
-from hybridx.errors import SettingsError
+from hybridx.errors import InputError, SettingsError
 from hybridx.imaging import Image, bounding_box, crop, read_image, read_mask
 from hybridx.measure import ExtractSettings, UptakeSettings, lesion_rows, measure_uptake, uptake
 from hybridx.measure.lesion_distances import dmax_of_voxels, largest_diameter
+from hybridx.measure.lesion_voxels import LesionVoxels, components
 from hybridx.measure.uptake_extras import Body
 from hybridx.measure.uptake_names import describe_uptake, volume_names
-from hybridx.measure.uptake_organs import organ_uptake
+from hybridx.measure.uptake_organs import OrganUptake, organ_uptake
 from hybridx.measure.uptake_settings import EXTRAS, read_threshold
+from hybridx.measure.uptake_thresholds import limits_of, local_backgrounds
 from tests.measure.real_data import real
 
 SPACING = (4.0, 4.0, 3.0)
@@ -118,6 +120,33 @@ def test_background_of_each_lesion():
     assert found["mtv_50pct"] == found["mtv_bg40"] == pytest.approx(found["mtv"])
 
 
+def test_backgrounds_are_those_of_the_whole_image_and_of_no_other_lesion():
+    pet, mask = world(noise=0.3)
+    cut = LesionVoxels.of(pet, mask)
+    found = local_backgrounds(cut.pet.array, cut.labels, cut.count, np.asarray(SPACING[::-1]))
+    labels, _ = components(mask)
+    for number in range(1, 4):  # far from each other: no doubt whose background it is
+        distance = ndimage.distance_transform_edt(labels != number, SPACING[::-1])
+        assert found[number - 1] == np.median(pet.array[(distance >= 10.0) & (distance <= 20.0)])
+    # a part of what surrounds it is a hot organ: the median does not mind
+    beside = np.where(np.indices(SHAPE)[2] > 19, 1.0, 30.0)
+    labels = ball((88.0, 88.0, 90.0), 8.0).astype(np.int32)
+    assert local_backgrounds(beside, labels, 1, np.asarray(SPACING[::-1])).tolist() == [1.0]
+    # nothing but another lesion around it: no background, and that of the other is outside of both
+    hollow = ball((88.0, 88.0, 90.0), 34.0) & ~ball((88.0, 88.0, 90.0), 20.0)
+    values = np.where(hollow, 9.0, 1.0)
+    inner, outer = local_backgrounds(values, labels + 2 * hollow, 2, np.asarray(SPACING[::-1]))
+    assert math.isnan(inner) and outer == 1.0
+
+
+def test_percist_limit_by_hand():
+    liver = OrganUptake(2.0, 0.3, 14.0, "")
+    for known, wanted in (({"liver": liver}, 3.6), ({}, math.nan)):
+        levels = limits_of(read_threshold("percist"), np.array([5.0, 2.0]), None, known, "no liver")
+        assert levels.suv.tolist() == pytest.approx([wanted, wanted], nan_ok=True)
+        assert levels.reason == ("" if known else "no liver")
+
+
 def test_a_lesion_that_does_not_stand_out_has_no_background_threshold():
     pet, mask = world(("faint",), noise=0.0)
     cold = pet.with_array(np.where(mask.array > 0, 0.5, 1.0).astype(np.float32))
@@ -166,6 +195,13 @@ def test_organs_too_small_to_measure_say_so():
     assert all(math.isnan(found.values[name]) for name in found.reasons)
     slim, _ = organ_uptake(pet, {"blood_pool": image(ball((88.0, 130.0, 120.0), 7.0))}, mask)
     assert "too slim" in slim["blood_pool"].region
+
+
+def test_an_organ_on_another_grid_is_refused():
+    pet, mask = world()
+    other = Image(LIVER.astype(np.uint8), (2.0, 2.0, 2.0), modality="mask")
+    with pytest.raises(InputError, match=r"The liver has .* resample it first"):
+        uptake(pet, mask, organs={"liver": other})
 
 
 def test_lean_body_mass():
