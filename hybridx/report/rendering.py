@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hybridx.report.language import say
 from hybridx.terms import DAYS_PER_MONTH
 
 __all__ = ["months", "number", "percent", "render", "shorten", "signed"]
@@ -74,6 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["say"] = say
     environment.filters.update(number=number, signed=signed, percent=percent, months=months, shorten=shorten)
     return environment
 

@@ -10,11 +10,15 @@ from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import alarm
 from hybridx.report.findings import labs, lesions, timeline, variants
+from hybridx.report.missing import missing_costs
+from hybridx.report.other_group import other_group
 from hybridx.report.outlook import outlook
 from hybridx.report.page import Page
 from hybridx.report.reasons import reasons
 from hybridx.report.rendering import render, shorten
+from hybridx.report.resemblance import resemblance
 from hybridx.report.trust import provenance, trust
+from hybridx.report.tumour_course import tumour_course
 from hybridx.report.viewer import viewer
 from hybridx.report.views import key_images
 from hybridx.report.who import failures_of, header_facts, image_checks, measured_strip
@@ -117,6 +121,10 @@ def build_patient_page(
         images=_images(background, patient),
         lesions=lesions(background, patient),
         why=reasons(background, patient),
+        alike=resemblance(background, patient),
+        other=other_group(background, patient),
+        costs=missing_costs(background, patient),
+        tumour=tumour_course(background, patient),
         labs=labs(background, patient),
         variants=variants(background, patient),
         course=timeline(background, patient),
