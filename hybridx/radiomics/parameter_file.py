@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hybridx.errors import SettingsError
 from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table
+from hybridx.radiomics.parameter_yaml import check_size, read_yaml
+from hybridx.radiomics.settings_plain import is_number
 from hybridx.radiomics.settings_words import FAMILIES, INTERPOLATORS, OF_IMAGE_TYPE, PEER_NAMES, PEER_TYPES
 from hybridx.terms import check_name, nearest
 
 __all__ = ["read_parameters"]
 
+INFINITE = float("inf")
 SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 IMAGE_TYPES = {peer: ours for ours, peer in PEER_TYPES.items()}
 FILTER_SETTINGS = {
@@ -84,33 +85,51 @@ def read_parameters(path: str | os.PathLike[str] | Mapping[str, Any]) -> dict[st
         Not a parameter file, an unknown section, setting, class, image type or feature (the nearest is offered), or a
         setting that this engine does not carry out, with the reason.
     """
-    given = path if isinstance(path, Mapping) else _load(Path(path))
+    if not isinstance(path, str | os.PathLike | Mapping):
+        msg = f"{_short(path)} is neither a path nor a mapping of parameters."
+        raise SettingsError(msg)
+    given = path if isinstance(path, Mapping) else read_yaml(Path(path))
+    check_size(given)
+    if not isinstance(given, Mapping):
+        msg = f"{Path(str(path)).name!r} holds {_short(given)}; wanted the sections {', '.join(SECTIONS)}."
+        raise SettingsError(msg)
     for name in given:
-        check_name(str(name), SECTIONS, "section of a parameter file")
+        check_name(_name(name), SECTIONS, "section of a parameter file")
     if given.get("voxelSetting"):
         msg = "voxelSetting: maps of features voxel by voxel are not made here; one lesion gives one value a feature."
         raise SettingsError(msg)
-    found = _settings({**DEFAULTS, **(given.get("setting") or {})}, "setting")
-    if (given.get("setting") or {}).get("binCount") is not None:
+    told = _section(given, "setting")
+    found = _settings({**DEFAULTS, **told}, "setting")
+    if told.get("binCount") is not None:
         found["bin_width"] = None  # a count goes before a width there
-    found |= _image_types(given.get("imageType") or {"Original": {}}, found)
-    found |= _classes(given.get("featureClass") or {})
+    types = _section(given, "imageType")
+    found |= _image_types({name: _section(types, name) for name in types or ("Original",)}, found)
+    found |= _classes(_section(given, "featureClass"))
     return {"vocabulary": "pyradiomics", **found}
 
 
-def _load(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        msg = f"No parameter file {path.name!r}; wanted a YAML file with imageType, featureClass and setting."
-        raise SettingsError(msg)
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        msg = f"{path.name!r} is not YAML: {' '.join(str(error).split())}"
-        raise SettingsError(msg) from error
+def _section(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a section with its names as text; an empty one is none."""
+    found = given.get(name)
+    if found is None:
+        return {}
     if not isinstance(found, Mapping):
-        msg = f"{path.name!r} holds {type(found).__name__}; wanted the sections {', '.join(SECTIONS)}."
+        msg = f"{name} holds {_short(found)}; wanted lines of `name: value`, or {name}: {{}}."
         raise SettingsError(msg)
-    return found
+    return {_name(one): value for one, value in found.items()}
+
+
+def _name(given: object) -> str:
+    if not isinstance(given, str):
+        msg = f"{_short(given)} is not a name; wanted lines of `name: value`."
+        raise SettingsError(msg)
+    return given
+
+
+def _short(value: object) -> str:
+    """Show a value of a file on one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _settings(given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -120,16 +139,16 @@ def _settings(given: Mapping[str, Any], where: str) -> dict[str, Any]:
             _flag(name, value)
         elif name == "label_channel":
             if value not in (0, None):
-                msg = f"label_channel={value!r}: masks with several channels are not read; save the channel as a mask."
+                msg = f"label_channel={_short(value)}: masks of several channels are not read; save one as a mask."
                 raise SettingsError(msg)
         elif name == "interpolator":
             found["interpolator"] = _interpolator(value)
         elif name in PEER_NAMES:
             found[PEER_NAMES[name]] = _value(name, value)
         else:
-            guess = nearest(str(name), PEER_NAMES)
+            guess = nearest(name, PEER_NAMES)
             hint = f" Did you mean {guess!r}?" if guess else ""
-            msg = f"Unknown setting {name!r} under {where}.{hint} Known: {', '.join(PEER_NAMES)}."
+            msg = f"Unknown setting {_short(name)} under {where}.{hint} Known: {', '.join(PEER_NAMES)}."
             raise SettingsError(msg)
     _check_meaning(given)
     return found
@@ -137,29 +156,28 @@ def _settings(given: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _value(name: str, value: Any) -> Any:
     if name == "resampledPixelSpacing":
-        if value is None or (isinstance(value, Sequence) and not any(value)):
+        if value is None or (isinstance(value, list | tuple) and not any(value)):
             return None  # all edges 0 keep the native grid
-        return tuple(value) if isinstance(value, Sequence) else value
+        return tuple(value) if isinstance(value, list | tuple) else value
     if name == "resegmentRange":
         return None if value is None else _range(value)
     if name in ("distances", "sigma"):
-        return tuple(value) if isinstance(value, Sequence) else (value,)
-    if name == "weightingNorm":
-        return None if value is None else str(value)
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
     return value
 
 
 def _range(value: Any) -> tuple[float, float]:
-    ends = sorted(value) if isinstance(value, Sequence) and not isinstance(value, str) else []
-    if len(ends) not in (1, 2):
-        msg = f"resegmentRange={value!r} is neither one lower end nor two ends."
+    ends = list(value) if isinstance(value, list | tuple) else []
+    if len(ends) not in (1, 2) or not all(is_number(end) or end in (INFINITE, -INFINITE) for end in ends):
+        msg = f"resegmentRange={_short(value)} is neither one lower end nor two ends."
         raise SettingsError(msg)
-    return float(ends[0]), float(ends[1]) if len(ends) == 2 else float("inf")
+    ends.sort()
+    return float(ends[0]), float(ends[1]) if len(ends) == 2 else INFINITE
 
 
 def _check_meaning(given: Mapping[str, Any]) -> None:
     if given.get("resegmentRange") is None and given.get("resegmentMode", "absolute") != "absolute":
-        msg = f"resegmentMode={given['resegmentMode']!r} without resegmentRange does nothing; give the range."
+        msg = f"resegmentMode={_short(given['resegmentMode'])} without resegmentRange does nothing; give the range."
         raise SettingsError(msg)
     if given.get("removeOutliers") is not None and not given.get("normalize"):
         msg = (
@@ -169,16 +187,16 @@ def _check_meaning(given: Mapping[str, Any]) -> None:
 
 
 def _interpolator(value: Any) -> str:
-    if isinstance(value, int) and value in BY_NUMBER:
+    if isinstance(value, int) and not isinstance(value, bool) and value in BY_NUMBER:
         return BY_NUMBER[value]
-    if value in INTERPOLATORS:
-        return str(value)
-    return BY_ITK[check_name(str(value), BY_ITK, "interpolator")]
+    if isinstance(value, str) and value in INTERPOLATORS:
+        return value
+    return BY_ITK[check_name(value if isinstance(value, str) else _short(value), BY_ITK, "interpolator")]
 
 
 def _flag(name: str, value: Any) -> None:
     if not isinstance(value, bool):
-        msg = f"{name}={value!r} is neither true nor false."
+        msg = f"{name}={_short(value)} is neither true nor false."
         raise SettingsError(msg)
 
 
@@ -187,10 +205,10 @@ def _image_types(given: Mapping[str, Any], general: Mapping[str, Any]) -> dict[s
     own: dict[str, dict[str, Any]] = {}
     chosen = []
     for name, options in given.items():
-        kind = IMAGE_TYPES[check_name(str(name), IMAGE_TYPES, "imageType")]
+        kind = IMAGE_TYPES[check_name(name, IMAGE_TYPES, "imageType")]
         chosen.append(kind)
-        settings = _settings(options or {}, f"imageType {name}")
-        filters = {PEER_NAMES[one] for one in FILTER_SETTINGS.get(str(name), ())}
+        settings = _settings(options, f"imageType {name}")
+        filters = {PEER_NAMES[one] for one in FILTER_SETTINGS.get(name, ())}
         for setting, value in settings.items():
             if setting in filters:
                 found[setting] = value
@@ -213,19 +231,24 @@ def _classes(given: Mapping[str, Any]) -> dict[str, Any]:
     families, features = [], []
     everything = True
     for name, chosen in given.items():
-        family = check_name(str(name), (*FAMILIES, "shape2D"), "featureClass")
+        family = check_name(name, (*FAMILIES, "shape2D"), "featureClass")
         families.append(family)
         known = SHAPE2D if family == "shape2D" else _features(family)
-        if not chosen:
+        if chosen is None or chosen == []:
             features += [f"{family}_{one}" for one in known]
             continue
         everything = False
-        for one in chosen:
+        if not isinstance(chosen, list | tuple):
+            msg = (
+                f"featureClass {name} holds {_short(chosen)}; wanted a list of features, or nothing for all."
+            )
+            raise SettingsError(msg)
+        for one in map(_name, chosen):
             if one in DEPRECATED.get(family, ()):
                 msg = f"featureClass {family}: {one!r} is deprecated in pyradiomics, which gives no value for it."
                 raise SettingsError(msg)
             old = [name.partition("_")[2] for name in OLD_FEATURES if name.startswith(f"{family}_")]
-            features.append(f"{family}_{check_name(str(one), (*known, *old), f'feature of {family}')}")
+            features.append(f"{family}_{check_name(one, (*known, *old), f'feature of {family}')}")
     return {"families": tuple(families), "features": () if everything else tuple(features)}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table, ibsi_table, names_of, split_tag
+from hybridx.radiomics.settings_plain import is_number, make_plain
 from hybridx.radiomics.settings_words import (
     AGGREGATED,
     AGGREGATIONS,
@@ -39,7 +40,11 @@ COUNTS |= {
     "minimum_voxels": 1,
 }
 COUNTS |= {"force_2d_axis": 0}
-MOST = {"minimum_dimensions": 3, "force_2d_axis": 2}
+# beyond these an image would be filtered, or an offset listed, for hours and in terabytes
+MOST = {"minimum_dimensions": 3, "force_2d_axis": 2, "pad_voxels": 1000, "bin_count": 2**22}
+MOST |= {"wavelet_start": 10, "wavelet_levels": 10, "lbp2d_samples": 24, "lbp3d_levels": 20}
+MOST |= {"lbp3d_subdivision": 5}
+FARTHEST = 20  # voxels between neighbours
 FLAGS = ("normalise", "round_intensities", "resegment_shape", "pre_crop", "symmetrical_glcm", "force_2d")
 FLAGS += ("gradient_spacing", "correct_mask")
 
@@ -59,6 +64,7 @@ def check_names(cls: type[Any], given: Mapping[str, Any]) -> None:
 
 def check_settings(settings: RadiomicsSettings) -> None:
     """Put every setting into its one form (25 and 25.0 are one setting), and refuse what cannot be meant."""
+    make_plain(settings)
     check_name(settings.vocabulary, ("pyradiomics", "ibsi"), "vocabulary")
     _check_numbers(settings)
     _check_choices(settings)
@@ -101,7 +107,7 @@ def _check_numbers(settings: RadiomicsSettings) -> None:
     for name in ("gldm_alpha", "array_shift"):
         _finite(name, getattr(settings, name))
         _set(settings, name, float(getattr(settings, name)))
-    if not 0 < settings.mask_threshold <= 1:
+    if not is_number(settings.mask_threshold) or not 0 < settings.mask_threshold <= 1:
         msg = f"mask_threshold={settings.mask_threshold!r} is not a part of a voxel, above 0 and up to 1."
         raise SettingsError(msg)
     _set(settings, "resample_mm", _edges(settings.resample_mm))
@@ -127,6 +133,10 @@ def _check_choices(settings: RadiomicsSettings) -> None:
     check_name(settings.lbp2d_method, ("default", "ror", "uniform", "var"), "lbp2d_method")
     if settings.weighting_norm is not None:
         check_name(settings.weighting_norm, NORMS, "weighting_norm")
+    if settings.wavelet != "coif1":
+        import pywt  # noqa: PLC0415 - the usual one is known to be there
+
+        check_name(settings.wavelet, pywt.wavelist(kind="discrete"), "wavelet")
     families = IBSI_FAMILIES if settings.vocabulary == "ibsi" else FAMILIES
     if settings.families is None:
         _set(settings, "families", families)
@@ -136,32 +146,26 @@ def _check_choices(settings: RadiomicsSettings) -> None:
         ("image_types", IMAGE_TYPES),
         ("aggregations", AGGREGATIONS),
     ):
-        given = getattr(settings, name)
-        given = (given,) if isinstance(given, str) else given
-        chosen = tuple(check_name(one, options, name) for one in given)
+        chosen = tuple(check_name(one, options, name) for one in getattr(settings, name))
         if not chosen and name == "families":
             msg = f"{name}=() leaves nothing to compute; wanted some of {options}."
             raise SettingsError(msg)
         _set(settings, name, tuple(one for one in options if one in chosen))
     for sigma in settings.log_sigma_mm:
         _positive("log_sigma_mm", sigma)
-    _set(settings, "log_sigma_mm", tuple(settings.log_sigma_mm))
     if ("log" in settings.image_types) != bool(settings.log_sigma_mm):
         given = f"image_types={settings.image_types!r} and log_sigma_mm={settings.log_sigma_mm!r}"
         msg = f"{given}: 'log' needs widths in mm."
         raise SettingsError(msg)
-    distances = tuple(settings.distances)
-    if not distances or any(not isinstance(d, int) or isinstance(d, bool) or d < 1 for d in distances):
-        msg = f"distances={settings.distances!r} are not whole numbers of voxels, 1 or more."
+    if not settings.distances or not all(1 <= d <= FARTHEST for d in settings.distances):
+        msg = f"distances={settings.distances!r} are not whole numbers of voxels, 1 to {FARTHEST}."
         raise SettingsError(msg)
-    _set(settings, "distances", distances)
     _check_features(settings)
 
 
 def _check_features(settings: RadiomicsSettings) -> None:
-    given = (settings.features,) if isinstance(settings.features, str) else tuple(settings.features)
     peers = (*feature_table(), *(f"shape2D_{name}" for name in SHAPE2D), *OLD_FEATURES)
-    for one in given:
+    for one in settings.features:
         if settings.vocabulary == "ibsi":
             family = ibsi_table()[check_name(split_tag(one)[0], ibsi_table(), "feature")].family
             if family in (settings.families or ()):
@@ -171,7 +175,6 @@ def _check_features(settings: RadiomicsSettings) -> None:
         if family not in (settings.families or ()):
             msg = f"features: {one!r} is of the family {family!r}, which is not among families={settings.families!r}."
             raise SettingsError(msg)
-    _set(settings, "features", given)
 
 
 def _check_filters(settings: RadiomicsSettings) -> None:
@@ -210,7 +213,7 @@ def _check_range(settings: RadiomicsSettings) -> None:
     given = settings.resegment
     if given is None:
         return
-    ends = tuple(given)
+    ends = tuple(given) if isinstance(given, tuple) else ()
     if len(ends) != 2 or not all(isinstance(e, int | float) for e in ends) or not ends[0] < ends[1]:
         msg = f"resegment={given!r} is not (low, high) with low < high."
         raise SettingsError(msg)
@@ -278,16 +281,12 @@ def _set_origin(settings: RadiomicsSettings) -> None:
 
 
 def _positive(name: str, value: object) -> None:
-    if not _number(value) or value <= 0:  # type: ignore[operator]
+    if not is_number(value) or value <= 0:  # type: ignore[operator]
         msg = f"{name}={value!r} is not a positive number."
         raise SettingsError(msg)
 
 
 def _finite(name: str, value: object) -> None:
-    if not _number(value):
+    if not is_number(value):
         msg = f"{name}={value!r} is not a finite number."
         raise SettingsError(msg)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
