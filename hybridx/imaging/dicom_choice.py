@@ -127,7 +127,8 @@ def _judge(
 
 
 def _unfit(one: SeriesFiles) -> str:
-    if one.modality == "PT" and "ATTN" not in one.corrected:
+    # an enhanced file says elsewhere what it was corrected for; it is refused with its reason when it is read
+    if one.modality == "PT" and "ATTN" not in one.corrected and not one.enhanced:
         return "not corrected for attenuation"
     if one.frames < FEWEST_SLICES:
         return "a single slice"
@@ -142,8 +143,15 @@ def _rank(one: SeriesFiles, pet: SeriesFiles | None) -> tuple[float, ...]:
     number = float(one.number if one.number is not None else 1_000_000)
     if one.modality == "CT" and pet is not None:
         elsewhere = float(one.frame_of_reference != pet.frame_of_reference)
-        return (elsewhere, -min(_coverage(one, pet), COVERED), derived, _edge(one), number)
-    return (derived, -float(one.frames), number)
+        return (
+            float(one.enhanced),
+            elsewhere,
+            -min(_coverage(one, pet), COVERED),
+            derived,
+            _edge(one),
+            number,
+        )
+    return (float(one.enhanced), derived, -float(one.frames), number)
 
 
 def _coverage(one: SeriesFiles, pet: SeriesFiles) -> float:

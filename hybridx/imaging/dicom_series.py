@@ -14,8 +14,9 @@ import pydicom
 import SimpleITK as sitk
 
 from hybridx.errors import InputError
+from hybridx.imaging.dicom_enhanced import read_enhanced
 from hybridx.imaging.dicom_quiet import quiet_dicom
-from hybridx.imaging.dicom_tree import SeriesFiles
+from hybridx.imaging.dicom_tree import ENHANCED, SeriesFiles, read_header
 from hybridx.imaging.image import Image
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.suv import SuvFactors, SuvKind, suv_factors
@@ -29,7 +30,6 @@ FAR_STEPS, FAR_MM, FEWEST = 10.0, 50.0, 4
 HOUNSFIELD = ("", "HU", "US")
 # A position is written with a few decimals; a slice that is missing moves the next by a whole spacing.
 GAP_FRACTION = 0.1
-ENHANCED = {f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2.1", "2.2", "4.1", "4.4", "128.1", "130")}
 PARALLEL = 1e-3
 EDGE_MM = (0.05, 25.0)
 
@@ -116,6 +116,10 @@ def read_pet_header(
 def _volume(
     paths: list[Path], suv: SuvKind, header: PetHeader | None, told: Mapping[str, Any] | None
 ) -> SeriesVolume:
+    if len(paths) == 1:
+        alone = _enhanced(paths[0])
+        if alone is not None:
+            return alone
     slices, notes = _without_scout(_sorted([_read(path) for path in paths]))
     first = slices[0]
     spacing, direction, more = _geometry(slices)
@@ -147,6 +151,16 @@ def _volume(
     unit = found.name if found else ""
     image = Image(array, spacing, origin, direction, modality, unit)  # type: ignore[arg-type]
     return SeriesVolume(image, uids, found, first, tuple(notes), facts)
+
+
+def _enhanced(path: Path) -> SeriesVolume | None:
+    """Read a CT or MR whose slices all lie in one file; None where it is another kind of file."""
+    header, _ = read_header(path)
+    if header is None or str(header.SOPClassUID) not in ENHANCED or str(header.get("Modality", "")) == "PT":
+        return None
+    image, dataset = read_enhanced(path, MODALITIES.get(str(header.get("Modality", "")), ""))
+    notes = ("a multi-frame file of the enhanced classes",)
+    return SeriesVolume(image, (str(dataset.SOPInstanceUID),), None, dataset, notes)
 
 
 def _hounsfield(first: Any) -> list[str]:
@@ -192,10 +206,10 @@ def _read(path: Path, *, pixels: bool = True) -> Any:
     if not complete:
         msg = "A slice has no pixels (7FE0,0010): the file is cut short."
         raise InputError(msg)
-    if str(dataset.get("SOPClassUID", "")) in ENHANCED or "PerFrameFunctionalGroupsSequence" in dataset:
+    if str(dataset.get("SOPClassUID", "")) in ENHANCED:
         msg = (
-            "A multi-frame file of the enhanced classes (all slices in one file): its dose, times and slopes stand "
-            "elsewhere than is read here. Export the series as single slices (classic PET, CT or MR)."
+            "A PET of the enhanced classes, or several such files in one series: dose, times and slopes stand "
+            "elsewhere than is read here. Export it as single slices (classic PET, CT or MR)."
         )
         raise InputError(msg)
     if len(place) != 3 or len(axes) != 6 or not np.isfinite([*place, *axes]).all():
@@ -318,7 +332,7 @@ def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
         raise InputError(msg)
     try:
         if one.file_meta.TransferSyntaxUID.is_compressed:
-            return _decompressed(one, slope, intercept)
+            return _decompressed(one)
         # not kept with the header, unlike its own attribute
         stored = np.asarray(pydicom.pixels.pixel_array(one), dtype=np.float64)
     except Exception as error:  # damaged bytes can fail in any way
@@ -330,7 +344,7 @@ def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
     return stored * slope + intercept
 
 
-def _decompressed(one: Any, slope: float, intercept: float) -> npt.NDArray[np.float64]:
+def _decompressed(one: Any) -> npt.NDArray[np.float64]:
     """Read a compressed slice through GDCM, inside SimpleITK, which knows the kinds."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # its warnings quote the file's name
@@ -338,10 +352,9 @@ def _decompressed(one: Any, slope: float, intercept: float) -> npt.NDArray[np.fl
         picture = sitk.ReadImage(str(one.hybridx_path), sitk.sitkFloat64)
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(before)
+    # slope and intercept are applied by GDCM itself
     values = np.asarray(sitk.GetArrayFromImage(picture), dtype=np.float64)
-    values = values.reshape(int(one.Rows), int(one.Columns))
-    # slope and intercept are applied by GDCM itself, except for MR
-    return values * slope + intercept if str(one.get("Modality", "")) == "MR" else values
+    return values.reshape(int(one.Rows), int(one.Columns))
 
 
 def _factor(one: Any, name: str, usual: float) -> float:

@@ -28,6 +28,7 @@ TAGS = [
     "PixelSpacing", "CorrectedImage", "SeriesNumber", "SamplesPerPixel", "TransferSyntaxUID",
     "BurnedInAnnotation",
 ]  # fmt: skip
+ENHANCED = frozenset(f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2.1", "2.2", "4.1", "4.4", "128.1", "130"))
 NO_DICOM = "not DICOM, or cut short in its header"
 CLOSED = "a file or folder that cannot be opened: its permissions forbid it"
 ODD = "no regular file: a broken link, a pipe or a device"
@@ -87,6 +88,8 @@ class SeriesFiles:
         Slices in all files together.
     number : int or None
         Series Number.
+    enhanced : bool
+        Whether all slices lie in one file of the enhanced classes.
     feet_mm, head_mm : float
         Lowest and highest slice along the body's axis; NaN where slices have no position.
     """
@@ -101,6 +104,7 @@ class SeriesFiles:
     image_type: tuple[str, ...] = ()
     frames: int = 0
     number: int | None = None
+    enhanced: bool = False
     feet_mm: float = float("nan")
     head_mm: float = float("nan")
 
@@ -305,6 +309,7 @@ def _collect(header: Any, path: Path, series: dict[tuple[str, ...], SeriesFiles]
             corrected=(corrected,) if isinstance(corrected, str) else tuple(str(one) for one in corrected),
             image_type=tuple(str(one).upper() for one in header.get("ImageType") or ()),
             number=None if number is None else int(number),
+            enhanced=str(header.SOPClassUID) in ENHANCED,
         )
     one = series[key]
     one.paths.append(path)
