@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hybridx.report.language import say
+from hybridx.report.language import language, say
 from hybridx.terms import DAYS_PER_MONTH
 
 __all__ = ["months", "number", "percent", "render", "shorten", "signed"]
@@ -75,7 +75,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["say"] = say
+    environment.globals.update(say=say, language=language)
     environment.filters.update(number=number, signed=signed, percent=percent, months=months, shorten=shorten)
     return environment
 
