@@ -91,28 +91,9 @@ def test_only_a_path_or_a_mapping_is_read():
             RadiomicsSettings.from_parameter_file(given_)
 
 
-words = st.sampled_from(
-    [
-        "setting",
-        "imageType",
-        "featureClass",
-        "binWidth",
-        "binCount",
-        "LoG",
-        "sigma",
-        "glcm",
-        "Contrast",
-        "distances",
-        "resegmentRange",
-        "label",
-        "Wavelet",
-        "resampledPixelSpacing",
-        "interpolator",
-        "normalize",
-        "Original",
-        "shape2D",
-    ]
-)
+WORDS = """setting imageType featureClass binWidth binCount LoG sigma glcm Contrast distances resegmentRange label
+Wavelet resampledPixelSpacing interpolator normalize Original shape2D"""
+words = st.sampled_from(WORDS.split())
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | words
 tree = st.recursive(
     values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4)
