@@ -22,7 +22,7 @@
 # A hospital hands over folders of DICOM files under names that say nothing. Everything that comes later is only as
 # true as three things decided here: which series was taken, by which factor its values became uptake (SUV), and where
 # the outline lies. This notebook walks through all three, and shows what happens when one of them is wrong. With data
-# of your own, leave out the first cell of part 1 and give `import_dicom` your folder; on the command line it is
+# of your own, leave the demo out and give `import_dicom` your folder; on the command line it is
 # `hybridx import DICOM_FOLDER --out data`.
 
 # %% tags=["parameters"]
@@ -55,7 +55,8 @@ home.mkdir(parents=True, exist_ok=True)
 # structure set or as a segmentation. Around them lies what real exports hold too.
 
 # %%
-visits = hx.demo.make_dicom(home / "export", patients=patients)
+if not (home / "export").exists():
+    hx.demo.make_dicom(home / "export", patients=patients)
 tree = scan_dicom(home / "export", show_progress=False)
 tree
 
