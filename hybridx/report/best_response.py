@@ -13,7 +13,7 @@ from markupsafe import Markup
 from hybridx.cohort import Cohort
 from hybridx.report.background import Background
 from hybridx.report.rendering import percent
-from hybridx.report.svg import GRID, HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
+from hybridx.report.svg import HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
 from hybridx.terms.endpoints import endpoint_title
 from hybridx.terms.response import CRITERIA
 
@@ -23,8 +23,9 @@ RESPONSE_LINE, PROGRESS_LINE = -30.0, 20.0  # RECIST 1.1, sum of diameters (doi:
 _OF_SIZE = re.compile(r"recist|size|diameter|target|tumou?r|lesion|sld|groess|größe", re.IGNORECASE)
 _AXIS_END = 100.0
 # Light to dark from best to worst: the order survives grey print.
-_SHADES = ("#9fd0ea", "#5ba3c9", "#8a94a3", HIGHER, "#6e2a06")
+_SHADES = ("#d3eaf6", "#8cc4e4", "#7d8796", "#8f3407")
 _UNKNOWN = "not assessed"
+_NOT_KNOWN = "#f0cf7a"
 
 
 def response_part(background: Background) -> list[dict[str, Any]]:
@@ -145,6 +146,8 @@ def _waterfall_part(cohort: Cohort, changes: pl.DataFrame) -> dict[str, Any]:
     )
     missing = len(cohort) - len(values)
     gap = f" Without a value: {missing} patients." if missing else ""
+    cut = sum(v > _AXIS_END for v in values)
+    gap += f" Cut at +100 %: {cut} bars, the largest {max(values):+.0f} %." if cut else ""
     quantiles = [changes["change_percent"].quantile(q, "linear") for q in (0.0, 0.25, 0.5, 0.75, 1.0)]
     rows = [
         (n, _signed(q))
@@ -187,7 +190,8 @@ def waterfall_figure(
     lowest, highest = min([-35.0, *changes]), max([25.0, *changes])
     y = Scale(max(lowest * 1.06, -_AXIS_END), min(highest * 1.06, _AXIS_END), bottom, 24)
     step = (width - left - 8) / max(len(changes), 1)
-    named = [c or _UNKNOWN for c in categories] or [""] * len(changes)
+    # without any category the side of zero decides the colour
+    named = [c or _UNKNOWN for c in categories] if any(categories) else [""] * len(changes)
     order = [c for criterion in CRITERIA.values() for c in criterion.categories]
     legend = sorted(set(named) - {""}, key=lambda c: order.index(c) if c in order else len(order))
     shade = _shades(legend)
@@ -202,18 +206,20 @@ def waterfall_figure(
         top, low = sorted((y(change), y(0.0)))
         fill = shade[name] if name else HIGHER if change > 0 else LOWER
         gap = min(0.15 * step, 2.0)
-        drawing.rect(
-            left + i * step, top, step - gap, max(low - top, 0.8), fill, stroke=GRID if step > 6 else None
-        )
-        if change > y.high and step >= 16:
+        edge = {"stroke": MUTED, "stroke_width": 0.6} if step > 6 else {}
+        drawing.rect(left + i * step, top, step - gap, max(low - top, 0.8), fill, **edge)
+        if change > y.high and step >= 24:
             drawing.text(
                 left + (i + 0.5) * step, y.end - 3, f"{change:+.0f}", anchor="middle", size=9.5, colour=INK
             )
     drawing.line(left, y(0.0), width - 8, y(0.0), INK)
     for limit in (RESPONSE_LINE, PROGRESS_LINE) if lines else ():
         drawing.line(left, y(limit), width - 8, y(limit), INK, stroke_dasharray="5 3")
+        # growth stands on the left and shrinkage on the right: each limit is named where no bar of its side is
+        at, anchor = (left + 4, "start") if limit < 0 else (width - 10, "end")
         words = f"{limit:+.0f} %".replace("-", "−")
-        drawing.text(width - 10, y(limit) - 4, words, anchor="end", size=11, colour=INK)
+        halo = {"paint_order": "stroke", "stroke": "#fff", "stroke_width": 3}
+        drawing.text(at, y(limit) - 4, words, anchor=anchor, size=11, colour=INK, **halo)
     for i, name in enumerate(legend):
         drawing.rect(left + 150 * i, bottom + 24, 14, 12, shade[name], stroke=MUTED)
         drawing.text(left + 150 * i + 20, bottom + 34, f"{name} ({named.count(name)})", size=11.5, colour=INK)
@@ -221,9 +227,13 @@ def waterfall_figure(
 
 
 def _shades(legend: Sequence[str]) -> dict[str, str]:
-    graded = [c for c in legend if c != _UNKNOWN]
-    places = {2: (0, 3), 3: (0, 2, 3)}.get(len(graded), (0, 1, 2, 3, 4))
-    return {c: _SHADES[places[i % len(places)]] for i, c in enumerate(graded)} | {_UNKNOWN: "#ffffff"}
+    """Return the shade of each category: by its place in its criterion, the same in every figure."""
+    found = {_UNKNOWN: _NOT_KNOWN}
+    for criterion in CRITERIA.values():
+        names = list(criterion.categories)
+        for i, name in enumerate(names):
+            found[name] = _SHADES[round(i * (len(_SHADES) - 1) / (len(names) - 1))]
+    return {name: found[name] for name in legend}
 
 
 def _spoken(changes: Sequence[float]) -> str:

@@ -150,7 +150,8 @@ def _follow_up(y: Outcome) -> str:
 
 def _endpoint_row(y: Outcome) -> list[str]:
     detail = _follow_up(y) if y.kind == "survival" else y.criterion or y.kind
-    return [endpoint_words(y.endpoint), str(int(y.known.sum())), str(y.n_events), detail]
+    happened = str(y.n_events) if y.kind in ("survival", "response") else "–"
+    return [endpoint_words(y.endpoint), str(int(y.known.sum())), happened, detail]
 
 
 def _forest(background: Background) -> dict[str, Any]:

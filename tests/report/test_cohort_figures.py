@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 
@@ -19,6 +20,7 @@ from hybridx.evaluate.designs_locked import Locked
 from hybridx.report import cohort_report, cohort_tables, save_tables
 from hybridx.report.background import Background
 from hybridx.report.best_response import (
+    _shades,
     _wilson,
     category_frame,
     change_frame,
@@ -94,6 +96,29 @@ def test_limits_of_recist_are_not_drawn_on_a_blood_value(result):
 def test_a_value_in_other_units_is_no_change(result):
     dose = Outcome.continuous(np.ones(len(result.cohort)), endpoint="tumour_dose", unit="Gy")
     assert change_frame(result.cohort.with_outcome(dose)) is None
+
+
+def test_bars_are_seen_with_and_without_categories():
+    for categories in ((), (None, None), ("PD", None)):
+        bars = read(str(waterfall_figure([40.0, -40.0], categories, title="t"))).all("rect")[:2]
+        assert not {b["fill"].casefold() for b in bars} & {"#fff", "#ffffff", "none"}
+        assert bars[0]["fill"] != bars[1]["fill"]
+
+
+def _luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+@pytest.mark.parametrize(
+    "graded", [("CR", "PR", "SD", "PD"), ("CMR", "PMR", "SMD", "PMD"), ("responder", "non-responder")]
+)
+def test_categories_keep_their_order_in_grey_print_and_their_shade_in_every_figure(graded):
+    shades = _shades(graded)
+    light = [_luminance(shades[c]) for c in graded]
+    assert all((a + 0.05) / (b + 0.05) > 1.4 for a, b in itertools.pairwise(light))
+    assert _shades(graded[-1:]) == {graded[-1]: shades[graded[-1]]}
 
 
 @given(st.lists(st.floats(-100, 1000), max_size=40))
