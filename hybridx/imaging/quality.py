@@ -68,7 +68,7 @@ def _together(ct: Image, pet: Image) -> list[Fault]:
     if found is None:
         return faults
     if found.distance_mm > SHIFT_MM:
-        x, y, z = found.shift_mm
+        x, y, z = (-one + 0.0 for one in found.shift_mm)  # where the PET lies, not where it would have to go
         seen = f"{found.distance_mm:.0f} mm from that on CT (x {x:+.0f}, y {y:+.0f}, z {z:+.0f})"
         faults.append(fault("I026", f"the body's outline on PET lies {seen}"))
     elif found.best_dice < POOR_DICE:
