@@ -10,6 +10,7 @@ import typer
 
 import hybridx as hx
 from hybridx.cli.designs import DesignName, design_of
+from hybridx.cli.places import Scheduler, place_of
 from hybridx.cli.say import FAILED, failures, refusing, say
 from hybridx.compute import atomic_write, ensure_writable
 from hybridx.errors import InputError
@@ -70,6 +71,7 @@ def evaluate(
     workers: Annotated[
         int | None, typer.Option("--workers", "-j", min=1, help="Processes; default: all cores.")
     ] = None,
+    scheduler: Scheduler = "local",
     resume: Annotated[
         bool, typer.Option("--resume/--anew", help="Go on from the finished folds of a run that was stopped.")
     ] = True,
@@ -117,6 +119,7 @@ def evaluate(
             stress=stress,
             workers=workers,
             checkpoint=kept,
+            **place_of(scheduler),
         )
         result.save(out)
         shutil.rmtree(kept, ignore_errors=True)
@@ -231,7 +234,15 @@ def report(
     workers: Annotated[
         int | None, typer.Option("--workers", "-j", min=1, help="Processes; default: all cores.")
     ] = None,
+    scheduler: Scheduler = "local",
     resume: Annotated[bool, typer.Option("--resume/--anew", help="Keep pages that are up to date.")] = True,
+    single_file: Annotated[
+        bool,
+        typer.Option("--single-file", help="Put the image viewer into each page, not once beside them."),
+    ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print the cohort report to cohort.pdf as well; needs Chromium.")
+    ] = False,
 ) -> None:
     """Write a tumour-board page per patient, a cohort report and an index, each a file that needs no network.
 
@@ -242,7 +253,8 @@ def report(
             msg = "--patient and --all contradict each other: give one of them."
             raise InputError(msg)
         index = hx.report.write_reports(
-            results, out, patients=patient or "all", workers=workers, resume=resume
+            results, out, patients=patient or "all", workers=workers, resume=resume, single_file=single_file,
+            pdf=pdf, **place_of(scheduler),
         )
     say(f"{len(index.written)} pages written, {len(index.kept)} up to date. Open {out / 'index.html'}")
     if failures(index.failures):
@@ -263,6 +275,13 @@ def notebook(
     ] = None,
     all_patients: Annotated[bool, typer.Option("--all", help="Once for every patient.")] = False,
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Kernels at a time.")] = 1,
+    scheduler: Scheduler = "local",
+    isolate: Annotated[
+        bool, typer.Option("--isolate", help="A fresh kernel for each run, in place of a warm one: slow.")
+    ] = False,
+    cell_timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a cell that hangs is stopped.")
+    ] = 1800.0,
     resume: Annotated[
         bool, typer.Option("--resume/--anew", help="Keep runs that succeeded with the same inputs.")
     ] = True,
@@ -283,7 +302,10 @@ def notebook(
         if chosen:  # a name that is not in the cohort is refused before any kernel starts
             loaded.cohort.select(chosen)
         parameters = [{**common, "patient": p} for p in chosen] or [common]
-        runs = hx.report.run_notebooks(path, parameters, out, resume=resume, workers=workers)
+        runs = hx.report.run_notebooks(
+            path, parameters, out, resume=resume, workers=workers, isolate=isolate, cell_seconds=cell_timeout,
+            **place_of(scheduler),
+        )  # fmt: skip
     say(repr(runs))
     for name, reason in runs.failed.iter_rows():
         say(f"  {name}: {reason}")

@@ -24,6 +24,7 @@ ONE_THREAD_ENVIRONMENT = {
     "NUMBA_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "1",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",  # not a thread: glibc gives freed memory back, or a worker only ever grows
 }
 
 

@@ -83,6 +83,8 @@ def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.f
         checkpoint=store,
         keys=None if store is None else [digest("bands", code_version(), task) for task in tasks],
         workers=plan.workers,
+        engine=plan.engine,
+        client=plan.client,
         description="Refitting for the patients' bands",
         progress=plan.progress,
     )

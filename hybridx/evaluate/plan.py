@@ -45,7 +45,7 @@ class Plan:
     moment : Moment
     times : array of float
         Days at which survival is predicted, or ranks of levels; empty where one number is predicted.
-    explain, bands, workers, progress, checkpoint
+    explain, bands, workers, progress, checkpoint, engine, client
         See `evaluate`.
     without : tuple of str
         Modalities that are taken away from the test patients, one at a time.
@@ -65,6 +65,8 @@ class Plan:
     progress: bool
     checkpoint: str | os.PathLike[str] | None = None
     without: tuple[str, ...] = ()
+    engine: str = "local"
+    client: Any = None
 
     @cached_property
     def frame(self) -> pl.DataFrame:

@@ -52,6 +52,8 @@ def evaluate(
     coalitions: bool = False,
     stress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
+    engine: str = "local",
+    client: Any = None,
 ) -> Result:
     """Say how good models are on patients they have not seen, next to what they must beat, and how sure that is.
 
@@ -95,6 +97,9 @@ def evaluate(
     checkpoint : path, optional
         Folder that keeps each finished fold, so that a killed run goes on from there; the result is the same to the
         last bit. A kept fold is used only where data, models, settings and code are what they were.
+    engine, client : optional
+        ``engine="dask"`` runs the folds on a cluster; see `hybridx.compute.map_tasks`. The result is the same. Workers
+        must see `checkpoint`, if there is one.
 
     Returns
     -------
@@ -148,6 +153,8 @@ def evaluate(
         progress,
         checkpoint,
         without=tuple(used_modalities(main.estimator, checked)) if stress else (),
+        engine=engine,
+        client=client,
     )
     results = _run_folds(plan)
     names = [entry.name for entry in entries]
@@ -251,6 +258,8 @@ def _run_folds(plan: Plan) -> list[FoldResult]:
         checkpoint=store,
         keys=None if store is None else [digest("fold", code_version(), cut.whole()) for cut in cuts],
         workers=plan.workers,
+        engine=plan.engine,
+        client=plan.client,
         description=f"Evaluating {plan.outcome.endpoint}, fold by fold",
         progress=plan.progress,
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
+import numpy as np
+import polars as pl
 import pytest
 
 from hybridx.compute import map_tasks
 from hybridx.errors import SettingsError
 
 distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+import psutil  # noqa: E402 - comes with it
 
 
 def fragile(x):
@@ -40,3 +45,47 @@ def test_dask_gives_what_the_local_engine_gives(tmp_path):
 def test_no_cluster_is_said():
     with pytest.raises(SettingsError, match="tcp://"):
         map_tasks(fragile, [0], engine="dask")
+
+
+def first_row(item):
+    table, array, row = item
+    return float(array[0]) + table["x"][row]
+
+
+@pytest.mark.slow
+def test_what_tasks_share_travels_once_and_small_things_with_their_task():
+    from hybridx.compute import cluster as room
+
+    table = pl.DataFrame({"x": np.arange(200_000.0)})
+    items = [(table, np.full(3, 0.5), row) for row in range(20)]
+    named = {}
+    parcels = [room._packed(item, named) for item in items]
+    assert len({name for _, large in parcels for name in large}) == 1
+    assert all(len(parcel) < 2_000 for parcel, _ in parcels)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        found = map_tasks(first_row, items, engine="dask", client=client, progress=False)
+    assert [result.value for result in found] == [0.5 + row for row in range(20)]
+
+
+@pytest.mark.slow
+def test_workers_of_a_local_cluster_give_memory_back():
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit="1GiB"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        (threshold,) = client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_").values()
+        assert int(threshold) <= 65_536
+        found = map_tasks(memory_after, [20_000_000] * 15, engine="dask", client=client, progress=False)
+        before, *after = [result.value for result in found]
+        assert max(after) < before + 50_000_000, "fifteen arrays of 160 MB leave nothing behind"
+
+
+def memory_after(size):
+    return int(np.ones(size).sum()) and psutil.Process().memory_info().rss
