@@ -5,6 +5,7 @@ from hybridx._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "CohortExplorer": "explorer",
         "NotebookRuns": "notebooks",
         "Page": "page",
         "ReportIndex": "report_index",

@@ -11,7 +11,15 @@ jupytext = pytest.importorskip("jupytext", reason="the extra `notebook` is not i
 import nbformat  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ("01_quickstart", "02_tumor_board", "03_cohort_report", "05_fusion_strategies", "07_explain")
+NAMES = (
+    "01_quickstart",
+    "02_tumor_board",
+    "03_cohort_report",
+    "05_fusion_strategies",
+    "07_explain",
+    "09_interactive_cohort",
+)
+ALL = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 
 
 @pytest.fixture(params=NAMES)
@@ -63,8 +71,16 @@ def test_one_cell_of_parameters_with_types_and_help(notebook):
         assert "  # " in line
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_twin_and_notebook_are_in_step(name):
     twin = jupytext.read(FOLDER / f"{name}.py")
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert [(c.cell_type, c.source) for c in twin.cells] == [(c.cell_type, c.source) for c in notebook.cells]
+
+
+def test_ten_notebooks_at_most_each_with_its_twin_and_without_outputs():
+    assert len(ALL) <= 10
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(ALL)
+    for name in ALL:
+        cells = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)

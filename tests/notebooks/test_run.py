@@ -119,3 +119,29 @@ def test_radiomics(tmp_path):
     assert "although the texture is the same everywhere" in text
     plain = "".join(str(o.get("data", {}).get("text/plain", "")) for o in shown)
     assert "of the hottest lesion" in plain
+
+
+def test_interactive_cohort(tmp_path):
+    given = {"patients": 30, "folder": str(tmp_path / "home")}
+    runs = run_notebooks(
+        FOLDER / "09_interactive_cohort.ipynb", [given], tmp_path, names=["hands"], progress=False
+    )
+    assert runs.failed.is_empty(), runs.failed["reason"].to_list()
+    kinds = [kind for o in _outputs(tmp_path / "hands.ipynb") for kind in o.get("data", {})]
+    assert "application/vnd.jupyter.widget-view+json" in kinds  # the controls, for JupyterLab
+    assert kinds.count("application/vnd.plotly.v1+json") >= 2  # the figures, for everyone else
+
+
+def test_your_own_data(tmp_path):
+    given = {"patients": 24, "folder": str(tmp_path / "home")}
+    runs = run_notebooks(FOLDER / "10_your_own_data.ipynb", [given], tmp_path, names=["own"], progress=False)
+    assert runs.failed.is_empty(), runs.failed["reason"].to_list()
+    text = "".join(o.get("text", "") for o in _outputs(tmp_path / "own.ipynb"))
+    for answer in (
+        "'1957.0' is out of range",
+        "Did you mean 'mg/L'?",
+        "'hospital_id' is not a column of this table",
+        "The data folder is refused",
+        "the very patients that the model was trained on",
+    ):
+        assert answer in text, answer

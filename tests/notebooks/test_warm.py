@@ -22,14 +22,16 @@ import os, sys, random, warnings, logging, builtins
 import numpy as np, polars as pl, pandas as pd, plotly.io as pio, matplotlib.pyplot as plt, sklearn
 import hybridx.terms, hybridx.report.rendering
 left = 1
-os.environ["LEFT"] = "1"; os.environ.pop("PLOTLY_RENDERER"); os.chdir("/"); sys.path.insert(0, "/left"); sys.argv.append("left")
+os.environ["LEFT"] = "1"; os.environ.pop("PLOTLY_RENDERER"); os.chdir("/")
+sys.path.insert(0, "/left"); sys.argv.append("left")
 warnings.simplefilter("error"); warnings.showwarning = print; logging.disable(50); builtins.left = 1
 random.seed(0); np.random.seed(0); np.seterr(all="raise"); np.set_printoptions(precision=1)
 pl.Config.set_tbl_rows(1); pd.set_option("display.max_rows", 3); sklearn.set_config(assume_finite=True)
 pio.renderers.default = "json"; pio.templates.default = "plotly_dark"
 plt.rcParams["lines.linewidth"] = 9; plt.figure()
 hybridx.report.rendering.number = None
-open("/tmp/left_module_of_hybridx_tests.py", "w").write("a = 1"); sys.path.insert(0, "/tmp"); import left_module_of_hybridx_tests
+open("/tmp/left_module_of_hybridx_tests.py", "w").write("a = 1"); sys.path.insert(0, "/tmp")
+import left_module_of_hybridx_tests
 os.remove("/tmp/left_module_of_hybridx_tests.py")
 """
 LOOK = """
@@ -37,7 +39,8 @@ import os, sys, random, warnings, logging, builtins
 import numpy as np, polars as pl, pandas as pd, plotly.io as pio, matplotlib.pyplot as plt, sklearn
 import hybridx.report.rendering
 print("left" in dir() or hasattr(builtins, "left"), sorted(k for k in globals() if k.startswith("_i")))
-print(os.environ.get("LEFT"), os.environ.get("PLOTLY_RENDERER"), os.getcwd(), "left" in str(sys.path), "left" in sys.argv)
+print(os.environ.get("LEFT"), os.environ.get("PLOTLY_RENDERER"), os.getcwd())
+print("left" in str(sys.path), "left" in sys.argv)
 print([f[0] for f in warnings.filters].count("error"), warnings.showwarning is print, logging.root.manager.disable)
 print(np.geterr(), np.get_printoptions()["precision"], pl.DataFrame({"a": range(3)}), pd.get_option("display.max_rows"))
 print(pio.renderers.default, pio.templates.default, plt.rcParams["lines.linewidth"], plt.get_fignums())
@@ -61,7 +64,6 @@ def notebook(tmp_path):
     branches = "\n".join(
         f"if action == {name!r}:\n{textwrap.indent(code.strip(), '    ')}" for name, code in ACTIONS.items()
     )
-    # what is looked at must not stand in the cell that looks, hence exec
     cells = [
         nbformat.v4.new_code_cell('action: str = "look"  # what to do', metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(branches),
