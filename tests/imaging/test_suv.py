@@ -274,3 +274,123 @@ def test_slices_of_two_series_are_refused():
 def test_a_broken_time_is_a_missing_one(broken):
     row = {"Units": "BQML", "AcquisitionDate": broken, "AcquisitionTime": broken, "SeriesDate": broken}
     assert PetHeader.from_mapping([row]).slices[0].acquired is None
+
+
+def test_nan_and_inf_are_no_numbers():
+    """Python reads "nan" and "inf" as numbers; a header means nothing by them."""
+    row = {
+        "Units": "BQML",
+        "PatientWeight": "nan",
+        "RadionuclideHalfLife": "NaN",
+        "RadionuclideTotalDose": "inf",
+    }
+    found = PetHeader.from_mapping([row])
+    assert (found.weight_kg, found.half_life_s, found.dose_bq) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"doses": 2}, "lists 2 different doses"),
+        ({"injected_time": dt.time(8, 0)}, "-60 min from Start Date Time"),
+        ({"weight_kg": 175.0, "height_m": 0.7}, "they were swapped"),
+        ({"half_life_s": 109.8, "radionuclide": "^18^Fluorine"}, "looks like minutes"),
+        ({"radionuclide": "^18^Fluorine", "radiopharmaceutical": "[68Ga]Ga-PSMA-11"}, "(0018,0031) Ga68"),
+        ({"decay_correction": "ADMIN", "corrected": ("ATTN",)}, "without DECY"),
+        ({"units": "CNTS", "philips_suv": -7e-4}, "negative"),
+        (
+            {"series": TEN + dt.timedelta(hours=5), "ge_scan": TEN + dt.timedelta(hours=4)},
+            "lies 240 min after",
+        ),
+        ({"units": "BQCC"}, "no term of the standard"),
+    ],
+)
+def test_oddities_of_real_scanners_are_refused(changed, said):
+    assert said in refused(**changed)
+
+
+def test_an_injection_on_another_date_gives_no_date_away():
+    """Dates shifted apart by a pseudonymisation: the refusal tells how far, never when."""
+    text = refused(injected=NINE - dt.timedelta(days=31))
+    assert "44700 min apart" in text
+    assert "2024" not in text
+
+
+def test_a_zone_of_its_own_is_turned_to_the_scanners():
+    row = {
+        "RadiopharmaceuticalStartDateTime": "20240506070000.00+0000",
+        "RadiopharmaceuticalStartTime": "090000",
+        "TimezoneOffsetFromUTC": "+0200",
+    }
+    assert PetHeader.from_mapping([row]).injected == NINE
+    # without the scanner's zone the two times contradict each other, and nothing is guessed
+    bare = PetHeader.from_mapping([row | {"TimezoneOffsetFromUTC": None}])
+    assert "-120" in refused(injected=bare.injected + dt.timedelta(hours=4), injected_time=NINE.time())
+
+
+def test_two_equal_doses_are_one_and_two_different_ones_two():
+    dose = {"RadionuclideTotalDose": "3e8", "Radiopharmaceutical": "FDG"}
+    other = dose | {"RadionuclideTotalDose": "1e8"}
+    rows = [{"RadiopharmaceuticalInformationSequence": items} for items in ([dose, dose], [dose, other])]
+    assert [PetHeader.from_mapping([row]).doses for row in rows] == [1, 2]
+
+
+@pytest.mark.parametrize("reference", [0.0, 75.0])
+def test_a_frame_reference_time_that_cannot_be_meant_gives_way(reference):
+    """0 that nobody filled in, or seconds for milliseconds: a frame has its mean after its start."""
+    slices = tuple(
+        PetSlice(TEN + dt.timedelta(seconds=180 * bed), reference * (1 + bed), 150_000.0) for bed in range(3)
+    )
+    found = suv_factors(header(series=TEN + dt.timedelta(hours=5), slices=slices))
+    assert found.values == pytest.approx([HOUR] * 3, rel=1e-12)
+    assert "cannot be meant" in found.notes[0]
+
+
+def test_a_decay_factor_that_contradicts_admin_is_said():
+    """A factor of 1.01 leads back to the scan's start, not over the hour to the injection."""
+    slices = (PetSlice(TEN, 0.0, 120_000.0, 1.0127),) * 2
+    found = suv_factors(header(decay_correction="ADMIN", slices=slices))
+    assert "32% too low" in found.notes[0]
+    whole = (PetSlice(TEN, 0.0, 120_000.0, 1.4717),) * 2
+    assert suv_factors(header(decay_correction="ADMIN", slices=whole)).notes == ()
+
+
+def sts_rows():
+    import csv
+
+    with real("sts", "dicom_headers.csv").open(encoding="utf-8") as handle:
+        return [row for row in csv.DictReader(handle) if row["dose_bq"] and row["units"] == "GML"]
+
+
+def test_real_headers_lead_from_uptake_to_activity_and_back():
+    """Headers of 36 patients and more: stored uptake back to Bq/mL by hand, forth by the factor, START and ADMIN."""
+    rows = sts_rows()
+    assert len(rows) >= 30
+    refusals = []
+    for row in rows:
+        day = dt.datetime.strptime(row["PET_date"], "%Y%m%d")  # noqa: DTZ007 - a scanner's clock
+        scan, injected = (
+            day + dt.timedelta(hours=int(text[:-4]), minutes=int(text[-4:-2]), seconds=int(text[-2:]))
+            for text in (str(int(float(row[name]))) for name in ("acq_time", "inj_time"))
+        )
+        one = header(
+            slices=(PetSlice(scan),), series=scan, injected=injected, weight_kg=float(row["weight_kg"]),
+            height_m=float(row["height_m"]), sex=row["PET_sex"], dose_bq=float(row["dose_bq"]),
+            half_life_s=float(row["halflife"]),
+        )  # fmt: skip
+        uptake = np.array([0.3, 2.5, 17.0])
+        dose, grams = float(row["dose_bq"]), 1000 * float(row["weight_kg"])
+        left = dose * 2 ** (-(scan - injected).total_seconds() / float(row["halflife"]))
+        for correction, then in (("START", left), ("ADMIN", dose)):
+            activity = uptake * then / grams
+            try:
+                factor = suv_factors(dataclasses.replace(one, decay_correction=correction)).values[0]
+            except InputError as error:
+                refusals.append(str(error))
+                continue
+            np.testing.assert_allclose(activity * factor, uptake, rtol=1e-12)
+        stored = dataclasses.replace(
+            one, units="GML", suv_type=row["suvtype"], decay_correction=row["decaycorr"]
+        )
+        assert suv_factors(stored).values.tolist() == [1.0]
+    assert refusals == []
