@@ -96,7 +96,8 @@ def pyradiomics_glcm(
     Source
     ------
     van Griethuysen et al. 2017, doi:10.1158/0008-5472.CAN-17-0339; checked against pyradiomics 3.0.1 on 36 patients,
-    PET and CT, native and 1 mm: equal to 1e-11, Imc1 and MCC to 4e-9.
+    PET and CT, native, 1 mm and filtered: equal to 1e-8, save where a direction has one grey level: pyradiomics takes a
+    Correlation of 1 and an Imc1 and MCC of 0 for it into the mean over directions, here it is left out.
     """
     distances = check_distances(distances)
     if weighting_norm is not None:
