@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hybridx.errors import InputError
 from hybridx.radiomics.interpolation import aligned_axis, interpolate, interpolate_mask
 from hybridx.radiomics.pair import Box, Pair
 from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Mask, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
 
-__all__ = ["PEAK_MM", "Scene", "cut", "ibsi_scene", "make_roi"]
+__all__ = ["PEAK_MM", "Scene", "check_grid", "cut", "ibsi_scene", "make_roi"]
 
+MOST_VOXELS = 2**28  # of a new grid: 30 (pyradiomics) to 80 (IBSI) bytes each, 8 to 21 GB
 PEAK_MM = 6.21  # radius of a sphere of 1 mL: a peak at the border of the lesion looks this far around
 
 
@@ -70,12 +73,15 @@ def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None 
     new = (
         (0.0,) * 3 if edges is None else tuple(reversed(edges)) if isinstance(edges, tuple) else (edges,) * 3
     )
+    for n, o, e in zip(pair.mask.shape, old, new, strict=True):
+        check_grid([n * o / e if e else n], pair.voxels.shape)  # an axis alone, before its voxels are listed
     axes = [aligned_axis(n, o, e) for n, o, e in zip(pair.mask.shape, old, new, strict=True)]
     positions = []
     for axis, part in zip(axes, pair.box, strict=True):
         wide = 0 if margin_mm is None else math.ceil(margin_mm / axis.spacing)
         cut = slice(None) if margin_mm is None else axis.around(part.start, part.stop, wide)
         positions.append(axis.positions[cut])
+    check_grid([len(at) for at in positions], pair.voxels.shape)
     image = interpolate(pair.voxels, positions, settings.interpolator)
     form = interpolate_mask(pair.mask, positions, settings.mask_threshold)
     sound = form
@@ -89,6 +95,22 @@ def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None 
     spacing = (axes[0].spacing, axes[1].spacing, axes[2].spacing)
     counting = resegmented(image, sound, settings)
     return Scene(image, form, counting, spacing, complete=True, remarks=pair.remarks)
+
+
+def check_grid(size: Sequence[float], native: Sequence[int]) -> None:
+    """Refuse a new grid that no memory holds; the native one is there already.
+
+    Raises
+    ------
+    InputError
+        More than `MOST_VOXELS` voxels, and more than the image has.
+    """
+    voxels = math.prod(float(n) for n in size)
+    if voxels > max(MOST_VOXELS, math.prod(native)):
+        msg = (
+            f"resample_mm makes {voxels:.2g} voxels around it; at most {MOST_VOXELS:.2g}: choose longer edges"
+        )
+        raise InputError(msg)
 
 
 def make_roi(image: npt.NDArray[Any], scene: Scene, box: Box, form: Mask | None = None) -> Roi:

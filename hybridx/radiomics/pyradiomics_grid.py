@@ -13,7 +13,7 @@ import SimpleITK as sitk
 
 from hybridx.imaging import Grid, Image
 from hybridx.radiomics.interpolation import interpolate
-from hybridx.radiomics.making import Scene
+from hybridx.radiomics.making import Scene, check_grid
 from hybridx.radiomics.pair import Pair, box_of
 from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Floats, Mask
@@ -95,6 +95,7 @@ def _resampled(
     low = np.array([part.start for part in reversed(pair.box)])
     native = np.asarray(grid.spacing)
     ratio = native / edges
+    check_grid((size * ratio + 2 * settings.pad_voxels).tolist(), pair.voxels.shape)
     first = np.floor((low - 0.5) * ratio - settings.pad_voxels)
     last = np.ceil((low + size - 0.5) * ratio + settings.pad_voxels)
     first = np.maximum(first, 0)

@@ -477,3 +477,12 @@ def test_any_lesion_in_any_image_gives_a_value_or_a_reason(settings, data):
     whole(found, settings)
     lost = [why for why in found.reasons.values() if "Error" in why]
     assert not lost, "a reason is a sentence about the lesion, not the name of an exception"
+
+
+@both
+@pytest.mark.parametrize("edge", [1e-3, 1e-9, 1e-300])
+def test_a_grid_that_no_memory_holds_is_a_reason(settings, edge):
+    told = dataclasses.replace(settings, resample_mm=edge)
+    found = measure_radiomics(noise(), ball(noise()), told)
+    assert whole(found, settings) == set(found.values)
+    assert "resample_mm" in next(iter(found.reasons.values()))
