@@ -132,6 +132,7 @@ def _items(dataset: Any) -> list[tuple[int, str]]:
         return [
             (int(one.SegmentNumber), str(one.get("SegmentLabel", "")))
             for one in dataset.get("SegmentSequence", [])
+            if int(one.SegmentNumber) > 0  # 0 is the background of a label map
         ]
     return [
         (int(one.ROINumber), str(one.get("ROIName", "")))
