@@ -16,6 +16,7 @@ BIN := .venv/bin
 	$(PY) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable ".[all]" --group dev
+	$(BIN)/python -m hybridx.radiomics.compiling
 	touch $@
 
 demo: .venv/.stamp
