@@ -192,11 +192,11 @@ def test_a_fired_check_takes_the_tick_away(result):
     assert RULES["preparation"](Background(blind)).status == PERSON
 
 
-def test_no_interval_no_uncertainty(result, monkeypatch):
+def test_no_interval_no_uncertainty(result):
     table = result.table()
     bare = table.with_columns(pl.lit(None, pl.Float64).alias("low"), pl.lit(None, pl.Float64).alias("high"))
     background = changed(result)
-    monkeypatch.setitem(background._shared, "own scores", bare.filter(pl.col("model") == result.primary))
+    background.once("own scores", lambda: bare.filter(pl.col("model") == result.primary))
     for name in (
         "intervals_given",
         "performance_with_intervals",
@@ -210,7 +210,7 @@ def test_no_interval_no_uncertainty(result, monkeypatch):
 def test_calibration_alone_or_ranking_alone_is_not_both(result):
     background = changed(result)
     own = result.table(model=result.primary).drop_nulls("value")
-    background._shared["own scores"] = own.filter(pl.col("metric") == "harrell_c")
+    background.once("own scores", lambda: own.filter(pl.col("metric") == "harrell_c"))
     assert RULES["performance_measures"](background).status == NOT_OBSERVED
     assert "calibration is missing" in RULES["performance_measures"](background).said
 
