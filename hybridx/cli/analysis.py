@@ -240,6 +240,9 @@ def report(
         bool,
         typer.Option("--single-file", help="Put the image viewer into each page, not once beside them."),
     ] = False,
+    language: Annotated[
+        str, typer.Option("--language", help="Of the patients' pages: en or de; the rest is in English.")
+    ] = "en",
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Print the cohort report to cohort.pdf as well; needs Chromium.")
     ] = False,
@@ -253,8 +256,15 @@ def report(
             msg = "--patient and --all contradict each other: give one of them."
             raise InputError(msg)
         index = hx.report.write_reports(
-            results, out, patients=patient or "all", workers=workers, resume=resume, single_file=single_file,
-            pdf=pdf, **place_of(scheduler),
+            results,
+            out,
+            patients=patient or "all",
+            workers=workers,
+            resume=resume,
+            single_file=single_file,
+            pdf=pdf,
+            language=language,
+            **place_of(scheduler),
         )
     say(f"{len(index.written)} pages written, {len(index.kept)} up to date. Open {out / 'index.html'}")
     if failures(index.failures):

@@ -15,6 +15,7 @@ from sksurv.nonparametric import kaplan_meier_estimator
 from hybridx.cohort import Cohort, Outcome
 from hybridx.evaluate.designs_locked import Locked
 from hybridx.report.curves import Curve
+from hybridx.report.language import language, say
 from hybridx.terms import DAYS_PER_MONTH, Estimate
 
 __all__ = ["HORIZON_MONTHS", "Background", "observed_curve"]
@@ -62,9 +63,10 @@ class Background:
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what `make` gives, made for the first page and kept for the others."""
-        if name not in self._shared:
-            self._shared[name] = make()
-        return self._shared[name]
+        key = f"{language()} {name}"
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
 
     @property
     def is_survival(self) -> bool:
@@ -132,8 +134,8 @@ class Background:
 
     @functools.cached_property
     def probabilities(self) -> Mapping[str, Estimate]:
-        """Per patient the probability of response with its band; empty for a survival endpoint."""
-        if self.is_survival:
+        """Per patient the probability of response with its band; empty where there is no one probability."""
+        if self.is_survival or "probability" not in self.result.curves.columns:
             return {}
         rows = self.result.curves.filter(pl.col("model") == self.result.primary)
         return {
@@ -165,8 +167,8 @@ class Background:
         """Write a group as a reader understands it: ``high-risk third``, ``likeliest half``."""
         part = {2: "half", 3: "third"}.get(len(self.group_names), "group")
         if self.is_survival:
-            return f"{group}-risk {part}"
-        return f"{_RESPONSE_WORDS[group]} {part}"
+            return say(f"{group}-risk {part}")
+        return say(f"{_RESPONSE_WORDS[group]} {part}")
 
     def group_class(self, group: str) -> str:
         """Return the colour class of a group; for a response a high probability is the good end."""
@@ -180,7 +182,7 @@ class Background:
         if not self.is_survival:
             return ()
         if not self.groups:
-            return (observed_curve("all patients", self.outcome),)
+            return (observed_curve(say("all patients"), self.outcome),)
         members = {
             g: [self._order[p] for p, own in self.groups.items() if own == g] for g in self.group_names
         }

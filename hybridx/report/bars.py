@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from hybridx.report.language import say
 from hybridx.report.rendering import shorten, signed
 from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, LOWER, MUTED, Drawing, Scale
 from hybridx.terms import Estimate
@@ -70,7 +71,7 @@ def contribution_figure(
         y = top + row * i
         drawing.text(labels - 10, y + 16, shorten(bar.label, 20), anchor="end", colour=INK, size=12.5)
         if not math.isfinite(bar.value):
-            drawing.text(x(0) + 8, y + 16, bar.note or "not measured", size=11.5, font_style="italic")
+            drawing.text(x(0) + 8, y + 16, bar.note or say("not measured"), size=11.5, font_style="italic")
             continue
         left, right = sorted((x(0), x(bar.value)))
         raises = bar.value > 0
@@ -89,7 +90,7 @@ def _sides(*, good: bool) -> tuple[str, str]:
 def value_cell(value: float, reach: float, *, good: bool = False, width: float = 110) -> Markup:
     """Draw one contribution as a small bar for a table cell; `reach` is the longest bar of the table."""
     x = Scale(-(reach or 1.0), reach or 1.0, 2, width - 2)
-    drawing = Drawing(width, 14, f"contribution {signed(value)}")
+    drawing = Drawing(width, 14, say("contribution {value}", value=signed(value)))
     drawing.line(x(0), 0, x(0), 14, MUTED)
     if math.isfinite(value):
         left, right = sorted((x(0), x(value)))
@@ -102,7 +103,7 @@ def percentile_cell(percentile: float | None, *, width: float = 84) -> Markup:
     if percentile is None or not math.isfinite(percentile):
         return Markup("–")
     x = Scale(0.0, 100.0, 4, width - 4)
-    drawing = Drawing(width, 14, f"percentile {percentile:.0f} of the cohort")
+    drawing = Drawing(width, 14, say("percentile {n:.0f} of the cohort", n=percentile))
     drawing.line(x(0), 7, x(100), 7, "#c3cad3", stroke_width=2.0)
     drawing.line(x(50), 3, x(50), 11, MUTED)
     drawing.circle(x(percentile), 7, 4, ACCENT)
@@ -147,7 +148,7 @@ def spread_figure(
     row, top = 46.0, 34.0
     x = Scale(0.0, 1.0, 110, width - 14)
     bottom = top + row * len(lanes)
-    said = f"this patient {100 * patient.value:.0f} %"
+    said = say("this patient {n:.0f} %", n=100 * patient.value)
     drawing = Drawing(width, bottom + 44, title, said)
     if math.isfinite(patient.low) and math.isfinite(patient.high):
         drawing.rect(
@@ -170,5 +171,5 @@ def spread_figure(
     drawing.line(x(patient.value), top - 10, x(patient.value), bottom, ACCENT, stroke_width=3.0)
     anchor = "start" if patient.value < 0.7 else "end"
     drawing.text(x(patient.value), top - 16, said, anchor=anchor, colour=ACCENT, size=12, font_weight="600")
-    drawing.text(x.end, bottom + 34, "predicted probability, %, out of fold", anchor="end", size=11.5)
+    drawing.text(x.end, bottom + 34, say("predicted probability, %, out of fold"), anchor="end", size=11.5)
     return drawing.markup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -45,6 +46,7 @@ class _PageTask:
     target: str
     inputs_hash: str
     library: str  # relative address of the viewer's file; empty: inside the page
+    language: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class _FromFolder:
     state: str
 
     def __call__(self, task: _PageTask) -> None:
-        _write(_loaded(self.results, self.state), task)
+        _write(_loaded(self.results, self.state, task.language), task)
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,17 @@ class _FromMemory:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(results: str, state: str) -> Background:
-    # `state` only tells the cache that the folder has changed
-    del state
+def _loaded(results: str, state: str, language: str) -> Background:
+    # `state` only tells the cache that the folder has changed, `language` that labels kept so far are in another one
+    del state, language
     return Background(Result.load(results))
 
 
 def _write(background: Background, task: _PageTask) -> None:
-    build_patient_page(background, task.patient, task.inputs_hash, library=task.library).save(task.target)
+    page = build_patient_page(
+        background, task.patient, task.inputs_hash, library=task.library, language=task.language
+    )
+    page.save(task.target)
 
 
 def write_reports(
@@ -91,6 +96,7 @@ def write_reports(
     resume: bool = True,
     progress: bool = True,
     single_file: bool = False,
+    language: str = "en",
     pdf: bool = False,
 ) -> ReportIndex:
     """Write a page per patient, the cohort report and an index that sorts and filters.
@@ -117,6 +123,8 @@ def write_reports(
     single_file : bool
         Put the viewer's library (1.1 MB) into each page, so that a page can be sent by itself; by default it lies once
         beside them, in ``viewer/``.
+    language : {"en", "de"}
+        Of the patients' pages; cohort report and index are in English.
     pdf : bool
         Print the cohort report to ``cohort.pdf`` as well; needs Chromium.
 
@@ -143,7 +151,7 @@ def write_reports(
     names = _file_names(background.cohort.patients)
     library = "" if single_file else _library(background, folder)
     tasks = {
-        p: _task(background, p, folder / "pages" / names[p], state, library)
+        p: _task(background, p, folder / "pages" / names[p], state, library, language)
         for p in background.cohort.patients
     }
     # the pages of patients who were not asked for stay as well, as long as they are of this result
@@ -156,7 +164,8 @@ def write_reports(
     }
     todo = [tasks[p] for p in chosen if p not in kept]
     for task in todo:  # a page of an older result must not stand there as if it were of this one
-        Path(task.target).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is in the way fails this page when it is written, and no other
+            Path(task.target).unlink()
     writer = _FromFolder(str(results), state) if state else _FromMemory(background)
     done = map_tasks(
         writer, todo, workers=_workers(workers, len(todo)) if state else 1,
@@ -260,10 +269,12 @@ def _state(results: Path, out: Path) -> str:
     return digest.hexdigest()
 
 
-def _task(background: Background, patient: str, target: Path, state: str, library: str) -> _PageTask:
+def _task(  # noqa: PLR0917 - one page each
+    background: Background, patient: str, target: Path, state: str, library: str, language: str
+) -> _PageTask:
     stored = "\0".join(background.cohort.image_address(patient, kind) or "" for kind in ("views", "volumes"))
-    inputs = hashlib.sha256(f"{state}\0{stored}\0{library}\0{patient}".encode()).hexdigest()
-    return _PageTask(patient, str(target), inputs, library)
+    inputs = hashlib.sha256(f"{state}\0{stored}\0{library}\0{language}\0{patient}".encode()).hexdigest()
+    return _PageTask(patient, str(target), inputs, library, language)
 
 
 def _library(background: Background, folder: Path) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from hybridx.errors import HybridxError
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import number, percent
 from hybridx.report.svg import ACCENT, INK, MUTED, Drawing, Scale
 from hybridx.terms import Estimate
@@ -35,7 +36,7 @@ def calibration_figure(
         Shares in [0, 1]: the flexible curve with its band, and groups of patients with their intervals.
     """
     x, y = Scale(0.0, 1.0, 42, size - 10), Scale(0.0, 1.0, size - 42, 24)
-    said = "; ".join(f"told {100 * p:.0f} %, found {100 * o:.0f} %" for p, o, _, _ in groups)
+    said = "; ".join(say("told {p:.0f} %, found {o:.0f} %", p=100 * p, o=100 * o) for p, o, _, _ in groups)
     drawing = Drawing(size, size, title, said)
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         drawing.line(x.start, y(share), x.end, y(share))
@@ -54,7 +55,7 @@ def calibration_figure(
             continue
         if math.isfinite(low) and math.isfinite(high):
             drawing.line(x(predicted), y(low), x(predicted), y(high), INK, stroke_width=1.3)
-        tip = f"told {100 * predicted:.0f} %, found {100 * observed:.0f} %"
+        tip = say("told {p:.0f} %, found {o:.0f} %", p=100 * predicted, o=100 * observed)
         drawing.circle(x(predicted), y(observed), 4, INK, tip, stroke="#fff")
     drawing.text(4, 12, y_label, size=11)
     drawing.text(x.end, size - 8, x_label, anchor="end", size=11)
@@ -70,14 +71,14 @@ def calibration_drawing(background: Background) -> dict[str, Any] | None:
     curve, groups = _rows(found.curve), _rows(found.groups)
     if not curve and not groups:
         return None
-    event = "event" if background.is_survival else "response"
-    when = f" at {number(background.main_horizon)} months" if background.is_survival else ""
+    event = say("event") if background.is_survival else say("response")
+    when = " " + say("at {n} months", n=number(background.main_horizon)) if background.is_survival else ""
     drawing = calibration_figure(
         curve,
         groups,
-        title=f"Calibration{when}",
-        x_label=f"predicted {event}{when}, %",
-        y_label=f"observed {event}, %",
+        title=say("Calibration{when}", when=when),
+        x_label=say("predicted {event}{when}, %", event=event, when=when),
+        y_label=say("observed {event}, %", event=event),
     )
     table = [
         (
@@ -92,23 +93,31 @@ def calibration_drawing(background: Background) -> dict[str, Any] | None:
     said = [
         f"{name} {_short(estimate)}"
         for name, estimate in (
-            ("Observed : expected", found.observed_expected),
-            ("slope", found.slope),
+            (say("Observed : expected"), found.observed_expected),
+            (say("slope"), found.slope),
             ("ICI", found.ici),
         )
     ]
     return {
         "drawing": drawing,
-        "caption": f"Calibration{when}: on the diagonal the model's probabilities are right. {'; '.join(said)}.",
-        "columns": ("Group", "Patients", f"{event.capitalize()}s", "Predicted", "Observed"),
+        "caption": say(
+            "Calibration{when}: on the diagonal the model's probabilities are right. {numbers}.",
+            when=when,
+            numbers="; ".join(said),
+        ),
+        "columns": (say("Group"), say("Patients"), say("Events"), say("Predicted"), say("Observed")),
         "rows": table,
     }
 
 
 def _short(estimate: Estimate) -> str:
     if not math.isfinite(estimate.value):
-        return "undefined"
-    band = f" ({estimate.low:.2f} to {estimate.high:.2f})" if math.isfinite(estimate.low) else ""
+        return say("undefined")
+    band = (
+        " (" + say("{low:.2f} to {high:.2f}", low=estimate.low, high=estimate.high) + ")"
+        if math.isfinite(estimate.low)
+        else ""
+    )
     return f"{estimate.value:.2f}{band}".replace("-", "−")
 
 

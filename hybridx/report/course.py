@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from hybridx.report.language import say
 from hybridx.report.rendering import shorten
 from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, MUTED, Drawing, Scale, ticks
 
@@ -44,7 +45,9 @@ def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float
         width,
         bottom + 38,
         title,
-        "; ".join(f"{h.lane}, {shorten(h.label, 40)}: day {h.day:.0f}" for h in shown),
+        "; ".join(
+            say("{what}: day {day:.0f}", what=f"{h.lane}, {shorten(h.label, 40)}", day=h.day) for h in shown
+        ),
     )
     for i, lane in enumerate(lanes):
         y = top + row * i
@@ -59,18 +62,18 @@ def timeline_figure(happenings: Sequence[Happening], *, title: str, width: float
     for day in ticks(first, last, 8):
         drawing.line(x(day), bottom, x(day), bottom + 4, MUTED)
         drawing.text(x(day), bottom + 17, f"{day:g}", anchor="middle", size=11.5)
-    drawing.text(x.end, bottom + 33, "days from baseline (dashed line)", anchor="end", size=11.5)
+    drawing.text(x.end, bottom + 33, say("days from baseline (dashed line)"), anchor="end", size=11.5)
     return drawing.markup()
 
 
 def _place(drawing: Drawing, happening: Happening, x: Scale, y: float, row: float, *, named: bool) -> None:
-    tip = f"{shorten(happening.label)}, day {happening.day:.0f}"
+    tip = say("{what}: day {day:.0f}", what=shorten(happening.label), day=happening.day)
     if happening.end is None:
         drawing.circle(x(happening.day), y + row / 2, 5, ACCENT, tip, stroke="#fff")
         if named:
             drawing.text(x(happening.day) + 9, y + 17, shorten(happening.label, 28), colour=INK, size=11)
         return
-    tip += f" to {happening.end:.0f}"
+    tip += f" – {happening.end:.0f}"
     left, right = x(happening.day), max(x(happening.end), x(happening.day) + 5)
     drawing.rect(left, y + 5, right - left, row - 10, ACCENT, tip, rx="3", fill_opacity="0.85")
     label = shorten(happening.label, 28)
@@ -94,7 +97,9 @@ def sparkline(
     pad = 0.12 * (ceiling - floor) or 1.0
     y = Scale(floor - pad, ceiling + pad, 25, 1)
     x = Scale(known[0][0], known[-1][0], 6, 112)
-    drawing = Drawing(118, 26, title, "; ".join(f"day {d:.0f}: {v:g}" for d, v in known))
+    drawing = Drawing(
+        118, 26, title, "; ".join(say("day {day:.0f}: {value:g}", day=d, value=v) for d, v in known)
+    )
     if bounds:
         top = y(high) if high is not None and math.isfinite(high) else 1.0
         bottom = y(low) if low is not None and math.isfinite(low) else 25.0
@@ -107,5 +112,11 @@ def sparkline(
             b is not None and math.isfinite(b) and sign * (value - b) > 0
             for b, sign in ((low, -1), (high, 1))
         )
-        drawing.circle(x(day), y(value), 2.8, HIGHER if outside else ACCENT, f"day {day:.0f}: {value:g}")
+        drawing.circle(
+            x(day),
+            y(value),
+            2.8,
+            HIGHER if outside else ACCENT,
+            say("day {day:.0f}: {value:g}", day=day, value=value),
+        )
     return drawing.markup()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from hybridx.report.language import say
 from hybridx.report.rendering import shorten
 from hybridx.report.svg import ACCENT, HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
 
@@ -82,7 +83,11 @@ def _frame(  # noqa: PLR0917 - one axis each
     drawing.line(x.start, y.start, x.end, y.start, MUTED)
     drawing.text(x.start - 36, y.end - 12, y_label, size=11.5)
     drawing.text(
-        x.end, y.start + 33, f"months from {shorten(origin.replace('_', ' '), 40)}", anchor="end", size=11.5
+        x.end,
+        y.start + 33,
+        say("months from {origin}", origin=shorten(say(origin.replace("_", " ")), 40)),
+        anchor="end",
+        size=11.5,
     )
 
 
@@ -90,7 +95,7 @@ def _group_labels(
     drawing: Drawing, groups: Sequence[Curve], x: Scale, top: float, month_ticks: Sequence[float]
 ) -> None:
     """Legend and numbers at risk in one: each group's line sample, name and counts stand in one row."""
-    drawing.text(x.start - 36, top - 4, "Observed in the cohort, number at risk", size=11)
+    drawing.text(x.start - 36, top - 4, say("Observed in the cohort, number at risk"), size=11)
     for i, group in enumerate(groups):
         row = top + 14 + 16 * i
         colour, dashes = _STYLES[group.style]
@@ -140,9 +145,15 @@ def survival_figure(
         for mark in marks:
             value, low, high = patient.at(mark)
             if np.isfinite(value):
-                band = f" ({100 * low:.0f} to {100 * high:.0f} %)" if np.isfinite(low) else ""
-                said.append(f"{100 * value:.0f} %{band} at {mark:g} months")
-    drawing = Drawing(width, height, title, "Predicted: " + "; ".join(said) + "." if said else "")
+                band = (
+                    " (" + say("{low:.0f} to {high:.0f} %", low=100 * low, high=100 * high) + ")"
+                    if np.isfinite(low)
+                    else ""
+                )
+                said.append(
+                    say("{value:.0f} %{band} at {month:g} months", value=100 * value, band=band, month=mark)
+                )
+    drawing = Drawing(width, height, title, say("Predicted: {what}.", what="; ".join(said)) if said else "")
     _frame(drawing, x, y, month_ticks, y_label, origin)
     if patient is not None and patient.low is not None and patient.high is not None:
         upper, lower = _steps(patient.months, patient.high, x, y), _steps(patient.months, patient.low, x, y)
@@ -161,10 +172,15 @@ def survival_figure(
                     x(mark), y.start, x(mark), y(value), ACCENT, stroke_dasharray="2 3", stroke_width=1.0
                 )
                 drawing.circle(
-                    x(mark), y(value), 4.2, ACCENT, f"{mark:g} months: {100 * value:.0f} %", stroke="#fff"
+                    x(mark),
+                    y(value),
+                    4.2,
+                    ACCENT,
+                    say("{month:g} months: {value:.0f} %", month=mark, value=100 * value),
+                    stroke="#fff",
                 )
         drawing.line(x.end - 150, 14, x.end - 126, 14, ACCENT, stroke_width=3.0)
-        words = "this patient, 95 % band" if patient.low is not None else "this patient (no band)"
+        words = say("this patient, 95 % band") if patient.low is not None else say("this patient (no band)")
         drawing.text(x.end - 120, 18, words, size=11.5, colour=INK)
     if groups:
         _group_labels(drawing, groups, x, 300, month_ticks)

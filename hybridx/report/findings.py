@@ -11,11 +11,11 @@ import polars as pl
 from hybridx.errors import InputError
 from hybridx.report.background import Background
 from hybridx.report.course import Happening, sparkline, timeline_figure
+from hybridx.report.language import say
 from hybridx.report.reasons import unit_text
 from hybridx.report.rendering import number
-from hybridx.report.words import analyte_title
+from hybridx.report.words import analyte_title, modality_words
 from hybridx.terms.analytes import find_analyte
-from hybridx.terms.modalities import modality_title
 
 __all__ = ["labs", "lesions", "timeline", "variants"]
 
@@ -60,32 +60,32 @@ def lesions(background: Background, patient: str) -> dict[str, Any]:
     for row in rows.head(_MOST_LESIONS).iter_rows(named=True):
         place = [
             str(row["lesion"]),
-            *([] if row.get("modality") is None else [modality_title(str(row["modality"]))]),
+            *([] if row.get("modality") is None else [modality_words(str(row["modality"]))]),
         ]
         if row.get("timepoint") not in (None, 1):
-            place.append(f"timepoint {row['timepoint']}")
+            place.append(say("timepoint {n}", n=row["timepoint"]))
         table.append([", ".join(place), *(number(_finite(row[c])) for c in columns)])
     return {
         "rows": table,
-        "columns": ["Lesion", *(_LESION_COLUMNS[c] for c in columns)],
+        "columns": [say("Lesion"), *(say(_LESION_COLUMNS[c]) for c in columns)],
         "more": max(rows.height - _MOST_LESIONS, 0),
     }
 
 
 def _flag(value: float, low: float | None, high: float | None) -> str:
     if low is not None and value < low:
-        return "↓ low"
+        return "↓ " + say("low")
     if high is not None and value > high:
-        return "↑ high"
+        return "↑ " + say("high")
     return ""
 
 
 def _range(low: float | None, high: float | None) -> str:
     if low is None and high is None:
-        return "not given"
+        return say("not given")
     if low is None:
         return f"≤ {number(high)}"
-    return f"≥ {number(low)}" if high is None else f"{number(low)} to {number(high)}"
+    return f"≥ {number(low)}" if high is None else say("{low} to {high}", low=number(low), high=number(high))
 
 
 def _usual_limits(name: str, unit: str, sex: Any) -> tuple[float | None, float | None]:
@@ -131,13 +131,17 @@ def labs(background: Background, patient: str) -> list[dict[str, Any]]:
                 "title": title,
                 "value": number(value),
                 "unit": unit_text(unit),
-                "day": "not given" if chosen["day"] is None else f"{chosen['day']:.0f}".replace("-", "−"),
+                "day": say("not given")
+                if chosen["day"] is None
+                else f"{chosen['day']:.0f}".replace("-", "−"),
                 "late": chosen["day"] is not None and chosen["day"] > 0,
                 "range": _range(low, high)
-                + (" (usual)" if usual and not (low is None and high is None) else ""),
+                + (" " + say("(usual)") if usual and not (low is None and high is None) else ""),
                 "usual": usual and not (low is None and high is None),
                 "flag": _flag(value, low, high),
-                "spark": sparkline(days, known["value"].to_list(), low, high, title=f"{title} over days"),
+                "spark": sparkline(
+                    days, known["value"].to_list(), low, high, title=say("{title} over days", title=title)
+                ),
                 "n": known.height,
             }
         )
@@ -148,10 +152,10 @@ def variants(background: Background, patient: str) -> dict[str, Any]:
     """Return the variant table; `state` says whether the patient was sequenced at all."""
     rows = background.rows_of("variants", patient)
     if rows is None or not rows.height:
-        return {"state": "No sequencing result is recorded.", "rows": []}
+        return {"state": say("No sequencing result is recorded."), "rows": []}
     found = rows.filter(pl.col("classification") != "none_found")
     if not found.height:
-        return {"state": "Sequenced; no variant was found.", "rows": []}
+        return {"state": say("Sequenced; no variant was found."), "rows": []}
     order = [c for c in ("vaf",) if c in found.columns]
     found = found.sort(order, descending=True, nulls_last=True) if order else found
     table = [
@@ -164,7 +168,7 @@ def variants(background: Background, patient: str) -> dict[str, Any]:
         for row in found.head(_MOST_ROWS).iter_rows(named=True)
     ]
     more = max(found.height - _MOST_ROWS, 0)
-    return {"state": f"and {more} more" if more else "", "rows": table}
+    return {"state": say("and {n} more", n=more) if more else "", "rows": table}
 
 
 def _happenings(background: Background, patient: str) -> list[Happening]:
@@ -175,13 +179,13 @@ def _happenings(background: Background, patient: str) -> list[Happening]:
     def day(row: Mapping[str, Any], name: str = "day") -> float:
         return math.nan if row.get(name) is None else float(row[name])
 
-    found = [Happening("Imaging", str(r["modality"]).upper(), day(r)) for r in rows("studies")]
+    found = [Happening(say("Imaging"), str(r["modality"]).upper(), day(r)) for r in rows("studies")]
     samples = dict.fromkeys(day(r) for r in rows("labs"))
-    found += [Happening("Laboratory", "blood sample", d) for d in samples]
+    found += [Happening(say("Laboratory"), say("blood sample"), d) for d in samples]
     sequenced = dict.fromkeys(day(r) for table in ("variants", "expression") for r in rows(table))
-    found += [Happening("Genomics", "tissue sequenced", d) for d in sequenced]
+    found += [Happening(say("Genomics"), say("tissue sequenced"), d) for d in sequenced]
     for row in rows("treatments"):
-        kind = str(row["kind"]).replace("_", " ")
+        kind = say(str(row["kind"]).replace("_", " "))
         label = f"{kind}: {row['agent']}" if row.get("agent") else kind
         end = day(row, "end_day")
         found.append(Happening("Treatment", label, day(row), end if math.isfinite(end) else None))
@@ -210,5 +214,5 @@ def timeline(background: Background, patient: str) -> dict[str, Any]:
         (f"{h.lane}: {h.label}", f"{h.day:.0f}", "–" if h.end is None else f"{h.end:.0f}")
         for h in sorted(happenings, key=lambda h: h.day)
     ]
-    figure = timeline_figure(happenings, title="Course in days from baseline") if happenings else None
+    figure = timeline_figure(happenings, title=say("Course in days from baseline")) if happenings else None
     return {"figure": figure, "rows": rows, "treated_after": any(h.day >= 0 for h in treatments)}

@@ -12,7 +12,7 @@ from hybridx.evaluate.coalitions import coalition_of
 from hybridx.report.background import Background
 from hybridx.report.language import say
 from hybridx.report.rendering import percent
-from hybridx.terms.modalities import modality_title
+from hybridx.report.words import modality_words
 
 __all__ = ["FEWEST", "missing_costs"]
 
@@ -39,7 +39,7 @@ def missing_costs(background: Background, patient: str) -> dict[str, Any]:
         dropped = _without(background, patient, name) if there else None
         rows.append(
             (
-                modality_title(name),
+                modality_words(name),
                 say("measured") if there else say("not measured"),
                 _median(with_it),
                 _median(without),
@@ -52,7 +52,7 @@ def missing_costs(background: Background, patient: str) -> dict[str, Any]:
                 say(
                     "{modality} is missing: bands of patients without it are {without:.0f} points wide (median of "
                     "{n_without}), with it {with_it:.0f} (of {n_with}).",
-                    modality=modality_title(name),
+                    modality=modality_words(name),
                     without=np.median(without),
                     n_without=len(without),
                     with_it=np.median(with_it),
@@ -63,7 +63,7 @@ def missing_costs(background: Background, patient: str) -> dict[str, Any]:
             sentences.append(
                 say(
                     "{modality} is missing; too few patients of this cohort are without it to say what that costs.",
-                    modality=modality_title(name),
+                    modality=modality_words(name),
                 )
             )
     if own is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from hybridx.report.background import Background
 from hybridx.report.bars import dots_of_hundred, spread_figure
 from hybridx.report.curves import Curve, survival_figure
+from hybridx.report.language import say
 from hybridx.report.rendering import months, number, percent
 from hybridx.report.words import survivors
 from hybridx.terms.endpoints import endpoint_title
@@ -26,12 +27,15 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
         "group": None if group is None else background.group_title(group),
         "group_class": None if group is None else background.group_class(group),
         "group_note": _group_note(background),
-        "title": "Risk" if background.is_survival else "Prediction",
+        "title": say("Risk") if background.is_survival else say("Prediction"),
         "figure": None,
         "columns": (),
         "rows": [],
         "dots": None,
-        "filled": f"filled: {survivors(background.result.endpoint) if background.is_survival else 'responders'}",
+        "filled": say(
+            "filled: {who}",
+            who=survivors(background.result.endpoint) if background.is_survival else say("responders"),
+        ),
         "table": [],
         "remarks": [],
         "observed": _observed(background, patient),
@@ -40,25 +44,35 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
 
 
 def _group_note(background: Background) -> str:
-    what = "predicted risk" if background.is_survival else "predicted probability"
-    return f"by {what} among {len(background.predicted)} patients of this cohort; not a clinical category"
+    return (
+        say(
+            "by predicted risk among {n} patients of this cohort; not a clinical category",
+            n=len(background.predicted),
+        )
+        if background.is_survival
+        else say(
+            "by predicted probability among {n} patients of this cohort; not a clinical category",
+            n=len(background.predicted),
+        )
+    )
 
 
 def _why_not(background: Background, patient: str) -> str:
     i = background.index_of(patient)
     if not background.predicted:
-        return (
+        return say(
             "Not enough data: the model could not be fitted to this cohort and predicts for nobody. The notes under "
             "'How far to trust it' say what was missing."
         )
     if patient not in background.anything_measured:
-        return "Nothing was measured for this patient, so the model makes no prediction."
+        return say("Nothing was measured for this patient, so the model makes no prediction.")
     if not background.outcome.known[i]:
-        return (
-            f"No outcome {background.result.endpoint} is recorded, so the patient took no part in the validation "
-            "and has no out-of-fold prediction."
+        return say(
+            "No outcome {endpoint} is recorded, so the patient took no part in the validation and has no out-of-fold "
+            "prediction.",
+            endpoint=background.result.endpoint,
         )
-    return "The model gave no prediction: none of the modalities that it uses was measured."
+    return say("The model gave no prediction: none of the modalities that it uses was measured.")
 
 
 def _survival(background: Background, patient: str) -> dict[str, Any]:
@@ -70,7 +84,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
         figure = survival_figure(
             None,
             background.group_curves,
-            title=f"{endpoint}: the cohort",
+            title=say("{endpoint}: the cohort", endpoint=endpoint),
             y_label=label,
             until=until,
             origin=background.result.origin,
@@ -80,7 +94,8 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
     main = background.main_horizon
     value, low, high = curve.at(main)
     figure = survival_figure(
-        curve, background.group_curves, title=f"{endpoint}: this patient's prediction and the cohort",
+        curve, background.group_curves,
+        title=say("{endpoint}: this patient's prediction and the cohort", endpoint=endpoint),
         y_label=label, until=until, marks=shown, origin=background.result.origin,
     )  # fmt: skip
     table = []
@@ -90,7 +105,9 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
             {
                 "month": number(month),
                 "value": percent(v),
-                "band": f"{100 * lo:.0f} to {percent(hi)}" if math.isfinite(lo) else "no band",
+                "band": say("{low:.0f} to {high:.0f} %", low=100 * lo, high=100 * hi)
+                if math.isfinite(lo)
+                else say("no band"),
                 "event": percent(1 - v),
                 "supported": math.isfinite(v),
             }
@@ -98,22 +115,35 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
     remarks = []
     if any(not row["supported"] for row in table):
         remarks.append(
-            f"Beyond {background.until:.0f} months too few patients of the cohort were followed to say anything."
+            say(
+                "Beyond {n:.0f} months too few patients of the cohort were followed to say anything.",
+                n=background.until,
+            )
         )
     if curve.low is not None:
         remarks.append(
-            f"Band: 95 % of {background.result.bands} refits on resampled training patients: how sure the model is, "
-            "not when the event will come."
+            say(
+                "Band: 95 % of {n} refits on resampled training patients: how sure the model is, not when the event "
+                "will come.",
+                n=background.result.bands,
+            )
         )
     if curve.low is None:
         remarks.append(_no_band(background))
-    sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to be "
-    sentence += f"{survivors(endpoint)} at {number(main)} months"
-    sentence += f" (95 % band {100 * low:.0f} to {100 * high:.0f})." if math.isfinite(low) else "."
+    sentence = say(
+        "Of 100 patients with this prediction the model expects about {n:.0f} to be {who} at {month} months",
+        n=100 * value,
+        who=survivors(endpoint),
+        month=number(main),
+    )
+    banded = math.isfinite(low)
+    sentence += (
+        " " + say("(95 % band {low:.0f} to {high:.0f})", low=100 * low, high=100 * high) if banded else ""
+    ) + "."
     return {
         "headline": percent(value),
-        "headline_unit": f"{survivors(endpoint)} at {number(main)} months",
-        "band": f"95 % band {100 * low:.0f} to {percent(high)}" if math.isfinite(low) else "no band computed",
+        "headline_unit": say("{who} at {month} months", who=survivors(endpoint), month=number(main)),
+        "band": _band(low, high),
         "sentence": sentence,
         "dots": dots_of_hundred(value, title=sentence),
         "figure": figure,
@@ -125,18 +155,26 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
 
 def _no_band(background: Background) -> str:
     if background.result.bands:
-        return "Too few of the bootstrap refits could be fitted for this patient, so this prediction has no band."
-    return "The run computed no bootstrap refits, so this prediction has no band."
+        return say(
+            "Too few of the bootstrap refits could be fitted for this patient, so this prediction has no band."
+        )
+    return say("The run computed no bootstrap refits, so this prediction has no band.")
+
+
+def _band(low: float, high: float) -> str:
+    if not math.isfinite(low):
+        return say("no band computed")
+    return say("95 % band {low:.0f} to {high:.0f} %", low=100 * low, high=100 * high)
 
 
 def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
     """Return the figure of curves as a table: every six months, the patient first."""
-    shown = ([] if curve is None else [("this patient", curve)]) + [
+    shown = ([] if curve is None else [(say("this patient"), curve)]) + [
         (g.label, g) for g in background.group_curves
     ]
     times = range(0, int(background.until) + 1, 6 if background.until <= 72 else 12)
     rows = [(f"{month}", *(percent(c.at(month)[0]) for _, c in shown)) for month in times]
-    return {"columns": ("Months", *(name for name, _ in shown)), "rows": rows}
+    return {"columns": (say("Months"), *(name for name, _ in shown)), "rows": rows}
 
 
 def _response(background: Background, patient: str) -> dict[str, Any]:
@@ -145,35 +183,46 @@ def _response(background: Background, patient: str) -> dict[str, Any]:
     found = background.probabilities[patient]
     value = found.value
     banded = math.isfinite(found.low)
-    band = f"95 % band {100 * found.low:.0f} to {percent(found.high)}" if banded else "no band computed"
     responders = background.outcome.value[background.outcome.known]
-    sentence = f"Of 100 patients with this prediction the model expects about {100 * value:.0f} to respond"
-    sentence += f" (95 % band {100 * found.low:.0f} to {100 * found.high:.0f})" if banded else ""
-    sentence += (
-        f"; in the cohort {int(np.sum(responders))} of {len(responders)} did ({percent(np.mean(responders))})."
-        if len(responders)
-        else "."
+    sentence = say(
+        "Of 100 patients with this prediction the model expects about {n:.0f} to respond", n=100 * value
     )
+    if banded:
+        sentence += " " + say(
+            "(95 % band {low:.0f} to {high:.0f})", low=100 * found.low, high=100 * found.high
+        )
+    if len(responders):
+        sentence += say(
+            "; in the cohort {n} of {of} did ({share})",
+            n=int(np.sum(responders)),
+            of=len(responders),
+            share=percent(np.mean(responders)),
+        )
+    sentence += "."
     remarks = [] if banded else [_no_band(background)]
     y = background.outcome
     if y.criterion:
-        means = f"; responder: {y.responder}" if y.responder not in {"", "responder"} else ""
-        remarks.append(f"Response by {y.criterion}{means}.")
+        means = (
+            "; " + say("responder: {who}", who=y.responder) if y.responder not in {"", "responder"} else ""
+        )
+        remarks.append(say("Response by {criterion}{means}.", criterion=y.criterion, means=means))
     places = [background.predicted.get(p, math.nan) for p in background.cohort.patients]
     lanes = [
         (name, [v for v, own in zip(places, y.value, strict=True) if own == value and math.isfinite(v)])
-        for name, value in (("responders", 1.0), ("non-responders", 0.0))
+        for name, value in ((say("responders"), 1.0), (say("non-responders"), 0.0))
     ]
     return {
         "headline": percent(value),
-        "headline_unit": f"probability of {endpoint_title(background.result.endpoint).lower()}",
-        "band": band,
+        "headline_unit": say(
+            "probability of {endpoint}", endpoint=say(endpoint_title(background.result.endpoint).lower())
+        ),
+        "band": _band(found.low, found.high),
         "sentence": sentence,
         "dots": dots_of_hundred(value, title=sentence),
         "figure": spread_figure(
-            lanes, found, title="Predicted probability of response: this patient among the cohort"
+            lanes, found, title=say("Predicted probability of response: this patient among the cohort")
         ),
-        "columns": ("Observed", "Patients", "Median prediction"),
+        "columns": (say("Observed"), say("Patients"), say("Median prediction")),
         "rows": [(n, str(len(v)), percent(float(np.median(v)) if v else math.nan)) for n, v in lanes],
         "remarks": remarks,
     }
@@ -184,9 +233,18 @@ def _observed(background: Background, patient: str) -> str:
     i = background.index_of(patient)
     y = background.outcome
     if not y.known[i]:
-        return f"{y.endpoint}: outcome not recorded."
+        return say("{endpoint}: outcome not recorded.", endpoint=y.endpoint)
     if not background.is_survival:
-        return f"{y.endpoint}: {'responder' if y.value[i] == 1 else 'non-responder'}."
+        return f"{y.endpoint}: {say('responder') if y.value[i] == 1 else say('non-responder')}."
     month = months(float(y.time_days[i]))
-    happened = "event after" if y.event[i] else "no event so far, followed for"
-    return f"{y.endpoint}: {happened} {month} months from {y.origin.replace('_', ' ')}."
+    origin = say(y.origin.replace("_", " "))
+    if y.event[i]:
+        return say(
+            "{endpoint}: event after {n} months from {origin}.", endpoint=y.endpoint, n=month, origin=origin
+        )
+    return say(
+        "{endpoint}: no event so far, followed for {n} months from {origin}.",
+        endpoint=y.endpoint,
+        n=month,
+        origin=origin,
+    )

@@ -11,10 +11,10 @@ import polars as pl
 from hybridx.cohort import modality_of
 from hybridx.report.background import Background
 from hybridx.report.bars import Bar, contribution_figure, percentile_cell, value_cell
+from hybridx.report.language import say
 from hybridx.report.rendering import number, signed
 from hybridx.report.who import failures_of
-from hybridx.report.words import contribution_ends, scale_words
-from hybridx.terms.modalities import modality_title
+from hybridx.report.words import contribution_ends, modality_words, scale_words
 
 __all__ = ["reasons", "unit_text"]
 
@@ -49,16 +49,16 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
     """Return the content of the section; `reason` when the prediction was not explained."""
     why = background.explanation
     if why is None:
-        return {"reason": "The run was made without explanations."}
+        return {"reason": say("The run was made without explanations.")}
     modalities, features = _row(why.modalities, patient), _row(why.features, patient)
     if (
         modalities is None
         or features is None
         or all(v is None for c, v in modalities.items() if c != "patient_id")
     ):
-        return {"reason": "There is no prediction to explain for this patient."}
+        return {"reason": say("There is no prediction to explain for this patient.")}
     if patient not in background.predicted:
-        return {"reason": "There is no prediction to explain for this patient."}
+        return {"reason": say("There is no prediction to explain for this patient.")}
     i = background.index_of(patient)
     measured = background.cohort.measured
     failed = {f["modality"] for f in failures_of(background, patient)}
@@ -68,14 +68,18 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
             continue
         there = name not in measured.columns or bool(measured[name][i])
         known = value is not None and math.isfinite(value) and (there or value != 0)
-        note = "" if there else "failed" if name in failed else "not measured"
-        label = modality_title(name)
+        note = "" if there else say("failed") if name in failed else say("not measured")
+        label = modality_words(name)
         bars.append(
-            Bar(label if there or not known else f"{label} (absent)", value if known else math.nan, note)
+            Bar(
+                label if there or not known else say("{label} (absent)", label=label),
+                value if known else math.nan,
+                note,
+            )
         )
     # measured, yet no model of this run learnt from it: to say nothing would read as if it had been weighed
     unused = [n for n in background.cohort.modalities if n not in modalities and bool(measured[n][i])]
-    bars += [Bar(modality_title(n), math.nan, "not used by the model") for n in unused]
+    bars += [Bar(modality_words(n), math.nan, say("not used by the model")) for n in unused]
     bars.sort(key=lambda b: -abs(b.value) if math.isfinite(b.value) else 1.0)
     rows = _feature_rows(background, patient, features)
     scale = scale_words(str(why.scale))
@@ -83,7 +87,7 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         "reason": None,
         "figure": contribution_figure(
             bars,
-            title="Contribution of each modality",
+            title=say("Contribution of each modality"),
             unit=scale,
             ends=contribution_ends(str(why.scale)),
             good=_rises_with_good(why),
@@ -91,7 +95,7 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
         "method": str(why.method),
         "modalities": [(b.label, signed(b.value) if math.isfinite(b.value) else b.note) for b in bars],
         "scale": scale,
-        "unused": [modality_title(n) for n in unused],
+        "unused": [modality_words(n) for n in unused],
         **rows,
     }
 
@@ -121,10 +125,10 @@ def _feature_rows(background: Background, patient: str, features: dict[str, Any]
             {
                 "title": meta.get("title") or column,
                 "column": column,
-                "modality": modality_title(modality_of(column)),
-                "value": "missing, filled in"
+                "modality": modality_words(modality_of(column)),
+                "value": say("missing, filled in")
                 if missing
-                else ("yes" if value else "no")
+                else (say("yes") if value else say("no"))
                 if flag
                 else f"{number(value)} {unit_text(meta.get('unit'))}".strip(),
                 "percentile": "–" if percentile is None else f"{percentile:.0f}",

@@ -9,6 +9,7 @@ import polars as pl
 
 from hybridx.evaluate.registry import metric_named
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import number
 from hybridx.report.words import model_title, spoken_note
 
@@ -30,7 +31,7 @@ def _interval(row: dict[str, Any]) -> str:
         and math.isfinite(row["low"])
         and math.isfinite(row["high"])
     ):
-        text += f" ({row['low']:.2f} to {row['high']:.2f})"
+        text += " (" + say("{low:.2f} to {high:.2f}", low=row["low"], high=row["high"]) + ")"
     return text.replace("-", "−")
 
 
@@ -59,8 +60,8 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
     own = table.filter(pl.col("model") == result.primary)
     n, events = _count(own, "n"), _count(own, "n_events")
     level = own["level"].drop_nulls()
-    kind = "events" if background.is_survival else "responders"
-    what = "Performance" if background.is_external else "Out-of-fold performance"
+    kind = say("events") if background.is_survival else say("responders")
+    what = say("Performance") if background.is_external else say("Out-of-fold performance")
     width = _WIDEST if len(metrics) <= _WIDEST else _TABLE_WIDTH
     return {
         "tables": [
@@ -74,10 +75,17 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
         "n_events": events,
         "kind": kind,
         "caption": (
-            f"{what} with {100 * (level[0] if len(level) else 0.95):g} % interval; "
-            f"{number(n)} patients, {number(events)} {kind}; {_design_words(result.design)}."
+            say(
+                "{what} with {level:g} % interval; {n} patients, {events} {kind}; {design}.",
+                what=what,
+                level=100 * (level[0] if len(level) else 0.95),
+                n=number(n),
+                events=number(events),
+                kind=kind,
+                design=_design_words(result.design),
+            )
             + (
-                " Models below the line are the baselines that any larger model has to beat."
+                " " + say("Models below the line are the baselines that any larger model has to beat.")
                 if any(baseline.values())
                 else ""
             )
@@ -90,7 +98,11 @@ def _metric_title(background: Background, name: str) -> str:
     """Write a metric with the time it belongs to: ``AUC at 24 months``."""
     metric = metric_named(name, background.result.kind)
     title = metric.title.replace("(t)", "")
-    return f"{title} at {number(background.main_horizon)} months" if metric.when == "horizon" else title
+    return (
+        say("{metric} at {n} months", metric=title, n=number(background.main_horizon))
+        if metric.when == "horizon"
+        else title
+    )
 
 
 def _count(own: pl.DataFrame, column: str) -> int | None:

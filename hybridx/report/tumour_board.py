@@ -10,6 +10,7 @@ from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import alarm
 from hybridx.report.findings import labs, lesions, timeline, variants
+from hybridx.report.language import say, speaking
 from hybridx.report.missing import missing_costs
 from hybridx.report.other_group import other_group
 from hybridx.report.outlook import outlook
@@ -22,15 +23,20 @@ from hybridx.report.tumour_course import tumour_course
 from hybridx.report.viewer import viewer
 from hybridx.report.views import key_images
 from hybridx.report.who import failures_of, header_facts, image_checks, measured_strip
-from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title
+from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, modality_words, model_title
 from hybridx.terms import nearest
-from hybridx.terms.modalities import modality_title
 
 __all__ = ["build_patient_page", "patient_page"]
 
 
 def patient_page(
-    result: Any, why: Any = None, *, patient: str, cohort: Cohort | None = None, voxels: Any = None
+    result: Any,
+    why: Any = None,
+    *,
+    patient: str,
+    cohort: Cohort | None = None,
+    voxels: Any = None,
+    language: str = "en",
 ) -> Page:
     """Return one patient's page: risk with its band, images, reasons, course, and how far to trust it.
 
@@ -46,6 +52,9 @@ def patient_page(
         Where the images lie, when `result` does not know (it was not loaded from disk).
     voxels : hybridx.explain.VoxelExplanation, optional
         Of this patient; the viewer lays it over the images.
+    language : {"en", "de"}
+        Of the page. Numbers keep their decimal point, units and names of features their spelling; notes of the
+        evaluation are in English.
 
     Returns
     -------
@@ -58,7 +67,7 @@ def patient_page(
     InputError
         The patient is not in the cohort (the nearest name is offered), or the endpoint is ordered or continuous.
     """
-    return build_patient_page(Background(result, why, cohort), patient, voxels=voxels)
+    return build_patient_page(Background(result, why, cohort), patient, voxels=voxels, language=language)
 
 
 def _images(background: Background, patient: str) -> dict[str, Any]:
@@ -67,7 +76,10 @@ def _images(background: Background, patient: str) -> dict[str, Any]:
     except InputError as error:  # the file is gone or was changed: the page says so, the rest still stands
         return {"pictures": None, "reason": str(error)}
     pictures = key_images(views) if views else None
-    return {"pictures": pictures, "reason": None if pictures else "No images of this patient are stored."}
+    return {
+        "pictures": pictures,
+        "reason": None if pictures else say("No images of this patient are stored."),
+    }
 
 
 def _viewer(background: Background, patient: str, voxels: Any, library: str) -> dict[str, Any] | None:
@@ -79,12 +91,23 @@ def _viewer(background: Background, patient: str, voxels: Any, library: str) -> 
 
 
 def build_patient_page(
-    background: Background, patient: str, inputs_hash: str = "", *, library: str = "", voxels: Any = None
+    background: Background,
+    patient: str,
+    inputs_hash: str = "",
+    *,
+    library: str = "",
+    voxels: Any = None,
+    language: str = "en",
 ) -> Page:
     """Return the page of `patient_page` from a background that many pages share.
 
     `library` is the relative address of the viewer's file beside the page; empty puts it inside.
     """
+    with speaking(language):
+        return _page(background, patient, inputs_hash, library, voxels)
+
+
+def _page(background: Background, patient: str, inputs_hash: str, library: str, voxels: Any) -> Page:
     cohort, result = background.cohort, background.result
     if result.kind not in ("survival", "response"):
         msg = (
@@ -98,10 +121,10 @@ def build_patient_page(
         msg = f"The cohort has no patient {patient!r}.{hint} It has {len(cohort)} patients."
         raise InputError(msg)
     failures = [
-        {**f, "modality": modality_title(f["modality"]) if f["modality"] else ""}
+        {**f, "modality": modality_words(f["modality"]) if f["modality"] else ""}
         for f in failures_of(background, patient)
     ]
-    title = f"{shorten(patient, 60)}: tumour-board page"
+    title = f"{shorten(patient, 60)}: {say('tumour-board page')}"
     shown = _viewer(background, patient, voxels, library)
     html = render(
         "patient.html.j2",
@@ -111,7 +134,7 @@ def build_patient_page(
         patient=patient,
         facts=header_facts(background, patient),
         endpoint=endpoint_words(result.endpoint),
-        origin=background.outcome.origin.replace("_", " "),
+        origin=say(background.outcome.origin.replace("_", " ")),
         model=model_title(result.primary),
         synthetic=bool(cohort.provenance.get("synthetic")),
         strip=measured_strip(background, patient),
@@ -133,8 +156,8 @@ def build_patient_page(
         alarm=alarm(background),
         calibration=background.once("calibration", lambda: calibration_drawing(background)),
         provenance=provenance(background),
-        notice=INTENDED_USE,
-        notice_short=INTENDED_USE_SHORT,
+        notice=say(INTENDED_USE),
+        notice_short=say(INTENDED_USE_SHORT),
         inputs_hash=inputs_hash,
     )
     return Page(html, title)

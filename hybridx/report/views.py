@@ -20,6 +20,7 @@ from markupsafe import Markup
 from matplotlib import colormaps
 from PIL import Image
 
+from hybridx.report.language import say
 from hybridx.report.svg import Drawing
 
 __all__ = ["CT_WINDOW", "SUV_CEILING", "key_images"]
@@ -173,9 +174,9 @@ def _ceiling(slices: list[_Slice], mip: Pixels | None) -> float:
 
 def _panels(piece: _Slice, ceiling: float) -> list[Markup]:
     panels = []
-    place = f"{piece.plane} slice through the lesion"
+    place = say("{plane} slice through the lesion", plane=say(piece.plane))
 
-    outlined = ", lesion outlined" if piece.mask is not None and (piece.mask > 0.5).any() else ""
+    outlined = ", " + say("lesion outlined") if piece.mask is not None and (piece.mask > 0.5).any() else ""
 
     def add(pixels: npt.NDArray[np.uint8], what: str, *, dark: bool = True) -> None:
         title = f"{what}, {place}{outlined}"
@@ -186,7 +187,7 @@ def _panels(piece: _Slice, ceiling: float) -> list[Markup]:
     if piece.pet is not None:
         add(_grey(piece.pet, (0.0, ceiling), inverted=True), "PET", dark=False)
     if piece.ct is not None and piece.pet is not None:
-        add(_fused(piece.ct, piece.pet, ceiling), "PET/CT fused")
+        add(_fused(piece.ct, piece.pet, ceiling), say("PET/CT fused"))
     return panels
 
 
@@ -198,7 +199,12 @@ def _colour_bar(name: str, window: tuple[float, float], unit: str) -> Markup:
     else:
         ramp = np.linspace(0, 255, 64) if name == "grey" else np.linspace(255, 0, 64)
         pixels = np.asarray(ramp, dtype=np.uint8)[None, :]
-    drawing = Drawing(190, 30, f"{unit} scale", f"from {window[0]:g} to {window[1]:g}")
+    drawing = Drawing(
+        190,
+        30,
+        say("{unit} scale", unit=unit),
+        say("from {low:g} to {high:g}", low=window[0], high=window[1]),
+    )
     drawing.add(
         "image", href=_png(pixels), x="1", y="1", width="188", height="11", preserveAspectRatio="none"
     )
@@ -235,13 +241,13 @@ def key_images(views: Mapping[str, Any]) -> dict[str, Any] | None:
     if has_pet:
         scales.append(_colour_bar("inverted", (0.0, ceiling), "PET, SUVbw"))
     if has_pet and has_ct:
-        scales.append(_colour_bar("hot", (0.0, ceiling), "fused PET, SUVbw"))
+        scales.append(_colour_bar("hot", (0.0, ceiling), say("fused PET, SUVbw")))
     z, _, x = (float(s) for s in np.broadcast_to(np.ravel(views["spacing"]), (3,)))
     picture = None
     if mip is not None:
         picture = _picture(
             _grey(mip, (0.0, ceiling), inverted=True), (z, x), _array(views, "mask_mip"), plane="coronal",
-            title="PET maximum-intensity projection from the front", dark=False,
+            title=say("PET maximum-intensity projection from the front"), dark=False,
         )  # fmt: skip
     widths = [_width_mm(s) for s in slices]
     widest = max(widths, default=1.0)
@@ -249,15 +255,24 @@ def key_images(views: Mapping[str, Any]) -> dict[str, Any] | None:
         "mip": picture,
         # every picture at the same millimetres per pixel of the page
         "planes": [
-            (s.plane, _panels(s, ceiling), 100 * w / widest) for s, w in zip(slices, widths, strict=True)
+            (say(s.plane), _panels(s, ceiling), 100 * w / widest) for s, w in zip(slices, widths, strict=True)
         ],
         "columns": [
             n
-            for n, there in (("CT", has_ct), ("PET", has_pet), ("PET/CT fused", has_pet and has_ct))
+            for n, there in (("CT", has_ct), ("PET", has_pet), (say("PET/CT fused"), has_pet and has_ct))
             if there
         ],
         "outlined": any(s.mask is not None and (s.mask > 0.5).any() for s in slices),
         "scales": scales,
-        "window": f"CT window {CT_WINDOW[0]:g} to {CT_WINDOW[1]:g} HU; PET SUVbw 0 to {ceiling:g}",
-        "missing": "" if has_pet and has_ct else "No CT was given." if has_pet else "No PET was given.",
+        "window": say(
+            "CT window {low:g} to {high:g} HU; PET SUVbw 0 to {top:g}",
+            low=CT_WINDOW[0],
+            high=CT_WINDOW[1],
+            top=ceiling,
+        ),
+        "missing": ""
+        if has_pet and has_ct
+        else say("No CT was given.")
+        if has_pet
+        else say("No PET was given."),
     }

@@ -8,17 +8,16 @@ from typing import Any
 import polars as pl
 
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import number
-from hybridx.terms.modalities import modality_title
+from hybridx.report.words import modality_words
 
 __all__ = ["failures_of", "header_facts", "image_checks", "measured_strip"]
-
-NOT_RECORDED = "not recorded"
 
 
 def _age(value: Any) -> str:
     # Above 89 a single year of age identifies a person (HIPAA safe harbour), so the page says "90 or older".
-    return "90 or older" if float(value) >= 90 else f"{math.floor(float(value))} years"
+    return say("90 or older") if float(value) >= 90 else say("{n} years", n=math.floor(float(value)))
 
 
 def header_facts(background: Background, patient: str) -> list[tuple[str, str]]:
@@ -29,16 +28,16 @@ def header_facts(background: Background, patient: str) -> list[tuple[str, str]]:
     def fact(column: str, write: Any = str) -> str:
         value = row.get(column)
         if value is None or (isinstance(value, float) and math.isnan(value)):
-            return NOT_RECORDED
+            return say("not recorded")
         return write(value)
 
     return [
-        ("Age", fact("age_years", _age)),
-        ("Sex", fact("sex")),
-        ("Diagnosis", fact("diagnosis")),
-        ("Stage", fact("stage")),
+        (say("Age"), fact("age_years", _age)),
+        (say("Sex"), fact("sex", say)),
+        (say("Diagnosis"), fact("diagnosis")),
+        (say("Stage"), fact("stage")),
         ("ECOG", fact("ecog", number)),
-        ("Centre", fact("centre")),
+        (say("Centre"), fact("centre")),
     ]
 
 
@@ -60,7 +59,7 @@ def image_checks(background: Background, patient: str) -> list[dict[str, str]]:
         return []
     coded = rows.filter(pl.col("reason").str.contains(r"^I\d{3} "))
     return [
-        {"modality": modality_title(str(row["modality"])), "reason": str(row["reason"])}
+        {"modality": modality_words(str(row["modality"])), "reason": str(row["reason"])}
         for row in coded.unique(maintain_order=True).iter_rows(named=True)
     ]
 
@@ -76,16 +75,16 @@ def measured_strip(background: Background, patient: str) -> list[dict[str, str]]
         day = cohort.days[name][i]
         others = int(cohort.measured[name].sum())
         if there:
-            state, text = "there", "measured" if day is None else f"measured, day {day:.0f}"
+            state, text = "there", say("measured") if day is None else say("measured, day {day:.0f}", day=day)
             columns = cohort.blocks[name].drop("patient_id")
             if columns.width:
                 row = columns[i].fill_nan(None) if columns.height else columns
                 empty = int(sum(row.select(pl.all().is_null()).row(0)))
-                text += f"; {empty} of {columns.width} values missing" if empty else ""
+                text += "; " + say("{n} of {of} values missing", n=empty, of=columns.width) if empty else ""
         elif name in failed:
-            state, text = "failed", f"failed: {failed[name]['reason']}"
+            state, text = "failed", say("failed: {reason}", reason=failed[name]["reason"])
         else:
-            state, text = "absent", "not measured"
-        text += "" if there else f" (measured in {others} of {len(cohort)} patients)"
-        strip.append({"title": modality_title(name), "state": state, "text": text})
+            state, text = "absent", say("not measured")
+        text += "" if there else " " + say("(measured in {n} of {of} patients)", n=others, of=len(cohort))
+        strip.append({"title": modality_words(name), "state": state, "text": text})
     return strip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from hybridx.report.language import say
 from hybridx.terms.analytes import find_analyte
 from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint, endpoint_title
 from hybridx.terms.modalities import MODALITIES, modality_title
@@ -15,6 +16,7 @@ __all__ = [
     "analyte_title",
     "contribution_ends",
     "endpoint_words",
+    "modality_words",
     "model_title",
     "scale_words",
     "spoken_note",
@@ -60,10 +62,10 @@ def survivors(endpoint: str) -> str:
     """
     name = canonical_endpoint(endpoint)
     if name == "OS":
-        return "alive"
+        return say("alive")
     known = ENDPOINTS.get(name)
     event = known.event if known else endpoint_title(endpoint)
-    return f"without {event.replace(' of any cause', '')}"
+    return say("without {event}", event=say(event.replace(" of any cause", "")))
 
 
 def endpoint_words(endpoint: str) -> str:
@@ -74,7 +76,7 @@ def endpoint_words(endpoint: str) -> str:
     >>> endpoint_words("DFS"), endpoint_words("lung_metastasis")
     ('Disease-free survival (DFS)', 'lung metastasis')
     """
-    title = endpoint_title(endpoint)
+    title = say(endpoint_title(endpoint))
     return (
         f"{title} ({endpoint})" if canonical_endpoint(endpoint) in ENDPOINTS and title != endpoint else title
     )
@@ -83,15 +85,28 @@ def endpoint_words(endpoint: str) -> str:
 def analyte_title(analyte: str) -> str:
     """Write a laboratory analyte in words; one of the user's own as it is spelt."""
     known = find_analyte(analyte)
-    return known.title if known else analyte.replace("_", " ")
+    return say(known.title) if known else analyte.replace("_", " ")
+
+
+def modality_words(name: str) -> str:
+    """Write a modality in the page's language.
+
+    Examples
+    --------
+    >>> modality_words("pet@2")
+    'PET, timepoint 2'
+    """
+    base, _, timepoint = name.partition("@")
+    title = say(modality_title(base))
+    return say("{title}, timepoint {n}", title=title, n=timepoint) if timepoint else title
 
 
 def model_title(model: str) -> str:
     """Write the name of a model: the library's own in words, an analyst's with blanks for underscores."""
     name = str(model)
     if name.partition("@")[0] in MODALITIES:
-        return f"{modality_title(name)} alone"
-    return _MODELS.get(name, name.replace("_", " "))
+        return say("{name} alone", name=modality_words(name))
+    return say(_MODELS[name]) if name in _MODELS else name.replace("_", " ")
 
 
 def spoken_note(note: str, models: Iterable[str]) -> str:
@@ -128,11 +143,11 @@ def _minus(note: str) -> str:
 
 def scale_words(scale: str) -> str:
     """Say on which scale contributions add up."""
-    return _SCALES.get(scale, scale)
+    return say(_SCALES[scale]) if scale in _SCALES else scale
 
 
 def contribution_ends(scale: str) -> tuple[str, str]:
     """Say what negative and positive contributions mean."""
     if scale == "log-odds":
-        return "response less likely", "more likely"
-    return "lower risk", "higher risk"
+        return say("response less likely"), say("more likely")
+    return say("lower risk"), say("higher risk")
