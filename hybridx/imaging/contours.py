@@ -190,7 +190,7 @@ def _fill_slices(
 ) -> int:
     """Fill rings given in voxel indices (x, y, z); return how many cross others."""
     return sum(
-        fill_plane(array[z], [indices[at][:, :2] for at in np.flatnonzero(slices == z)], flip=flip)
+        fill_plane(array[int(z)], [indices[int(at)][:, :2] for at in np.flatnonzero(slices == z)], flip=flip)
         for z in np.unique(slices)
         if 0 <= z < len(array)
     )

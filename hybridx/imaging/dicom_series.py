@@ -216,7 +216,7 @@ def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
         if one.file_meta.TransferSyntaxUID.is_compressed:
             return _decompressed(one)
         # not kept with the header, unlike its own attribute
-        stored = np.asarray(pydicom.pixels.pixel_array(one), dtype=np.float64)
+        stored = np.asarray(pydicom.pixels.pixel_array(one), dtype=np.float64)  # type: ignore[attr-defined]
     except Exception as error:  # damaged bytes can fail in any way
         msg = f"The pixels of 1 of {len(paths)} slices cannot be read ({type(error).__name__}): the file is cut short."
         raise InputError(msg) from error

@@ -125,7 +125,7 @@ def fill_plane(plane: npt.NDArray[np.uint8], rings: list[Points], *, flip: bool 
     crossing = 0
     seen = np.zeros(plane.shape, dtype=bool)
     for ring in sorted(rings, key=lambda one: -abs(_area(one))):
-        place, inner, outer = cover(ring, plane.shape)  # type: ignore[arg-type]
+        place, inner, outer = cover(ring, plane.shape)
         part, core = plane[place], inner if inner.any() else outer
         if not core.any():
             continue
