@@ -101,7 +101,7 @@ def _edges(values: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDArray
         edges[-1] += 1
         return edges
     # in the precision of the image, as there: a voxel on an edge must fall on the same side
-    lowest, highest, width = values.min(), values.max(), settings.bin_width
+    lowest, highest, width = values.min(), values.max(), float(settings.bin_width or 0.0)
     edges = np.arange(lowest - (lowest % width), highest + 2 * width, width)
     return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
 

@@ -7,6 +7,7 @@ number of taps), so that the response of an impulse is the kernel.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ def convolve_axis(
     -------
     ndarray of float64, shape (z, y, x)
     """
-    return convolve_axis_many(image, [np.asarray(taps, dtype=np.float64)], axis, boundary)[0]
+    return cast("Floats", convolve_axis_many(image, [np.asarray(taps, dtype=np.float64)], axis, boundary)[0])
 
 
 def convolve_axis_many(

@@ -50,7 +50,12 @@ class _Wave:
         second = rows[:, None] * np.cos(angle) - columns[None, :] * np.sin(angle)
         envelope = np.exp(-(first**2 + (self.gamma * second) ** 2) / (2.0 * self.sigma**2))
         phase = 2.0 * np.pi * first / self.wavelength
-        parts = {"real": [np.cos], "imaginary": [np.sin], "modulus": [np.cos, np.sin]}[self.response]
+        every: dict[str, list[np.ufunc]] = {
+            "real": [np.cos],
+            "imaginary": [np.sin],
+            "modulus": [np.cos, np.sin],
+        }
+        parts = every[self.response]
         return [envelope * part(phase) for part in parts]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hybridx.radiomics.filter_fir import convolve_axis, convolve_axis_many
 from hybridx.radiomics.filter_mean import check_dimensions, check_positive
@@ -61,7 +63,8 @@ def laplacian_of_gaussian(
     half = laplacian_margin(spacing, sigma=sigma, truncate=truncate, dimensions=dimensions)
     axes = list(range(3 - dimensions, 3))
     edge = float(np.prod([spacing[axis] for axis in axes])) ** (1.0 / dimensions)
-    smooth, smooth_and_curved = np.asarray(image, dtype=np.float64), None
+    smooth: npt.NDArray[Any] = np.asarray(image, dtype=np.float64)
+    smooth_and_curved: npt.NDArray[Any] | None = None
     for axis in axes[::-1]:
         gaussian, curvature = _taps(sigma / spacing[axis], half[axis], edge / spacing[axis])
         rest = smooth_and_curved

@@ -60,13 +60,13 @@ def aligned_axis(count: int, old: float, new: float) -> Axis:
     Examples
     --------
     >>> aligned_axis(4, 2.0, 3.0).positions
-    array([-0.25,  1.25,  2.75])
+    array([0. , 1.5, 3. ])
     """
     if new == 0 or np.isclose(old, new, rtol=1e-6, atol=0):
         return Axis(np.arange(count, dtype=np.float64), old)
     # rounded first: 59 * 3.27 / 3.27 must not become 60 voxels by floating point
     fresh = int(np.ceil(np.round(count * old / new, 6)))
-    return Axis((count - 1) / 2 + (np.arange(fresh) - (fresh - 1) / 2) * (new / old), new)
+    return Axis(np.float64(count - 1) / 2 + (np.arange(fresh) - (fresh - 1) / 2) * (new / old), new)
 
 
 def interpolate(array: npt.NDArray[Any], positions: Sequence[Floats], interpolator: str) -> Floats:

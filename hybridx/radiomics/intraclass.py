@@ -130,7 +130,7 @@ def _unweighted_means(values: FloatArray) -> Layout:
 
 
 def _two_way(values: FloatArray) -> Layout:
-    complete = ~np.isnan(values).any(axis=1)
+    complete = np.asarray(~np.isnan(values).any(axis=1))
     n, k = complete.sum(axis=0), values.shape[1]
     return n, np.full(n.shape, float(k)), n * (k - 1), _mean_squares(values, complete, n)
 

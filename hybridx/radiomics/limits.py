@@ -63,8 +63,8 @@ def conventions(found: Features, image_type: str, intensities: Floats, levels: L
     reasons = {name: why for name, why in reasons.items() if name in found.values}
     values = {**found.values, **dict.fromkeys(reasons, math.nan)}
     lost = {name for name, value in values.items() if not math.isfinite(value)}
-    why = {name: found.reasons.get(name, "not defined for this lesion") for name in lost}
-    return Features({**values, **dict.fromkeys(lost, math.nan)}, {**why, **reasons})
+    other = {name: found.reasons.get(name, "not defined for this lesion") for name in lost}
+    return Features({**values, **dict.fromkeys(lost, math.nan)}, {**other, **reasons})
 
 
 def _one_level(levels: Levels) -> bool:

@@ -95,7 +95,9 @@ def maximal_correlation_of_pairs(grid: Grid, steps: Integers, weights: Floats, *
             counts = counts + counts.T.tocsr()
         pairs = counts.tocoo()
         shares, at = pairs.data / max(pairs.data.sum(), EPSILON), (pairs.row, pairs.col)
-        row, column = (np.bincount(ends, shares, minlength=shape[0]) for ends in at)
+        row, column = (
+            np.bincount(ends, shares, minlength=shape[0]).astype(np.float64, copy=False) for ends in at
+        )
         if (row > 0).sum() < 2 or (column > 0).sum() < 2:
             continue
         each = (shares / np.sqrt(row[at[0]] * column[at[1]]), *_factors(shares, row[at[0]], column[at[1]]))

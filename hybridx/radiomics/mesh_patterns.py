@@ -47,9 +47,8 @@ def polygons(code: int) -> list[list[int]]:
             begin = k
             while inside[begin - 1]:
                 begin -= 1
-            leave = tuple(sorted((face[k], face[(k + 1) % 4])))
-            enter = tuple(sorted((face[begin - 1], face[begin])))
-            follows[number[leave]] = number[enter]
+            leave, enter = (face[k], face[(k + 1) % 4]), (face[begin - 1], face[begin])
+            follows[number[min(leave), max(leave)]] = number[min(enter), max(enter)]
     found = []
     while follows:
         polygon = [min(follows)]

@@ -54,9 +54,9 @@ def _content(pair: Pair, settings: RadiomicsSettings) -> str:
     box = _widened(pair, settings) if local else (slice(None),) * 3
     digest = hashlib.sha256(f"{pair.grid!r} {pair.mask_grid!r} {box} {pair.voxels.dtype}".encode())
     for array in (pair.voxels[box], pair.mask[box] if local else pair.mask):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     if pair.bad is not None:
-        digest.update(np.packbits(pair.bad[box]))
+        digest.update(np.packbits(pair.bad[box]).data)
     return digest.hexdigest()[:32]
 
 

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["check_names", "check_settings", "wanted_bins"]
 
-POSITIVE = ("bin_width", "outlier_sigma", "normalise_scale", "normalise_clip", "geometry_tolerance")
+POSITIVE: tuple[str, ...] = (
+    "bin_width",
+    "outlier_sigma",
+    "normalise_scale",
+    "normalise_clip",
+    "geometry_tolerance",
+)
 POSITIVE += ("lbp2d_radius", "lbp3d_radius", "volume_bins")
 COUNTS = {"bin_count": 1, "pad_voxels": 0, "wavelet_start": 0, "wavelet_levels": 1, "lbp2d_samples": 1}
 COUNTS |= {
@@ -45,7 +51,14 @@ MOST = {"minimum_dimensions": 3, "force_2d_axis": 2, "pad_voxels": 1000, "bin_co
 MOST |= {"wavelet_start": 10, "wavelet_levels": 10, "lbp2d_samples": 24, "lbp3d_levels": 20}
 MOST |= {"lbp3d_subdivision": 5}
 FARTHEST = 20  # voxels between neighbours
-FLAGS = ("normalise", "round_intensities", "resegment_shape", "pre_crop", "symmetrical_glcm", "force_2d")
+FLAGS: tuple[str, ...] = (
+    "normalise",
+    "round_intensities",
+    "resegment_shape",
+    "pre_crop",
+    "symmetrical_glcm",
+    "force_2d",
+)
 FLAGS += ("gradient_spacing", "correct_mask")
 
 
@@ -231,7 +244,12 @@ def _check_vocabulary(settings: RadiomicsSettings) -> None:
         )
         raise SettingsError(msg)
     if settings.vocabulary == "pyradiomics":
-        foreign = {"bin_origin": None, "aggregations": (), "outlier_sigma": None, "round_intensities": False}
+        foreign: dict[str, Any] = {
+            "bin_origin": None,
+            "aggregations": (),
+            "outlier_sigma": None,
+            "round_intensities": False,
+        }
         foreign |= {"volume_bins": None, "mask_threshold": 0.5}
         cure = "it belongs to RadiomicsSettings.ibsi"
     else:

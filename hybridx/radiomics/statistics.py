@@ -107,7 +107,7 @@ def statistics(roi: Roi) -> Features:
         "stat_energy": summary.squares,
         "stat_rms": math.sqrt(summary.squares / n),
     }
-    reasons = {}
+    reasons: dict[str, str] = {}
     if summary.m2 > 0:
         values["stat_skew"] = summary.m3 / summary.m2 / math.sqrt(summary.m2)
         values["stat_kurt"] = summary.m4 / summary.m2 / summary.m2 - 3.0

@@ -285,6 +285,7 @@ def test_the_key_names_settings_version_and_content():
 
 
 def test_wrong_engine_and_device_are_refused():
+    pytest.importorskip("torch")
     with pytest.raises(SettingsError, match=r"engine 'hybridix'\. Did you mean 'hybridx'"):
         measure_radiomics(noise(), ball(noise()), PEER, engine="hybridix")
     with pytest.raises(SettingsError, match="device='tpu' is no device"):
