@@ -26,7 +26,7 @@
 cohort: str = ""  # folder of a cohort; empty: a synthetic one is made
 results: str = ""  # folder with one result per endpoint; empty: beside the cohort, evaluated now if they are not there
 endpoints: str = "OS response"  # of the cohort, separated by spaces
-patients: int = 40  # size of the synthetic cohort
+patients: int = 30  # size of the synthetic cohort
 folder: str = ""  # where to work; empty: a folder among the temporary files
 
 # %%
