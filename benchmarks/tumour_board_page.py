@@ -3,8 +3,8 @@
 python benchmarks/tumour_board_page.py reports/pages/P001.html [--axe axe.min.js]
 
 Opens each page in headless Chromium (software WebGL). `--axe` takes ``axe.min.js`` of npm's axe-core 4.14.1
-(``npm pack axe-core@4.14.1``; the file lies in ``package/``). Exits with 1 for a serious or critical violation, for more
-than two A4 pages, or for 8 MB or more.
+(``npm pack axe-core@4.14.1``; the file lies in ``package/``). Exits with 1 for a serious or critical violation, for
+more than two A4 pages, or for 8 MB or more.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _TIMES = """(() => {
   return [n.domContentLoadedEventEnd, n.loadEventEnd];
 })()"""
 _ENDED = "['ready', 'impossible', 'absent'].includes(document.getElementById('viewer').dataset.now)"
-_AXE = "axe.run(document, {resultTypes: ['violations']}).then((r) => JSON.stringify(r.violations.map((v) => " \
-       "[v.impact, v.id, v.nodes.length, v.nodes[0].html.slice(0, 160)])))"  # fmt: skip
+_AXE = """axe.run(document, {resultTypes: ['violations']}).then((r) => JSON.stringify(
+  r.violations.map((v) => [v.impact, v.id, v.nodes.length, v.nodes[0].html.slice(0, 160)])))"""
 
 
 def measured(page: Path, axe: Path | None) -> dict[str, object]:
