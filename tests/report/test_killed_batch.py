@@ -1,0 +1,15 @@
+"""A batch that loses five images and is killed in the middle: all other pages right, five explained, the index true."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.killing import interrupted_batch, make_result
+
+
+@pytest.mark.slow
+def test_killed_batch_goes_on_and_explains_what_is_missing(tmp_path):
+    left = interrupted_batch(make_result(tmp_path, 80), tmp_path)
+    assert 40 <= left.before_kill < 75, "killed in the middle"
+    assert left.wrong == []
+    assert (len(left.right), len(left.explained)) == (75, 5)
