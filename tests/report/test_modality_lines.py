@@ -18,7 +18,7 @@ def test_what_each_modality_adds_is_shown_where_it_was_asked():
     design = NestedCV(3, 1)
     plain = evaluate({"late": LateFusion()}, cohort, "OS", design, **common)
     asked = evaluate({"late": LateFusion()}, cohort, "OS", design, coalitions=True, stress=True, **common)
-    assert "What each modality adds" not in cohort_report(plain).html
+    assert 'id="modalities"' not in cohort_report(plain).html
     page = read(cohort_report(asked).html)
     html = page.text
     assert not page.faults
