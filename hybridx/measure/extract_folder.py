@@ -103,7 +103,9 @@ def extract(
         shutil.rmtree(cache, ignore_errors=True)
     tasks, keys, doubts = _plan(data, chosen, encoder, device, cache)
     if tasks:
-        compile_kernels(filters=False, show_progress=progress)  # here, so that no two workers compile the same
+        compile_kernels(
+            filters=False, show_progress=progress
+        )  # here, so that no two workers compile the same
     results = map_tasks(
         measure_study,
         tasks,

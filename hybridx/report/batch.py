@@ -164,7 +164,7 @@ def write_reports(
     }
     todo = [tasks[p] for p in chosen if p not in kept]
     for task in todo:  # a page of an older result must not stand there as if it were of this one
-        with contextlib.suppress(OSError):  # what is in the way fails this page when it is written, and no other
+        with contextlib.suppress(OSError):  # what is in the way fails this page later, and no other
             Path(task.target).unlink()
     writer = _FromFolder(str(results), state) if state else _FromMemory(background)
     done = map_tasks(
