@@ -102,17 +102,16 @@ def extract(
     if force:
         shutil.rmtree(cache, ignore_errors=True)
     tasks, keys, doubts = _plan(data, chosen, encoder, device, cache)
-    if tasks:
-        compile_kernels(
-            filters=False, show_progress=progress
-        )  # here, so that no two workers compile the same
+    store = studies_checkpoint(cache)
+    if not all(store.path(key).exists() for key in keys):  # here, so that no two workers compile the same
+        compile_kernels(filters=False, show_progress=progress)
     results = map_tasks(
         measure_study,
         tasks,
         engine=engine,
         workers=workers,
         client=client,
-        checkpoint=studies_checkpoint(cache),
+        checkpoint=store,
         keys=keys,
         description="Measuring studies",
         progress=progress,

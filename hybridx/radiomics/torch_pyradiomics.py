@@ -19,7 +19,7 @@ from hybridx.radiomics.level_blocks import Matrices
 from hybridx.radiomics.matrix_grid import Grid, Integers, check_distances, directions, level_grid
 from hybridx.radiomics.matrix_spectrum import maximal_correlation
 from hybridx.radiomics.neighbour_kernels import DEPENDENCE, TONE, dependence_features, tone_features
-from hybridx.radiomics.neighbour_matrices import check_alpha, named, starting
+from hybridx.radiomics.neighbour_matrices import check_alpha, named
 from hybridx.radiomics.pyradiomics_glcm import (
     _COLUMNS,
     NAMES,
@@ -28,9 +28,11 @@ from hybridx.radiomics.pyradiomics_glcm import (
     _weights,
     pyradiomics_glcm,
 )
+from hybridx.radiomics.pyradiomics_gldm import pyradiomics_gldm
 from hybridx.radiomics.pyradiomics_glrlm import pyradiomics_glrlm, run_names
 from hybridx.radiomics.pyradiomics_glszm import pyradiomics_glszm, zone_names
-from hybridx.radiomics.pyradiomics_neighbours import GLDM, NGTDM, pyradiomics_neighbours
+from hybridx.radiomics.pyradiomics_neighbours import GLDM, NGTDM
+from hybridx.radiomics.pyradiomics_ngtdm import pyradiomics_ngtdm
 from hybridx.radiomics.roi import Features, Floats, Levels
 from hybridx.radiomics.run_kernels import DIRECTIONS, table_entries
 from hybridx.radiomics.torch_batch import Batch, batch_of
@@ -61,8 +63,8 @@ class _Settings:
             ),
             "glrlm": lambda: pyradiomics_glrlm(levels, weighting_norm=norm, **plane),
             "glszm": lambda: pyradiomics_glszm(levels, **plane),
-            "gldm": lambda: starting(pyradiomics_neighbours(levels, gldm_a=self.alpha, **near), "gldm_"),
-            "ngtdm": lambda: starting(pyradiomics_neighbours(levels, gldm_a=self.alpha, **near), "ngtdm_"),
+            "gldm": lambda: pyradiomics_gldm(levels, gldm_a=self.alpha, **near),
+            "ngtdm": lambda: pyradiomics_ngtdm(levels, **near),
         }
         return compute[family]()
 
