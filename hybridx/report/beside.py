@@ -12,10 +12,10 @@ from hybridx.errors import InputError
 from hybridx.report.background import Background
 from hybridx.report.card import ModelCard
 from hybridx.report.card_facts import facts_of_result
-from hybridx.report.checklist import CHECKLISTS, Checklist, fill_checklist
+from hybridx.report.checklist import CHECKLISTS, filled
 from hybridx.report.figure_tables import TABLES, figure_tables, save_tables
 
-__all__ = ["BESIDE", "cohort_tables", "filled", "refuse_foreign_card", "write_beside"]
+__all__ = ["BESIDE", "cohort_tables", "refuse_foreign_card", "write_beside"]
 
 BESIDE = ("model_card.json", "model_card.md", "cohort.pdf")
 
@@ -37,13 +37,6 @@ def cohort_tables(result: Any, why: Any = None, *, cohort: Cohort | None = None)
         No table names a patient; rows that stand for one carry a running number.
     """
     return _tables(Background(result, why, cohort))
-
-
-def filled(background: Background) -> dict[str, Checklist]:
-    """Return the four checklists of a run, filled once."""
-    return background.once(
-        "checklists", lambda: {name: fill_checklist(name, background) for name in CHECKLISTS}
-    )
 
 
 def _tables(background: Background) -> dict[str, pl.DataFrame]:

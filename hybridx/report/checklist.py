@@ -30,7 +30,7 @@ from hybridx.report.checklist_scores import score_said
 from hybridx.terms import check_name
 from hybridx.terms.modalities import IMAGING
 
-__all__ = ["CHECKLISTS", "Checklist", "Item", "checklists", "fill_checklist", "items_of"]
+__all__ = ["CHECKLISTS", "Checklist", "Item", "checklists", "fill_checklist", "filled", "items_of"]
 
 _RULES_FROM = (checklist_cohort, checklist_model, checklist_results)  # their import fills RULES
 
@@ -148,6 +148,11 @@ def fill_checklist(name: str, background: Background) -> Checklist:
     return Checklist(name, items, answers)
 
 
+def filled(background: Background) -> dict[str, Checklist]:
+    """Return the four checklists of a run, filled once."""
+    return background.once("checklists", lambda: {c: fill_checklist(c, background) for c in CHECKLISTS})
+
+
 def _bare(cohort: Cohort) -> list[str]:
     return [m.partition("@")[0] for m in cohort.modalities]
 
@@ -168,5 +173,4 @@ def checklists(result: Any, why: Any = None, *, cohort: Cohort | None = None) ->
     dict of str to Checklist
         What a run cannot know is ``"for a person"``, never a guess.
     """
-    background = Background(result, why, cohort)
-    return {name: fill_checklist(name, background) for name in CHECKLISTS}
+    return filled(Background(result, why, cohort))

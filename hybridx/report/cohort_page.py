@@ -12,13 +12,12 @@ from hybridx.cohort import Cohort, Outcome
 from hybridx.evaluate.horizon import median_follow_up
 from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
-from hybridx.report.beside import filled
 from hybridx.report.best_response import response_part
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.card_facts import facts_of_result
 from hybridx.report.card_words import card_rows
 from hybridx.report.check_lines import checks_table
-from hybridx.report.checklist import CHECKLISTS
+from hybridx.report.checklist import CHECKLISTS, filled
 from hybridx.report.decision_lines import decision_part
 from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure
 from hybridx.report.group_lines import curves_part
