@@ -16,6 +16,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.references import LevelSharesReference, MeanReference
+from hybridx.evaluate.volume_column import volume_column
 from hybridx.evaluate.weighted_km import StepCurves, late_entry, survival_curves
 from hybridx.models.continuous import ContinuousModel
 from hybridx.models.ordinal import OrdinalModel
@@ -23,7 +24,7 @@ from hybridx.models.ridge_models import CoxRidge, LogisticModel
 
 __all__ = ["KaplanMeierReference", "Model", "PrevalenceReference", "baselines_for"]
 
-VOLUME = "pet.mtv_41pct"
+USUAL_VOLUME = "pet.mtv_41pct"
 LEAST_MEASURED = 10  # below this no fold has anyone to train on and anyone to score
 REFERENCES = tuple(kind.reference for kind in KINDS.values())
 
@@ -88,10 +89,15 @@ def baselines_for(cohort: Cohort, kind: str, taken: set[str]) -> tuple[list[Mode
         if any(modality == c.partition(".")[0] for c in feature_columns(frame))
     }
     notes = []
-    if VOLUME in frame.columns:
-        wanted["mtv"] = (VOLUME.partition(".")[0], [VOLUME])
+    volume = volume_column(frame)
+    if volume is None:
+        notes.append(
+            "No volume-only baseline: the cohort has no PET tumour volume (pet.mtv*, psma_tv*, sstr_tv*)."
+        )
     else:
-        notes.append(f"No volume-only baseline: the cohort has no column {VOLUME!r}.")
+        wanted["mtv"] = ("pet", [volume])
+        if volume != USUAL_VOLUME:
+            notes.append(f"The volume-only baseline 'mtv' is {volume!r}.")
     if "clinical" not in wanted:
         notes.append("No clinical-only baseline: the cohort has no clinical block.")
     models = []
