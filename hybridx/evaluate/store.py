@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ from hybridx.checks.findings import Findings
 from hybridx.cohort.cohort import Cohort
 from hybridx.compute.atomic import atomic_folder
 from hybridx.errors import InputError
+from hybridx.evaluate.compare import Difference
 from hybridx.evaluate.designs import design_from_dict, design_to_dict
-from hybridx.evaluate.registry import Moment
+from hybridx.evaluate.kinds import KINDS
+from hybridx.evaluate.registry import Moment, metrics_of
 from hybridx.evaluate.result import Result
 from hybridx.terms.estimate import Estimate
 
@@ -24,7 +28,14 @@ __all__ = ["SCHEMA_VERSION", "load_result", "save_result"]
 
 SCHEMA_VERSION = 1
 MARK = "result.json"
-EXTRA = ("apparent", "doubts", "predictions_without", "support")  # tables that only some designs have
+_MAY_BE_NAN = ("value", "low", "high", "value_a", "value_b", "p_value")
+EXTRA = (
+    "apparent",
+    "bands_without",
+    "doubts",
+    "predictions_without",
+    "support",
+)  # tables that only some designs have
 
 
 def save_result(result: Result, folder: str | os.PathLike[str]) -> None:
@@ -61,6 +72,9 @@ def load_result(folder: str | os.PathLike[str]) -> Result:
         msg = f"{str(path)!r} is a result of format {found!r}; this version reads {SCHEMA_VERSION}. Evaluate again."
         raise InputError(msg)
     explanation, checks = stored.pop("explanation"), stored.pop("checks", None)
+    differences = stored.pop(
+        "differences", ()
+    )  # a result of an earlier version has none: computed when asked for
     plain: dict[str, Any] = {name: value for name, value in stored.items() if name != "schema_version"}
     moment = plain.pop("moment")
     design = design_from_dict(plain.pop("design"))
@@ -81,7 +95,7 @@ def load_result(folder: str | os.PathLike[str]) -> Result:
         curves=pl.read_parquet(path / "curves.parquet"),
         explanation=_load_explanation(path / "explanation", explanation),
     )
-    _remember(result, pl.read_parquet(path / "table.parquet"))
+    _remember(result, pl.read_parquet(path / "table.parquet"), differences)
     if checks is not None:  # a result of an earlier version has none: they run when asked for
         findings = Findings.from_json(checks)
         result._known.update({("checks",): findings, ("silenced",): findings.silenced})  # noqa: SLF001 - as below
@@ -116,6 +130,24 @@ def _to_json(result: Result) -> dict[str, Any]:
         "provenance": json.loads(json.dumps(dict(result.provenance), default=str)),
         "explanation": kind,
         "checks": result.checks().to_json(),
+        "differences": [_plain(d) for d in _differences(result)],
+    }
+
+
+def _differences(result: Result) -> list[Difference]:
+    """Return the comparisons that every page asks for: those of `Result.comparisons` and of the notes."""
+    pairs = [(name, metrics_of(result.kind)[0].name) for name in result.comparisons()["other"]]
+    if result.notes:  # they ask for the reference's
+        pairs += [(n, KINDS[result.kind].proper) for n in result.models if result.roles[n] == "reference"]
+    asked = dict.fromkeys(("compare", result.primary, *pair) for pair in pairs)
+    known = (result._known.get(key) for key in asked)  # noqa: SLF001 - as below
+    return [found for found in known if found is not None]
+
+
+def _plain(difference: Difference) -> dict[str, Any]:
+    return {
+        k: None if isinstance(v, float) and math.isnan(v) else v
+        for k, v in dataclasses.asdict(difference).items()
     }
 
 
@@ -132,9 +164,13 @@ def _load_explanation(path: Path, kind: str | None) -> Any:
     return getattr(importlib.import_module(module), name).load(path)
 
 
-def _remember(result: Result, table: pl.DataFrame) -> None:
+def _remember(result: Result, table: pl.DataFrame, differences: Iterable[Mapping[str, Any]]) -> None:
     """Spare a report the resampling: the estimates are those that were computed when the result was saved."""
     for row in table.iter_rows(named=True):
         value, low, high = (math.nan if row[k] is None else float(row[k]) for k in ("value", "low", "high"))
         estimate = Estimate(value, low, high, row["level"], row["n"], row["n_events"], row["method"])
         result._known[(row["model"], row["metric"])] = estimate  # noqa: SLF001 - the store is part of the class
+    for stored in differences:
+        numbers = {k: math.nan if stored[k] is None else stored[k] for k in _MAY_BE_NAN}
+        found = Difference(**{**stored, **numbers})
+        result._known[("compare", found.a, found.b, found.metric)] = found  # noqa: SLF001 - as above

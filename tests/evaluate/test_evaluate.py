@@ -319,9 +319,22 @@ def test_a_saved_result_comes_back_equal(which, request, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name != "r"]
 
 
+@pytest.mark.parametrize("which", ["result", "response"])
+def test_what_every_page_compares_is_not_resampled_again(which, request, tmp_path, monkeypatch):
+    result = request.getfixturevalue(which)
+    result.save(tmp_path / "r")
+    back = Result.load(tmp_path / "r")
+    monkeypatch.setattr("hybridx.evaluate.result.paired_difference", None)
+    assert back.notes == result.notes
+    assert back.comparisons().equals(result.comparisons())
+    with pytest.raises(TypeError):  # others are computed when they are asked for
+        back.compare("pet", "column")
+
+
 def test_the_same_result_gives_the_same_bytes(result, tmp_path):
     for name in ("a", "b"):
         result.save(tmp_path / name)
+        result.compare(result.primary, "pet", metric="ibs")  # what was asked for meanwhile changes nothing
     for file in ("result.json", "predictions.parquet", "curves.parquet", "table.csv"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
