@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +13,18 @@ import polars as pl
 from hybridx.compute import atomic_write
 from hybridx.compute.results import TaskResult
 from hybridx.errors import HybridxError
-from hybridx.imaging.dicom_choice import StudyChoice
 from hybridx.imaging.dicom_masks import structure_names
 from hybridx.imaging.dicom_tree import DicomTree
-from hybridx.imaging.import_study import StudyImport
+from hybridx.imaging.import_finished import remove_leftovers
+from hybridx.imaging.import_plan import Plan
 from hybridx.imaging.pseudonyms import PseudonymKey
 
-__all__ = ["MARKER", "DicomImport", "Plan", "write_links", "write_series", "write_tables"]
+__all__ = ["MARKER", "DicomImport", "write_links", "write_series", "write_tables"]
 
 MARKER = "import/series.csv"  # what tells an imported folder from any other
 KNOWN = ("InputError", "ImageError", "SettingsError", "NotEnoughDataError")
 FAILURES = ("patient_id", "timepoint", "modality", "stage", "reason")
 PEOPLE = ("patient_id", "sex", "age_years", "height_cm", "weight_kg")
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A study to import, and how its series were judged."""
-
-    task: StudyImport
-    study: StudyChoice
-    refused: str = ""  # why it is not read at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +38,8 @@ class DicomImport:
     studies, facts, failures, left_out : polars.DataFrame
         Images written; geometry, values and uptake factor of each image; what failed, with the reason; files in no
         series, counted by reason.
+    removed : int
+        Images and masks of an earlier import that were no longer chosen.
     """
 
     folder: Path
@@ -54,6 +47,7 @@ class DicomImport:
     facts: pl.DataFrame
     failures: pl.DataFrame
     left_out: pl.DataFrame
+    removed: int = 0
 
     def __repr__(self) -> str:
         written = self.studies
@@ -62,6 +56,8 @@ class DicomImport:
         counts = f"{patients} patients, {written.height} images, {masks} with a mask, {self.failures.height} failures"
         lines = [f"DicomImport({counts})"]
         lines += [f"  {n} files left out: {reason}" for reason, n in self.left_out.iter_rows()]
+        if self.removed:
+            lines.append(f"  {self.removed} images and masks of an earlier import removed: no longer chosen")
         shown = self.failures.head(5).to_dicts()
         lines += [
             f"  {one['patient_id']} {one['modality']} ({one['stage']}): {one['reason']}" for one in shown
@@ -126,9 +122,12 @@ def write_tables(
     _csv(pl.DataFrame(list(people.values()), infer_schema_length=None), out / "patients.csv")
     if made.studies.height:
         _csv(made.studies, out / "studies.csv")
+    else:  # nor may that of an earlier import name images that are no longer there
+        (out / "studies.csv").unlink(missing_ok=True)
     for name, table in (("images", made.facts), ("failures", made.failures), ("left_out", made.left_out)):
         _csv(table, out / "import" / f"{name}.csv")
-    return made
+    named = {row[name] for row in studies for name in ("image", "mask") if row[name]}
+    return replace(made, removed=remove_leftovers(out, named))
 
 
 def write_links(
