@@ -13,6 +13,7 @@ from hybridx.errors import HybridxError
 from hybridx.imaging.dicom_masks import mask_of
 from hybridx.imaging.dicom_series import MODALITIES, SeriesVolume, read_series
 from hybridx.imaging.dicom_tree import SeriesFiles
+from hybridx.imaging.identifiers import without_identifiers
 from hybridx.imaging.import_corrections import correction_notes
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.reading import write_image
@@ -88,7 +89,8 @@ def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[st
     name = f"images/{task.patient}/{task.timepoint}_{modality}.nii.gz"
     write_image(volume.image, task.out / name)
     facts = _facts(task, modality, volume)
-    found["patient"] |= {k: v for k, v in _patient(volume).items() if v is not None}
+    header = without_identifiers(volume.header)
+    found["patient"] |= {k: v for k, v in _patient(header, volume.pet).items() if v is not None}
     mask_name = None
     if task.markings:
         try:
@@ -112,8 +114,8 @@ def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[st
             "modality": modality,
             "image": name,
             "mask": mask_name,
-            "tracer": _tracer(volume) if modality == "pet" else None,
-            "scanner": _scanner(volume.header),
+            "tracer": _tracer(header) if modality == "pet" else None,
+            "scanner": _scanner(header),
             "unit": volume.image.unit,
         }
     )
@@ -139,9 +141,8 @@ def _facts(task: StudyImport, modality: str, volume: SeriesVolume) -> dict[str, 
     }
 
 
-def _patient(volume: SeriesVolume) -> dict[str, Any]:
+def _patient(header: Any, pet: PetHeader | None) -> dict[str, Any]:
     """Facts that the data folder keeps; an age above 89 is not told apart from 90."""
-    header, pet = volume.header, volume.pet
     letter = pet.sex if pet else str(header.get("PatientSex", "")).strip().upper()
     sex = {"F": "female", "M": "male", "O": "other"}.get(letter)
     age = _age_years(str(header.get("PatientAge", "") or ""))
@@ -172,9 +173,9 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _tracer(volume: SeriesVolume) -> str | None:
+def _tracer(header: Any) -> str | None:
     """Return our own name of the tracer: free text of the header is not carried on."""
-    sequence = volume.header.get("RadiopharmaceuticalInformationSequence")
+    sequence = header.get("RadiopharmaceuticalInformationSequence")
     if not sequence:
         return None
     item = sequence[0]

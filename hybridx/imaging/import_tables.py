@@ -15,6 +15,7 @@ from hybridx.compute.results import TaskResult
 from hybridx.errors import HybridxError
 from hybridx.imaging.dicom_masks import structure_names
 from hybridx.imaging.dicom_tree import DicomTree
+from hybridx.imaging.identifiers import carried_facts
 from hybridx.imaging.import_finished import remove_leftovers
 from hybridx.imaging.import_plan import Plan
 from hybridx.imaging.pseudonyms import PseudonymKey
@@ -124,6 +125,7 @@ def write_tables(
         _csv(made.studies, out / "studies.csv")
     else:  # nor may that of an earlier import name images that are no longer there
         (out / "studies.csv").unlink(missing_ok=True)
+    _csv(pl.DataFrame(carried_facts()), out / "import" / "deidentified.csv")
     for name, table in (("images", made.facts), ("failures", made.failures), ("left_out", made.left_out)):
         _csv(table, out / "import" / f"{name}.csv")
     named = {row[name] for row in studies for name in ("image", "mask") if row[name]}

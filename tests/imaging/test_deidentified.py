@@ -7,8 +7,10 @@ import logging
 import numpy as np
 import pydicom
 import pytest
-from pydicom.datadict import DicomDictionary
+from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
+from pydicom.datadict import DicomDictionary, keyword_for_tag
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from typer.testing import CliRunner
 
 from hybridx.cli.app import app
@@ -17,6 +19,13 @@ from hybridx.errors import InputError
 from hybridx.imaging import Image, import_dicom
 from hybridx.imaging.dicom_masks import mask_of
 from hybridx.imaging.dicom_series import read_series
+from hybridx.imaging.identifiers import (
+    EDITION,
+    RETAINED,
+    carried_facts,
+    profile_action,
+    without_identifiers,
+)
 from tests.imaging.test_import import QUIET, small, visit
 
 # what makes a file a slice of this series at all; their own values are looked for as well, except the standard's terms
@@ -91,6 +100,39 @@ def fill(header, secrets, start=0, deep=2):
             setattr(header, name, [item])
 
 
+# (gggg,eeee) of the basic profile; repeating groups by an example of each
+PROFILE = [
+    Tag(tag[0], tag[1]) if len(tag) == 2 else Tag(tag[0] + 2, tag[1] | (tag[3] ^ 0xFFFF) & 0x10)
+    for tag in dicom_anonymization_database_selector(f"dicomfields_{EDITION}")["ALL_TAGS"]
+]
+COMMANDS = 0x0008  # attributes of groups below belong to messages and directories, and stand in no image
+TOO_SMALL = {"PregnancyStatus", "GPSAltitudeRef"}  # a number below 65536 is found anywhere by chance
+
+
+def fill_profile(header, secrets):
+    """Give every attribute of the basic profile that `fill` leaves out a value of its own; return all that hold one."""
+    for number, tag in enumerate(PROFILE, start=910_000):
+        name = keyword_for_tag(tag)
+        if tag.group < COMMANDS or name in STRUCTURE | DECIDE | TOO_SMALL | set(RETAINED) or tag in header:
+            continue
+        vr = DicomDictionary[tag][0] if tag in DicomDictionary else "LO"
+        text = f"ZQ{number}XY"
+        if vr == "SQ":
+            item = Dataset()
+            item.PatientName, item.TextValue = f"{text}^N", f"{text}T"
+            value = [item]
+        elif vr in ("DS", "IS"):
+            value = text = f"{number}{number % 1000:03d}"
+        elif vr == "AS":
+            value = text = "077M"
+        else:
+            value = f"http://{text}.org" if vr == "UR" else text
+            value = value.encode() if vr.startswith(("OB", "OW", "UN")) else value
+        secrets.add(text)
+        header.add_new(tag, vr.split(" ")[0], value)
+    return {tag for tag in PROFILE if tag in header}
+
+
 def keep(header, secrets):
     """Remember what the file had itself."""
     for element in header.iterall():
@@ -101,7 +143,7 @@ def keep(header, secrets):
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory):
-    place, secrets = tmp_path_factory.mktemp("secret") / "in", set()
+    place, secrets, planted = tmp_path_factory.mktemp("secret") / "in", set(), []
     before = pydicom.config.settings.writing_validation_mode
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
     mask = np.zeros((6, 7, 8), np.uint8)
@@ -119,12 +161,13 @@ def export(tmp_path_factory):
             keep(header, secrets)
             label = header.get("SegmentSequence")
             fill(header, secrets)
+            planted.append(fill_profile(header, secrets))
             if label is not None:
                 header.SegmentSequence = label
             header.save_as(path)
     pydicom.config.settings.writing_validation_mode = before
     secrets |= {"Quellmann", "Xaver", "Zwirbel", "ZQname", "ID-777", "ZQ0"}
-    return place, secrets
+    return place, secrets, planted
 
 
 def leaks(folder, secrets):
@@ -140,8 +183,12 @@ def leaks(folder, secrets):
 
 
 def test_every_attribute_of_the_dictionary_stays_behind(export, tmp_path, caplog, capfd):
-    place, secrets = export
-    assert len(secrets) > 4000
+    place, secrets, planted = export
+    assert len(secrets) > 4500
+    left_out = {keyword_for_tag(tag) for tag in PROFILE if tag.group >= COMMANDS} - {
+        keyword_for_tag(tag) for tag in set.intersection(*planted)
+    }
+    assert left_out <= TOO_SMALL | set(RETAINED) | STRUCTURE
     with caplog.at_level(logging.DEBUG):
         result = CliRunner().invoke(app, ["import", str(place), "--out", str(tmp_path / "out"), "-j", "1"])
     assert result.exit_code == 0, result.output
@@ -247,3 +294,42 @@ def test_a_model_of_no_known_name_is_a_mark(tmp_path, model, shown):
     done = import_dicom(tmp_path / "in", tmp_path / "out", **QUIET)
     assert done.studies["scanner"][0].startswith(shown)
     assert "Raum" not in done.studies["scanner"][0]
+
+
+def test_the_profile_is_the_standards_and_what_goes_on_passes_it():
+    assert len(PROFILE) > 650
+    assert {profile_action(tag) for tag in PROFILE} == {
+        "X", "Z", "D", "U", "Z/D", "X/Z", "X/D", "X/Z/D", "X/Z/U*"
+    }  # fmt: skip
+    assert profile_action("PatientName") == profile_action("StudyDate") == "Z"
+    assert profile_action(0x00091001) == "X"  # private
+    assert (
+        profile_action(0x50020010) == profile_action(0x60084000) == "X"
+    )  # curves, overlay comments: any group
+    assert profile_action("Rows") == profile_action("Manufacturer") == ""
+    for row in carried_facts():
+        listed = [one for one in row["profile"].split(", ") if one != "not listed"]
+        assert not listed or row["option"] or "pseudonym" in row["how"], row["what"]
+
+
+def test_no_attribute_of_the_profile_is_in_the_header_that_tables_are_written_from(export):
+    place, _, _ = export
+    for path in sorted(one for one in place.rglob("*") if one.is_file())[::4]:
+        header = pydicom.dcmread(path)
+        before = header.to_json_dict().keys()
+        cleaned = without_identifiers(header)
+        for level in _levels(cleaned):
+            assert {one.keyword for one in level if profile_action(one.tag)} <= set(RETAINED)
+        assert cleaned.Modality == header.Modality and "PixelData" not in cleaned
+        assert header.to_json_dict().keys() == before
+        if header.Modality == "PT":
+            # what the tracer is stays, when it was given goes: the list holds at every depth
+            item = cleaned.RadiopharmaceuticalInformationSequence[0]
+            assert item.Radiopharmaceutical == "FDG" and "RadiopharmaceuticalStartTime" not in item
+
+
+def test_the_folder_says_what_went_on_and_by_which_option(export, tmp_path):
+    place, _, _ = export
+    import_dicom(place / "ID-777001", tmp_path / "out", **QUIET)
+    text = (tmp_path / "out" / "import" / "deidentified.csv").read_text()
+    assert "113108" in text and "113107" in text and "a head shows a face" in text
