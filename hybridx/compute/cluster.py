@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import pickle
+import queue
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,6 +33,10 @@ __all__ = ["run_dask"]
 Job = tuple[int, str, Any]
 Work = Callable[[str, Any], TaskResult]
 LARGE = 65_536  # bytes; what is smaller may as well travel with its task
+PAUSE = 5.0  # s without a finished task, until somebody looks whether any worker is at work
+PATIENCE = 4  # looks in a row at idle workers, until open tasks are sent again
+ROUNDS = 3  # times that open tasks are sent again
+FETCH = 60.0  # s for one value to arrive
 
 
 def run_dask(work: Work, jobs: list[Job], client: Any) -> Iterator[tuple[int, TaskResult]]:
@@ -46,21 +51,88 @@ def run_dask(work: Work, jobs: list[Job], client: Any) -> Iterator[tuple[int, Ta
         msg = "engine='dask' needs the extra 'cluster': pip install 'hybridx[cluster]'."
         raise SettingsError(msg)
     with contextlib.ExitStack() as stack:
-        session = _client(client, stack)
-        held: dict[str, Any] = {}
-        named: dict[int, tuple[Any, str]] = {}
-        futures = {}
-        for index, key, item in jobs:
-            parcel, large = _packed((work, key, item), named)
-            for name, thing in large.items():
-                if name not in held:
-                    held[name] = _sent(session, name, thing)
-            inputs = {name: held[name] for name in large}
-            futures[session.submit(_unpacked, parcel, inputs, pure=False, retries=1)] = (index, key)
-        for future in distributed.as_completed(futures, raise_errors=False):
-            index, key = futures[future]
-            yield index, _outcome(future, key)
+        sender = _Sender(_client(client, stack), work)
+        for job in jobs:
+            sender.send(job)
+        quiet = 0
+        while sender.pending:
+            try:
+                future = sender.finished.get(timeout=PAUSE)
+            except queue.Empty:
+                quiet = quiet + 1 if _idle(sender.session) else 0
+                if quiet >= PATIENCE:
+                    quiet = 0
+                    yield from sender.send_again("the scheduler left it waiting beside idle workers")
+                continue
+            quiet = 0
+            yield from sender.received(future)
+
+
+class _Sender:
+    """Sends tasks and keeps what is open; what tasks hold in common goes once, as a task of its own.
+
+    Now and then, when a worker dies while others wait for what it held, a scheduler is left with tasks that wait for
+    ever beside idle workers, or gives tasks up. Such tasks are sent again under new names, with all they need.
+    """
+
+    def __init__(self, session: Any, work: Work) -> None:
+        self.session, self.work = session, work
+        self.pending: dict[str, tuple[Any, Job]] = {}  # key at the scheduler: (future, job)
+        self.finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._named: dict[int, tuple[Any, str]] = {}
+        self._held: dict[str, Any] = {}
+        self._round = 0
+
+    def send(self, job: Job) -> None:
+        _, key, item = job
+        parcel, large = _packed((self.work, key, item), self._named)
+        for name, thing in large.items():
+            if name not in self._held:
+                self._held[name] = _sent(self.session, f"{name}-{self._round}", thing)
+        inputs = {name: self._held[name] for name in large}
+        future = self.session.submit(_unpacked, parcel, inputs, pure=False, retries=1)
+        self.pending[future.key] = future, job
+        future.add_done_callback(self.finished.put)
+
+    def send_again(self, why: str) -> Iterator[tuple[int, TaskResult]]:
+        """Give up what is open, and send it anew; what was sent too often comes back as failed."""
+        earlier, self.pending = self.pending, {}
+        self._held, self._round = {}, self._round + 1
+        for _, job in earlier.values():
+            if self._round <= ROUNDS:
+                self.send(job)
+            else:
+                yield (
+                    job[0],
+                    TaskResult(job[1], error=TaskError("StalledError", f"sent {ROUNDS + 1} times: {why}")),
+                )
+        self.session.cancel([future for future, _ in earlier.values()], force=True)
+
+    def received(self, future: Any) -> Iterator[tuple[int, TaskResult]]:
+        """Return what a finished task gave; nothing for one of an earlier round, or whose value is made again."""
+        if self.pending.get(future.key, (None,))[0] is not future:
+            return
+        index, key, _ = self.pending[future.key][1]
+        try:
+            found = _outcome(future, key)
+        except distributed.TimeoutError:
+            future.add_done_callback(self.finished.put)
+        except distributed.CancelledError as error:
+            yield from self.send_again(str(error))
+        else:
+            del self.pending[future.key]
             future.release()
+            yield index, found
+
+
+def _idle(session: Any) -> bool:
+    """Say that there are workers, and that none of them is at work."""
+    at_work = session.run(_executing, on_error="ignore")
+    return bool(at_work) and not any(at_work.values())
+
+
+def _executing(dask_worker: Any) -> int:
+    return int(dask_worker.state.executing_count)
 
 
 class _Packer(Pickler):  # type: ignore[misc,valid-type]
@@ -132,9 +204,11 @@ def _client(client: Any, stack: contextlib.ExitStack) -> Any:
 
 def _outcome(future: Any, key: str) -> TaskResult:
     # Asked for the value and not for the state: when a worker dies with finished values in its memory, their tasks are
-    # run again, and `result` waits for that.
+    # run again, and `result` waits for that; not for ever, since the caller looks whether anything is at work.
     try:
-        result = future.result()
+        result = future.result(timeout=FETCH)
+    except (distributed.TimeoutError, distributed.CancelledError):
+        raise
     except Exception as error:  # noqa: BLE001 - a task whose worker died too often is that task's failure
         return TaskResult(key, error=TaskError.of(error))
     return result if isinstance(result, TaskResult) else TaskResult(key, result)

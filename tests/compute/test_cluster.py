@@ -26,7 +26,7 @@ def fragile(x):
 def test_dask_gives_what_the_local_engine_gives(tmp_path):
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -64,7 +64,7 @@ def test_what_tasks_share_travels_once_and_small_things_with_their_task():
     assert all(len(parcel) < 2_000 for parcel, _ in parcels)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -72,11 +72,55 @@ def test_what_tasks_share_travels_once_and_small_things_with_their_task():
     assert [result.value for result in found] == [0.5 + row for row in range(20)]
 
 
+class Forgetful:
+    """A client whose scheduler forgets the first tasks it is given: their results never come."""
+
+    def __init__(self, client, forgets=1):
+        self.client, self.sent, self.forgets = client, 0, forgets
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def submit(self, *args, **kwargs):
+        self.sent += 1
+        if self.sent <= self.forgets:
+            return distributed.Future(f"forgotten-{self.sent}", self.client)
+        return self.client.submit(*args, **kwargs)
+
+
+@pytest.mark.slow
+def test_tasks_that_wait_beside_idle_workers_are_sent_again(monkeypatch):
+    from hybridx.compute import cluster as room
+
+    monkeypatch.setattr(room, "PAUSE", 0.1)
+    table = pl.DataFrame({"x": np.arange(20_000.0)})
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        for items in (
+            [0, 2],
+            [(table, np.zeros(3), 1), (table, np.zeros(3), 2)],
+        ):  # a task, and what tasks share
+            forgetful = Forgetful(client)
+            work = fragile if items[0] == 0 else first_row
+            found = map_tasks(work, items, engine="dask", client=forgetful, progress=False)
+            assert [result.value for result in found] == [work(item) for item in items]
+            assert forgetful.sent > len(items)
+        (found,) = map_tasks(fragile, [0], engine="dask", client=Forgetful(client, 99), progress=False)
+        assert (
+            str(found.error)
+            == "StalledError: sent 4 times: the scheduler left it waiting beside idle workers"
+        )
+
+
 @pytest.mark.slow
 def test_workers_of_a_local_cluster_give_memory_back():
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit="1GiB"
+            n_workers=1, threads_per_worker=1, dashboard_address=":0", memory_limit="1GiB"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

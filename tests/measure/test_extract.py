@@ -88,7 +88,7 @@ def test_the_bytes_do_not_depend_on_workers_nor_on_what_was_kept(data, tmp_path)
 def test_dask_gives_the_same_bytes(data, tmp_path):
     distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
     run(data, tmp_path / "local")
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         run(data, tmp_path / "dask", engine="dask", client=client)
     assert content_hash(tmp_path / "dask") == content_hash(tmp_path / "local")
