@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 
 from hybridx.errors import InputError
 from hybridx.imaging.grid import Grid
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 __all__ = ["UNITS", "Image"]
 
@@ -78,6 +80,8 @@ class Image:
 
     def to_sitk(self) -> sitk.Image:
         """Hand the volume to SimpleITK (a copy)."""
+        import SimpleITK as sitk  # noqa: PLC0415 - loads where it is asked for
+
         image = sitk.GetImageFromArray(np.ascontiguousarray(self.array))
         image.SetSpacing(self.spacing)
         image.SetOrigin(self.origin)
@@ -87,6 +91,8 @@ class Image:
     @classmethod
     def from_sitk(cls, image: sitk.Image, modality: str = "", unit: str = "") -> Image:
         """Take a volume from SimpleITK (a copy): float32, or 0 and 1 in uint8 for ``modality="mask"``."""
+        import SimpleITK as sitk  # noqa: PLC0415 - loads where it is asked for
+
         grid = Grid.of(image)
         array = sitk.GetArrayFromImage(image)
         array = (array != 0).astype(np.uint8) if modality == "mask" else array.astype(np.float32, copy=False)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 from isal import igzip
-from nibabel.filebasedimages import ImageFileError
 
 from hybridx.compute import atomic_write
 from hybridx.imaging.faults import Fault, ImageError, fault, raise_errors
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.image import Image
+from hybridx.imaging.plain_nifti import inflated, plain_volume
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # a hundred megabytes that an ordinary NIfTI file does not need
 
 __all__ = ["read_checked", "read_grid", "read_image", "read_voxels", "write_image"]
 
-GZIP = b"\x1f\x8b"
+NIFTI = (".nii", ".nii.gz")
 EDGE_MM = (0.05, 25.0)  # micro-PET to thick-slice radiographs; outside, the header is in other units
 ANISOTROPY = 10.0
 ORTHONORMAL = 1e-3  # ITK's own order of tolerance for a direction that went through float32 quaternions
@@ -65,7 +67,7 @@ def read_checked(
     array, grid = read_voxels(path)
     bad = int(array.size - np.isfinite(array).sum())
     faults = [fault("I004", f"{bad} voxel(s) NaN or infinite")] if bad else []
-    numbers = array.astype(np.float32, copy=False)
+    numbers = np.array(array, dtype=np.float32)  # the caller's own: the file's bytes cannot be written on
     image = Image(numbers, grid.spacing, grid.origin, grid.direction, modality or "", unit)
     return image, raise_errors(faults or _image_faults(image))
 
@@ -82,33 +84,49 @@ def read_voxels(path: str | os.PathLike[str], column: str = "image") -> tuple[np
     file that was cut short, into zeros without a word.
     """
     place = Path(path)
+    content = None
+    if place.name.endswith(NIFTI) and place.is_file():
+        with contextlib.suppress(OSError, EOFError, zlib.error):  # said in words below
+            content = inflated(place.read_bytes())
+        found = None if content is None else plain_volume(content)
+        if found is not None and _plausible(found[1].spacing):
+            return found
+    return _voxels_by_library(place, column, content)
+
+
+def _voxels_by_library(
+    place: Path, column: str, content: bytes | None
+) -> tuple[npt.NDArray[np.generic], Grid]:
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where a file needs it
+
     reader = _header(place, column)
     try:
-        if place.name.endswith((".nii", ".nii.gz")):
-            content = place.read_bytes()
-            # one call of a fast inflater: twice as quick as a stream of small pieces, and half of a lesion's radiomics
-            plain = igzip.decompress(content) if content[:2] == GZIP else content
-            array = np.asanyarray(nib.Nifti1Image.from_bytes(plain).dataobj)
-            array = array[:, :, :, 0] if array.ndim == 4 else array
-            return array.T, Grid.of(reader)
+        if place.name.endswith(NIFTI):
+            return _by_nibabel(place, content), Grid.of(reader)
         with _quiet():
             volume = reader.Execute()
-    except (
-        RuntimeError,
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-        igzip.BadGzipFile,
-        ImageFileError,
-    ) as error:
+    except (RuntimeError, OSError, EOFError, ValueError, zlib.error, igzip.BadGzipFile) as error:
         raise ImageError([fault("I002", _reason(place, error), column)]) from error
     volume = volume[:, :, :, 0] if volume.GetDimension() == 4 else volume
     return sitk.GetArrayFromImage(volume), Grid.of(reader)
 
 
+def _by_nibabel(place: Path, content: bytes | None) -> npt.NDArray[np.generic]:
+    import nibabel as nib  # noqa: PLC0415 - loads where a file needs it
+    from nibabel.filebasedimages import ImageFileError  # noqa: PLC0415
+
+    try:
+        image = nib.Nifti1Image.from_bytes(inflated(place.read_bytes()) if content is None else content)
+    except ImageFileError as error:
+        raise ValueError(str(error)) from error
+    array = np.asanyarray(image.dataobj)
+    return (array[:, :, :, 0] if array.ndim == 4 else array).T
+
+
 def write_image(image: Image, path: str | os.PathLike[str]) -> None:
     """Write a volume whole or not at all; the ending of the name chooses the format (``.nii.gz``)."""
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where a file is written
+
     with atomic_write(path) as temporary, _quiet():
         sitk.WriteImage(image.to_sitk(), str(temporary), useCompression=True)
 
@@ -138,9 +156,11 @@ def _header(path: Path, column: str) -> sitk.ImageFileReader:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
         raise ImageError([fault("I001", f"{path.name!r}: {what}", column)])
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where a file needs it
+
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    if path.name.endswith((".nii", ".nii.gz")):
+    if path.name.endswith(NIFTI):
         reader.SetImageIO("NiftiImageIO")  # else every reader of ITK looks at the file first
     with _quiet():
         try:
@@ -159,12 +179,16 @@ def _header(path: Path, column: str) -> sitk.ImageFileReader:
 
 def _check_geometry(reader: sitk.ImageFileReader, column: str) -> None:
     spacing = reader.GetSpacing()[:3]
-    if not all(EDGE_MM[0] <= edge <= EDGE_MM[1] for edge in spacing):
+    if not _plausible(spacing):
         raise ImageError([fault("I005", " x ".join(f"{edge:.4g}" for edge in spacing) + " mm", column)])
     dimension = reader.GetDimension()
     axes = np.asarray(reader.GetDirection()).reshape(dimension, dimension)[:3, :3]
     if not np.allclose(axes @ axes.T, np.eye(3), atol=ORTHONORMAL):
         raise ImageError([fault("I006", f"axes {np.round(axes, 3).tolist()}", column)])
+
+
+def _plausible(spacing: Sequence[float]) -> bool:
+    return all(EDGE_MM[0] <= edge <= EDGE_MM[1] for edge in spacing)
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -176,6 +200,8 @@ def _reason(path: Path, error: Exception) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silence ITK's warnings on stderr; what matters is checked and said here."""
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where a file needs it
+
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
