@@ -89,7 +89,8 @@ def count_levels(values: npt.NDArray[Any], settings: RadiomicsSettings) -> int:
     if settings.bin_width is None:
         return int(settings.bin_count or 0)
     low, high = float(values.min()), float(values.max())
-    if settings.vocabulary == "pyradiomics":  # the first edge in the image's own precision, as `_edges` has it
+    if settings.vocabulary == "pyradiomics":
+        # the first edge in the image's own precision, as `_edges` has it
         first = float(values.min() - values.min() % settings.bin_width)
         return int(np.floor((high - first) / settings.bin_width)) + 1
     origin = low if settings.bin_origin == "minimum" else min(low, float(settings.bin_origin))  # type: ignore[arg-type]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hybridx.errors import HybridxWarning
 from hybridx.radiomics.filtering import FilteredImage
-from hybridx.radiomics.filters import cut, filter_image, needed_margin
+from hybridx.radiomics.filters import cut, filter_box, filter_whole, needed_margin
 from hybridx.radiomics.making import Scene
 from hybridx.radiomics.pair import Box, box_of
 from hybridx.radiomics.pyradiomics_filters import pyradiomics_images, pyradiomics_margin
 from hybridx.radiomics.settings import RadiomicsSettings
 from hybridx.radiomics.settings_words import PEER_TYPES
 
-__all__ = ["images_of_filter", "images_of_type"]
+__all__ = ["filters_reach", "images_of_filter", "images_of_type"]
 
 RESCALED = ("square", "squareroot", "logarithm", "exponential")
 
@@ -50,9 +50,61 @@ def images_of_filter(name: str, options: Mapping[str, Any], scene: Scene) -> Ite
     kind = given.pop("kind")
     box = box_of(scene.form)
     margin = needed_margin(kind, scene.spacing, **given)
+    if margin is None and scene.whole is not None:
+        z, y, x = (
+            slice(part.start + first, part.stop + first) for part, first in zip(box, scene.first, strict=True)
+        )
+        yield FilteredImage(
+            name, name, filter_whole(scene.whole, scene.spacing, (z, y, x), kind, **given), box
+        )
+        return
     part, inner = cut(scene.image, box, margin, given.get("boundary", "mirror"))
-    response = filter_image(part.astype(np.float64, copy=False), scene.spacing, kind, **given)
-    yield FilteredImage(name, name, response[inner], box)
+    response = filter_box(part.astype(np.float64, copy=False), scene.spacing, inner, kind, **given)
+    yield FilteredImage(name, name, response, box)
+
+
+def filters_reach(
+    settings: RadiomicsSettings, spacing: Sequence[float], box: Box, shape: Sequence[int]
+) -> tuple[int, int, int] | None:
+    """Return how far around the lesion the filters of some settings look, so that the rest need not be made.
+
+    Parameters
+    ----------
+    settings : RadiomicsSettings
+        Its `image_types` and `filters`.
+    spacing : sequence of float, (z, y, x)
+        mm, of the grid of the analysis.
+    box : tuple of slice
+        Of the lesion on that grid.
+    shape : sequence of int
+        Of the grid.
+
+    Returns
+    -------
+    tuple of int, (z, y, x) voxels, or None
+        None: the whole image, for types that are scaled by its largest intensity, or a periodic filter that reaches
+        over the border. Filters that live in Fourier space read the image themselves.
+    """
+    wanted = []
+    for kind in settings.image_types:
+        if kind in RESCALED:
+            return None
+        if kind != "original":
+            parameters = _parameters(kind, settings.of_image_type(kind))
+            if kind == "log":
+                parameters = {"sigma": list(settings.log_sigma_mm)}
+            wanted.append((pyradiomics_margin(PEER_TYPES[kind], spacing, **parameters), kind == "wavelet"))
+    for _, options in settings.filters:
+        given = dict(options)
+        margin = needed_margin(given.pop("kind"), spacing, **given)
+        if margin is not None:
+            wanted.append((margin, given.get("boundary") == "periodise"))
+    for margin, periodic in wanted:
+        for part, far, size in zip(box, margin, shape, strict=True):
+            if periodic and (part.start < far or part.stop + far > size):
+                return None
+    z, y, x = (max((margin[axis] for margin, _ in wanted), default=0) for axis in range(3))
+    return z, y, x
 
 
 def _made(kind: str, parameters: dict[str, Any], scene: Scene, box: Box) -> Iterator[FilteredImage]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy import fft
 
 from hybridx.errors import SettingsError
-from hybridx.radiomics.filter_boundaries import pad
+from hybridx.radiomics.filter_boundaries import source_indices
 from hybridx.radiomics.filter_mean import check_positive
 from hybridx.radiomics.roi import Floats
 from hybridx.terms.text import check_name
 
-__all__ = ["gabor", "gabor_margin"]
+__all__ = ["gabor", "gabor_inside", "gabor_margin"]
+
+Complex: TypeAlias = npt.NDArray[np.complex128]
 
 _WIDTHS = 6.0  # the Gaussian ends here: exp(-18) = 2e-8 of its height
 _CHUNK = (
@@ -120,6 +123,41 @@ def gabor(
     >>> bool(along > 100 * across)
     True
     """
+    everything = tuple(slice(0, size) for size in image.shape)
+    return gabor_inside(
+        image,
+        spacing,
+        everything,
+        sigma=sigma,
+        wavelength=wavelength,
+        gamma=gamma,
+        theta=theta,
+        rotation_invariant=rotation_invariant,
+        delta_theta=delta_theta,
+        pooling=pooling,
+        planes=planes,
+        response=response,
+        boundary=boundary,
+    )
+
+
+def gabor_inside(
+    image: Floats,
+    spacing: Sequence[float],
+    box: Sequence[slice],
+    *,
+    sigma: float,
+    wavelength: float,
+    gamma: float = 1.0,
+    theta: float = 0.0,
+    rotation_invariant: bool = False,
+    delta_theta: float = 45.0,
+    pooling: str = "mean",
+    planes: str = "axial",
+    response: str = "modulus",
+    boundary: str = "mirror",
+) -> Floats:
+    """Return what `gabor` gives on a box of the image: of each stack of slices, those through the box."""
     check_name(pooling, ("mean", "max"), "pooling")
     check_name(planes, ("axial", "orthogonal"), "choice of planes")
     check_name(response, ("modulus", "real", "imaginary"), "response")
@@ -130,9 +168,8 @@ def gabor(
     pixels = np.asarray(image, dtype=np.float64)
     pooled: Floats | None = None
     for normal in normals:
-        pooled = _pool(
-            pooled, _plane(pixels, spacing, normal, waves, boundary=boundary, pooling=pooling), pooling
-        )
+        one = _plane(pixels, spacing, box, normal, waves, boundary=boundary, pooling=pooling)
+        pooled = _pool(pooled, one, pooling)
     assert pooled is not None  # noqa: S101  (there is always one plane)
     return pooled if pooling == "max" else pooled / (len(normals) * len(angles))
 
@@ -150,6 +187,7 @@ def gabor_margin(
 def _plane(
     image: Floats,
     spacing: Sequence[float],
+    box: Sequence[slice],
     normal: int,
     waves: Sequence[_Wave],
     *,
@@ -158,24 +196,41 @@ def _plane(
 ) -> Floats:
     """Respond in slices along `normal`, pooled (added up, for a mean) over the waves."""
     across, along = (axis for axis in (0, 1, 2) if axis != normal)  # second and first axis of the plane
+    halves = [waves[0].half(spacing[axis]) for axis in (across, along)]
+    stack = np.moveaxis(image, normal, 0)[box[normal]]
+    tables = []  # where the slices' voxels come from: the box and as much around it as a kernel sees
+    for axis, half in zip((across, along), halves, strict=True):
+        table = source_indices(image.shape[axis], half, half, boundary)
+        tables.append(table[box[axis].start : box[axis].stop + 2 * half])
+    size = [fft.next_fast_len(len(table), real=True) for table in tables]
+    first, second = (slice(2 * half, len(table)) for half, table in zip(halves, tables, strict=True))
     edges = (spacing[across], spacing[along])
-    halves = [waves[0].half(edge) for edge in edges]
-    stack = np.moveaxis(image, normal, 0)
-    grown = [length + 2 * half for length, half in zip(stack.shape[1:], halves, strict=True)]
-    size = [fft.next_fast_len(length, real=True) for length in grown]
-    inside = tuple(slice(2 * half, length) for half, length in zip(halves, grown, strict=True))
     kernels = [[fft.rfft2(part, s=size) for part in wave.kernels(edges, halves)] for wave in waves]
-    result = np.empty(stack.shape)
+    result = np.empty((len(stack), first.stop - first.start, second.stop - second.start))
     step = max(1, _CHUNK // (size[0] * size[1]))
-    for start in range(0, stack.shape[0], step):
-        slab = pad(stack[start : start + step], (0, *halves), (0, *halves), boundary)
-        spectrum = fft.rfft2(slab, s=size)
+    for start in range(0, len(stack), step):
+        spectrum = fft.rfft2(_slab(stack[start : start + step], tables), s=size)
         pooled: Floats | None = None
         for parts in kernels:
-            responses = [fft.irfft2(spectrum * part, s=size)[:, *inside] for part in parts]
+            responses = [_back(spectrum * part, size[1], (first, second)) for part in parts]
             pooled = _pool(pooled, np.hypot(*responses) if len(responses) == 2 else responses[0], pooling)
         result[start : start + step] = pooled
     return np.ascontiguousarray(np.moveaxis(result, 0, normal))
+
+
+def _slab(slices: Floats, tables: Sequence[npt.NDArray[np.int64]]) -> Floats:
+    rows, columns = tables
+    slab = slices[:, np.maximum(rows, 0)][:, :, np.maximum(columns, 0)]
+    slab[:, rows < 0] = 0.0
+    slab[:, :, columns < 0] = 0.0
+    return slab
+
+
+def _back(spectrum: Complex, columns: int, inside: tuple[slice, slice]) -> Floats:
+    """Transform back, and leave the margin out as soon as it is no longer needed."""
+    rows = fft.ifft(spectrum, axis=1, overwrite_x=True)[:, inside[0]]
+    response: Floats = fft.irfft(rows, n=columns, axis=2)[:, :, inside[1]]
+    return response
 
 
 def _pool(pooled: Floats | None, one: Floats, pooling: str) -> Floats:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import InputError
-from hybridx.radiomics.interpolation import aligned_axis, interpolate, interpolate_mask
+from hybridx.radiomics.interpolation import Axis, aligned_axis, interpolate, interpolate_mask
 from hybridx.radiomics.pair import Box, Pair
 from hybridx.radiomics.resegment import resegmented
-from hybridx.radiomics.roi import Mask, Roi
+from hybridx.radiomics.roi import Floats, Mask, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
+from hybridx.radiomics.whole_spectrum import WholeImage
 
 __all__ = ["PEAK_MM", "Scene", "check_grid", "cut", "ibsi_scene", "make_roi"]
 
 MOST_VOXELS = 2**28  # of a new grid: 30 (pyradiomics) to 80 (IBSI) bytes each, 8 to 21 GB
+Spacing: TypeAlias = tuple[float, float, float]
+Shape: TypeAlias = tuple[int, int, int]
+Reach: TypeAlias = Callable[[Spacing, Box, Shape], Shape | None]
 PEAK_MM = 6.21  # radius of a sphere of 1 mL: a peak at the border of the lesion looks this far around
 
 
@@ -41,6 +45,10 @@ class Scene:
         Largest absolute intensity of the whole image (filters that rescale to it).
     complete : bool
         Whether the image is so large that filters may look at a box of it only.
+    whole : WholeImage or None
+        All of the image on the grid of the analysis, read slab by slab (filters that live in Fourier space).
+    first : tuple of int, (z, y, x)
+        Where in the whole image this part of it begins.
     """
 
     image: npt.NDArray[Any]
@@ -50,9 +58,13 @@ class Scene:
     largest: float = math.nan
     complete: bool = False
     remarks: tuple[str, ...] = field(default=())
+    whole: WholeImage | None = None
+    first: tuple[int, int, int] = (0, 0, 0)
 
 
-def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None = PEAK_MM) -> Scene:
+def ibsi_scene(
+    pair: Pair, settings: RadiomicsSettings, margin_mm: float | None = PEAK_MM, reach: Reach | None = None
+) -> Scene:
     """Interpolate image and mask, round, and re-segment, in the standard's order.
 
     Parameters
@@ -63,11 +75,47 @@ def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None 
         `resample_mm`, `interpolator`, `mask_threshold`, `round_intensities`, `resegment`, `outlier_sigma`.
     margin_mm : float or None
         Of image kept around the lesion; None keeps the whole image.
+    reach : callable, optional
+        ``reach(spacing, box, shape)`` gives the voxels (z, y, x) that filters look farther than the box of the
+        lesion, or None for the whole image.
 
     Source
     ------
     IBSI reference manual, sections 2.4 and 2.5, doi:10.1148/radiol.2020191145.
     """
+    axes = _axes(pair, settings)
+    spacing = (axes[0].spacing, axes[1].spacing, axes[2].spacing)
+    lesion = [axis.around(part.start, part.stop, 0) for axis, part in zip(axes, pair.box, strict=True)]
+    z, y, x = (len(axis.positions) for axis in axes)
+    parts = _parts(lesion, spacing, (z, y, x), margin_mm, reach)
+    positions = [axis.positions[part] for axis, part in zip(axes, parts, strict=True)]
+    check_grid([len(at) for at in positions], pair.voxels.shape)
+    prepare = _preparing(pair, settings)
+    image = prepare(positions)
+    form = interpolate_mask(pair.mask, positions, settings.mask_threshold)
+    sound = form
+    if pair.bad is not None:
+        sound = form & ~(interpolate(pair.bad, positions, "linear") > 0)
+    if settings.normalise:
+        sound = sound & np.isfinite(image)
+    counting = resegmented(image, sound, settings)
+
+    def slab(first: int, last: int) -> Floats:
+        return prepare([axes[0].positions[first:last], axes[1].positions, axes[2].positions])
+
+    return Scene(
+        image,
+        form,
+        counting,
+        spacing,
+        complete=True,
+        remarks=pair.remarks,
+        whole=WholeImage((z, y, x), slab),
+        first=(parts[0].start, parts[1].start, parts[2].start),
+    )
+
+
+def _axes(pair: Pair, settings: RadiomicsSettings) -> list[Axis]:
     old = tuple(reversed(pair.grid.spacing))
     edges = settings.resample_mm
     new = (
@@ -75,26 +123,49 @@ def ibsi_scene(pair: Pair, settings: RadiomicsSettings, margin_mm: float | None 
     )
     for n, o, e in zip(pair.mask.shape, old, new, strict=True):
         check_grid([n * o / e if e else n], pair.voxels.shape)  # an axis alone, before its voxels are listed
-    axes = [aligned_axis(n, o, e) for n, o, e in zip(pair.mask.shape, old, new, strict=True)]
-    positions = []
-    for axis, part in zip(axes, pair.box, strict=True):
-        wide = 0 if margin_mm is None else math.ceil(margin_mm / axis.spacing)
-        cut = slice(None) if margin_mm is None else axis.around(part.start, part.stop, wide)
-        positions.append(axis.positions[cut])
-    check_grid([len(at) for at in positions], pair.voxels.shape)
-    image = interpolate(pair.voxels, positions, settings.interpolator)
-    form = interpolate_mask(pair.mask, positions, settings.mask_threshold)
-    sound = form
-    if pair.bad is not None:
-        sound = form & ~(interpolate(pair.bad, positions, "linear") > 0)
-    if settings.round_intensities:
-        image = np.rint(image)
+    return [aligned_axis(n, o, e) for n, o, e in zip(pair.mask.shape, old, new, strict=True)]
+
+
+def _parts(
+    lesion: Sequence[slice],
+    spacing: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    margin_mm: float | None,
+    reach: Reach | None,
+) -> list[slice]:
+    """Return the part of each axis that is kept: the lesion, and as far around it as peaks and filters look."""
+    if margin_mm is None:
+        return [slice(0, n) for n in shape]
+    box = (lesion[0], lesion[1], lesion[2])
+    filters = (0, 0, 0) if reach is None else reach(spacing, box, shape)
+    if filters is None:
+        return [slice(0, n) for n in shape]
+    parts = []
+    for part, edge, n, far in zip(box, spacing, shape, filters, strict=True):
+        wide = max(math.ceil(margin_mm / edge), far)
+        parts.append(slice(max(0, part.start - wide), min(n, part.stop + wide)))
+    return parts
+
+
+def _preparing(pair: Pair, settings: RadiomicsSettings) -> Callable[[Sequence[Floats]], Floats]:
+    """Return what gives the image at some points: interpolated, rounded, normalised."""
+    mean, deviation = 0.0, 1.0
     if settings.normalise:
-        image = _normalised(image, pair, settings)
-        sound = sound & np.isfinite(image)
-    spacing = (axes[0].spacing, axes[1].spacing, axes[2].spacing)
-    counting = resegmented(image, sound, settings)
-    return Scene(image, form, counting, spacing, complete=True, remarks=pair.remarks)
+        voxels = pair.voxels.astype(np.float64)
+        mean, deviation = voxels.mean(), voxels.std()
+
+    def prepare(positions: Sequence[Floats]) -> Floats:
+        image = interpolate(pair.voxels, positions, settings.interpolator)
+        if settings.round_intensities:
+            image = np.rint(image)
+        if settings.normalise:
+            image = (image - mean) / deviation  # of an image of one value: NaN
+            if settings.normalise_clip is not None:
+                image = np.clip(image, -settings.normalise_clip, settings.normalise_clip)
+            image = image * settings.normalise_scale
+        return image
+
+    return prepare
 
 
 def check_grid(size: Sequence[float], native: Sequence[int]) -> None:
@@ -127,11 +198,3 @@ def cut(roi: Roi, box: Box) -> Roi:
         np.ascontiguousarray(roi.intensity[box]),
         roi.spacing,
     )
-
-
-def _normalised(image: npt.NDArray[Any], pair: Pair, settings: RadiomicsSettings) -> npt.NDArray[Any]:
-    voxels = pair.voxels.astype(np.float64)
-    scaled = (image - voxels.mean()) / voxels.std()  # of an image of one value: NaN
-    if settings.normalise_clip is not None:
-        scaled = np.clip(scaled, -settings.normalise_clip, settings.normalise_clip)
-    return scaled * settings.normalise_scale

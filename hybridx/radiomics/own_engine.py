@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -88,8 +89,12 @@ def too_small(pair: Pair, settings: RadiomicsSettings) -> str | None:
 def _scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
     if settings.vocabulary == "pyradiomics":
         return pyradiomics_scene(pair, settings)
-    plain = settings.image_types == ("original",) and not settings.filters
-    scene = ibsi_scene(pair, settings) if plain else ibsi_scene(pair, settings, margin_mm=None)
+    if settings.image_types == ("original",) and not settings.filters:
+        scene = ibsi_scene(pair, settings)
+    else:
+        from hybridx.radiomics.filtering_types import filters_reach  # noqa: PLC0415 - filters load where they run
+
+        scene = ibsi_scene(pair, settings, reach=partial(filters_reach, settings))
     return scene if scene.form.any() else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from math import factorial, prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +13,13 @@ from scipy import fft, ndimage
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_mean import check_positive
-from hybridx.radiomics.gaussian_filters import laplacian_of_gaussian
+from hybridx.radiomics.gaussian_filters import laplacian_margin, laplacian_of_gaussian
 from hybridx.radiomics.roi import Floats
-from hybridx.radiomics.wavelet_simoncelli import simoncelli
+from hybridx.radiomics.wavelet_simoncelli import simoncelli_weights
+from hybridx.radiomics.whole_spectrum import Places, Spectrum, Weights, WholeImage, places_of
 from hybridx.terms.text import check_name
 
-__all__ = ["riesz", "riesz_margin"]
-
-Complex = npt.NDArray[np.complex128]
+__all__ = ["riesz", "riesz_margin", "riesz_on"]
 
 _BASES = ("simoncelli", "laplacian_of_gaussian", "none")
 _CHUNK = 2**17  # voxels whose tensors are diagonalised at once
@@ -79,21 +79,65 @@ def riesz(
     >>> bool(np.allclose(riesz(wave, (1, 1, 1), order=(1, 0, 0), of="none"), np.sin(phase)))
     True
     """
+    pixels = np.asarray(image, dtype=np.float64)
+    everything = [slice(0, size) for size in pixels.shape]
+    return riesz_on(
+        WholeImage.of(pixels),
+        spacing,
+        everything,
+        order=order,
+        of=of,
+        level=level,
+        sigma=sigma,
+        truncate=truncate,
+        steer_sigma=steer_sigma,
+        boundary=boundary,
+    )
+
+
+def riesz_on(
+    image: WholeImage,
+    spacing: Sequence[float],
+    box: Sequence[slice],
+    *,
+    order: Sequence[int],
+    of: str = "simoncelli",
+    level: int = 1,
+    sigma: float | None = None,
+    truncate: float = 4.0,
+    steer_sigma: float | None = None,
+    boundary: str = "mirror",
+) -> Floats:
+    """Return what `riesz` gives on a box of the image, without transformed images of the whole."""
     powers = _check(order, of, sigma, steer_sigma)
     dimensions = len(powers)
-    base = np.asarray(image, dtype=np.float64)
-    if of == "simoncelli":
-        base = simoncelli(base, spacing, level=level, dimensions=dimensions)
-    elif sigma is not None and of == "laplacian_of_gaussian":
-        base = laplacian_of_gaussian(
-            base, spacing, sigma=sigma, truncate=truncate, dimensions=dimensions, boundary=boundary
-        )
-    transform = _Transform(base, spacing, dimensions)
+    source = image
+    if sigma is not None and of == "laplacian_of_gaussian":
+        gaussian = {"sigma": sigma, "truncate": truncate, "dimensions": dimensions}
+        source = _laplacian(image, spacing, gaussian, boundary)
+    spectrum = source.spectrum(dimensions, range(box[0].start, box[0].stop))
+    transfer = simoncelli_weights(image.shape, dimensions, level) if of == "simoncelli" else None
+    if transfer is not None and steer_sigma is not None:  # many components: weighed once
+        spectrum, transfer = spectrum.weighted(transfer), None
+    transform = _Transform(spectrum, spacing, transfer)
     along_axes = powers[::-1]  # letters run x, y, z; axes run z, y, x
     scale = np.sqrt(factorial(sum(powers)) / prod(factorial(power) for power in powers))
     if steer_sigma is None:
-        return scale * transform(along_axes)
-    return scale * _steered(transform, along_axes[::-1], float(steer_sigma), boundary)
+        return scale * transform(along_axes, places_of(box))
+    return scale * _steered(transform, along_axes[::-1], box, float(steer_sigma), boundary)
+
+
+def _laplacian(
+    image: WholeImage, spacing: Sequence[float], gaussian: dict[str, Any], boundary: str
+) -> WholeImage:
+    """Filter an image slab by slab with the Laplacian of a Gaussian."""
+    reach = laplacian_margin(spacing, **gaussian)[0]
+
+    def slab(first: int, last: int) -> Floats:
+        wide, inner = image.around(first, last, reach, boundary)
+        return laplacian_of_gaussian(wide, spacing, boundary=boundary, **gaussian)[inner]
+
+    return WholeImage(image.shape, slab)
 
 
 def riesz_margin(_spacing: Sequence[float], **_others: object) -> None:
@@ -103,44 +147,52 @@ def riesz_margin(_spacing: Sequence[float], **_others: object) -> None:
 class _Transform:
     """Riesz components of one image, each without its factor: powers of frequency along (..., y, x) over its length."""
 
-    def __init__(self, image: Floats, spacing: Sequence[float], dimensions: int) -> None:
-        self.axes = tuple(range(3 - dimensions, 3))
+    def __init__(self, spectrum: Spectrum, spacing: Sequence[float], transfer: Weights | None) -> None:
+        self.axes = tuple(range(3 - spectrum.dimensions, 3))
         self.spacing = tuple(spacing)
-        self.shape = image.shape
+        self.shape = spectrum.shape
+        self.spectrum = spectrum
+        self.transfer = transfer
         self.frequencies = []
         for axis in self.axes:
-            size, edge = image.shape[axis], spacing[axis]
-            grid = fft.rfftfreq(size, edge) if axis == self.axes[-1] else fft.fftfreq(size, edge)
+            size, edge = self.shape[axis], spacing[axis]
+            grid = fft.rfftfreq(size, edge) if axis == 2 else fft.fftfreq(size, edge)
             self.frequencies.append(grid.reshape([-1 if other == axis else 1 for other in range(3)]))
-        self.length = np.sqrt(sum(grid**2 for grid in self.frequencies))
-        self.length[self.length == 0] = np.inf  # a level has no direction
-        self.spectrum: Complex = fft.rfftn(image, axes=self.axes)
 
-    def __call__(self, powers: Sequence[int]) -> Floats:
-        weight = self.spectrum * (-1j) ** sum(powers) / self.length ** sum(powers)
+    def __call__(self, powers: Sequence[int], places: Places) -> Floats:
+        return self.spectrum.respond(lambda rows: self._weights(powers, rows), places)
+
+    def _weights(self, powers: Sequence[int], rows: slice) -> npt.NDArray[np.inexact]:
+        cut = [
+            grid[:, rows] if axis == 1 else grid
+            for axis, grid in zip(self.axes, self.frequencies, strict=True)
+        ]
+        length = np.sqrt(sum(grid**2 for grid in cut))
+        length[length == 0] = np.inf  # a level has no direction
+        weight = (-1j) ** sum(powers) / length ** sum(powers)
         for axis, grid, power in zip(self.axes, self.frequencies, powers, strict=True):
             factor = grid**power
             size = self.shape[axis]
-            if (
-                power % 2 and size % 2 == 0
-            ):  # the highest frequency has no sign, so an odd power of it is zero
+            if power % 2 and size % 2 == 0:
+                # the highest frequency has no sign, so an odd power of it is zero
                 factor = factor.copy()
                 factor.reshape(-1)[size // 2] = 0.0
-            weight = weight * factor
-        shape = [self.shape[axis] for axis in self.axes]
-        response: Floats = fft.irfftn(weight, s=shape, axes=self.axes)
-        return response
+            weight = weight * (factor[:, rows] if axis == 1 else factor)
+        return weight if self.transfer is None else weight * self.transfer(rows)
 
 
-def _steered(transform: _Transform, powers: Sequence[int], sigma: float, boundary: str) -> Floats:
+def _steered(
+    transform: _Transform, powers: Sequence[int], box: Sequence[slice], sigma: float, boundary: str
+) -> Floats:
     """Derive `powers` times along the first, second (third) main direction of the structure at each voxel."""
     n = len(transform.axes)
-    slopes = [transform([int(i == j) for j in range(n)]) for i in range(n)]
-    frames = _frames(slopes, transform, sigma, boundary)
+    shape = tuple(part.stop - part.start for part in box)
+    frames = _frames(transform, box, sigma, boundary)
     total = sum(powers)
-    result = np.zeros(transform.shape)
+    result = np.zeros(shape)
+    places = places_of(box)
     components = {
-        monomial: transform(monomial)
+        monomial: transform(monomial, places)
         for monomial in itertools.product(range(total + 1), repeat=n)
         if sum(monomial) == total
     }
@@ -155,20 +207,34 @@ def _steered(transform: _Transform, powers: Sequence[int], sigma: float, boundar
 
 
 def _frames(
-    slopes: Sequence[Floats], transform: _Transform, sigma: float, boundary: str
+    transform: _Transform, box: Sequence[slice], sigma: float, boundary: str
 ) -> Iterator[tuple[slice, Floats]]:
     """Yield a stretch of voxels and their main directions, shape (voxels, direction, axis), strongest change first."""
-    n = len(slopes)
+    n = len(transform.axes)
     widths = [0.0] * 3
     for axis in transform.axes:
         widths[axis] = sigma / transform.spacing[axis]
+    wide, inner = [], []
+    for part, width, size in zip(box, widths, transform.shape, strict=True):
+        reach = int(4.0 * width + 0.5)  # where SciPy's Gaussian ends
+        where = np.arange(part.start - reach, part.stop + reach, dtype=np.intp)
+        if boundary == "periodise":
+            wide.append(where % size)
+            inner.append(slice(reach, reach + part.stop - part.start))
+        else:
+            low = max(0, part.start - reach)
+            wide.append(where[(where >= 0) & (where < size)])
+            inner.append(slice(part.start - low, part.stop - low))
     mode = {"mirror": "reflect", "nearest": "nearest", "periodise": "wrap", "zero": "constant"}[boundary]
+    around: Places = (wide[0], wide[1], wide[2])
+    slopes = [transform([int(i == j) for j in range(n)], around) for i in range(n)]
     tensor = {
-        (i, j): ndimage.gaussian_filter(slopes[i] * slopes[j], widths, mode=mode).reshape(-1)
+        (i, j): ndimage.gaussian_filter(slopes[i] * slopes[j], widths, mode=mode)[tuple(inner)].reshape(-1)
         for i in range(n)
         for j in range(i + 1)
     }
-    flat = [np.ascontiguousarray(slope).reshape(-1) for slope in slopes]
+    flat = [np.ascontiguousarray(slope[tuple(inner)]).reshape(-1) for slope in slopes]
+    del slopes
     for start in range(0, flat[0].size, _CHUNK):
         part = slice(start, start + _CHUNK)
         matrices = np.stack(

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import fft
 
 from hybridx.compute.compiled import compiled
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_mean import check_dimensions
 from hybridx.radiomics.roi import Floats
+from hybridx.radiomics.whole_spectrum import WholeImage, places_of
 
-__all__ = ["simoncelli", "simoncelli_margin", "simoncelli_transfer"]
+__all__ = ["simoncelli", "simoncelli_margin", "simoncelli_on", "simoncelli_weights"]
 
 
 def simoncelli(
     image: Floats,
-    spacing: Sequence[float],  # noqa: ARG001  (every filter takes it)
+    spacing: Sequence[float],
     *,
     level: int = 1,
     dimensions: int = 3,
@@ -55,11 +55,23 @@ def simoncelli(
     >>> bool(np.allclose(simoncelli(wave, (1, 1, 1), level=1), wave))
     True
     """
-    axes = tuple(range(3 - check_dimensions(dimensions), 3))
-    spectrum = fft.rfftn(np.asarray(image, dtype=np.float64), axes=axes)
-    spectrum *= simoncelli_transfer(image.shape, axes, level)
-    result: Floats = fft.irfftn(spectrum, s=[image.shape[axis] for axis in axes], axes=axes)
-    return result
+    pixels = np.asarray(image, dtype=np.float64)
+    everything = [slice(0, size) for size in pixels.shape]
+    return simoncelli_on(WholeImage.of(pixels), spacing, everything, level=level, dimensions=dimensions)
+
+
+def simoncelli_on(
+    image: WholeImage,
+    _spacing: Sequence[float],
+    box: Sequence[slice],
+    *,
+    level: int = 1,
+    dimensions: int = 3,
+) -> Floats:
+    """Return what `simoncelli` gives on a box of the image, without a filtered image of the whole."""
+    places = places_of(box)
+    spectrum = image.spectrum(check_dimensions(dimensions), range(box[0].start, box[0].stop))
+    return spectrum.respond(simoncelli_weights(image.shape, dimensions, level), places)
 
 
 def simoncelli_margin(_spacing: Sequence[float], *, level: int = 1, dimensions: int = 3) -> None:
@@ -68,17 +80,18 @@ def simoncelli_margin(_spacing: Sequence[float], *, level: int = 1, dimensions: 
     _check_level(level)
 
 
-def simoncelli_transfer(shape: Sequence[int], axes: Sequence[int], level: int) -> Floats:
-    """Weights of the half spectrum that a real Fourier transform over `axes` (the last included) has.
+def simoncelli_weights(shape: Sequence[int], dimensions: int, level: int) -> Callable[[slice], Floats]:
+    """Return the weights of some rows of the half spectrum that a real image has.
 
     IBSI's consensus maps sample the spectrum about its middle, which for an even number of voxels lies half a sample
     beside the frequency zero: with exact frequencies two of the 71 published values are missed. Here the half sample
     is taken to either side and averaged, so that the filter has no preferred direction and the response stays real.
     """
     top = 2.0 ** (1 - _check_level(level))
-    rows = [_squares(shape[axis], half=axis == axes[-1]) / top**2 for axis in axes]
-    rows = [np.zeros((1, 1))] * (3 - len(rows)) + rows
-    return _ring(*rows)[0 if len(axes) == 2 else slice(None)]
+    z, y, x = (_squares(size, half=axis == 2) / top**2 for axis, size in enumerate(shape))
+    if dimensions == 2:
+        z = np.zeros((1, 1))
+    return lambda rows: _ring(z, np.ascontiguousarray(y[:, rows]), x)
 
 
 @compiled
