@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import json
 import os
 import re
 import sys
@@ -58,27 +60,29 @@ def _plotly_in_exports() -> Iterator[None]:
 
 def execute_run(run: NotebookRun) -> str | None:
     """Run one notebook and return the reason of its failure, or None; the executed notebook is kept either way."""
-    papermill, nbformat = extra("papermill"), extra("nbformat")
+    papermill, strip_transient = extra("papermill"), extra("nbformat.v4.rwbase").strip_transient
     reason = None
-    with atomic_write(run.target) as temporary, _kernel(run) as settings:
+    with _kernel(run) as settings:
         try:
             with _plotly_in_exports():
                 papermill.execute_notebook(
                     run.notebook,
-                    str(temporary),
+                    None,  # written once, below: papermill would write it, to be read and written again
                     parameters=dict(run.parameters),
                     progress_bar=False,
                     log_output=False,
-                    # papermill writes the file anew after every cell, and with figures inside each time takes longer
-                    request_save_on_cell_execute=False,
                     execution_timeout=run.cell_seconds,
                     **settings,
                 )
         except papermill.PapermillExecutionError as error:
             reason = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
-        finished = nbformat.read(temporary, as_version=4)
-        finished.metadata["hybridx"] = {"inputs": run.inputs_hash, "failed": reason is not None}
-        nbformat.write(finished, temporary)
+    finished = settings["kept"].notebook()
+    finished.metadata["papermill"]["output_path"] = run.target
+    finished.metadata["hybridx"] = {"inputs": run.inputs_hash, "failed": reason is not None}
+    with atomic_write(run.target) as temporary:
+        # not nbformat's writer: that indents, which Python does in place of C, ten times slower with figures inside
+        text = json.dumps(strip_transient(finished), ensure_ascii=False, sort_keys=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
     if run.html:
         export_html(finished, Path(run.target).with_suffix(".html"))
     return reason
@@ -94,15 +98,17 @@ def end_kernels() -> None:
 def _kernel(run: NotebookRun) -> Iterator[dict[str, Any]]:
     """Give papermill the warm engine, or a kernel of its own over a private channel."""
     # the extra `notebook` need not be installed, and these load its packages
-    from hybridx.report.warm_engine import ENGINE, WarmEngine  # noqa: PLC0415
+    from hybridx.report.warm_engine import COLD_ENGINE, ENGINE, ColdEngine, Kept, WarmEngine  # noqa: PLC0415
     from hybridx.report.warm_kernels import private_channel  # noqa: PLC0415
 
+    engines = extra("papermill.engines").papermill_engines
     if not run.isolate:
-        extra("papermill.engines").papermill_engines.register(ENGINE, WarmEngine)
-        yield {"engine_name": ENGINE}
+        engines.register(ENGINE, WarmEngine)
+        yield {"engine_name": ENGINE, "kept": Kept()}
         return
+    engines.register(COLD_ENGINE, ColdEngine)
     with tempfile.TemporaryDirectory(prefix="hx") as place:
-        yield {"config": private_channel(place)}
+        yield {"engine_name": COLD_ENGINE, "kept": Kept(), "config": private_channel(place)}
 
 
 # every figure of plotly asks a public server for MathJax, whether it holds a formula or not
@@ -114,9 +120,10 @@ _OFFLINE = (
 )
 
 
-def export_html(notebook: Any, target: Path) -> None:
-    """Write a notebook's text and outputs as one file that asks no server for anything."""
-    exporter = extra("nbconvert").HTMLExporter(
+@functools.cache
+def _exporter() -> Any:
+    """Make one exporter for all notebooks of this process: compiling its templates takes longer than filling them."""
+    return extra("nbconvert").HTMLExporter(
         exclude_input=True,
         # the template asks two public servers for scripts; an offline file must not
         require_js_url="",
@@ -125,7 +132,11 @@ def export_html(notebook: Any, target: Path) -> None:
         mermaid_js_url="",
         mermaid_layout_elk_js_url="",
     )
-    text, _ = exporter.from_notebook_node(notebook)
+
+
+def export_html(notebook: Any, target: Path) -> None:
+    """Write a notebook's text and outputs as one file that asks no server for anything."""
+    text, _ = _exporter().from_notebook_node(notebook)
     text = _MATHJAX.sub("", text).replace("<head>", f"<head>{_OFFLINE}", 1)
     with atomic_write(target) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The papermill engine ``hybridx-warm``: notebooks in a warm kernel; hangs and deaths become reasons."""
+"""The papermill engines ``hybridx-warm`` and ``hybridx-cold``: a warm kernel, or one of the notebook's own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,63 @@ from typing import Any
 import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import Engine, NotebookExecutionManager
+from papermill.engines import Engine, NBClientEngine, NotebookExecutionManager
 from papermill.log import logger
 
 from hybridx.report.warm_kernels import drop_kernel, modules_of, ready_kernel
 
-__all__ = ["ENGINE", "WarmEngine"]
+__all__ = ["COLD_ENGINE", "ENGINE", "ColdEngine", "Kept", "WarmEngine"]
 
 ENGINE = "hybridx-warm"
+COLD_ENGINE = "hybridx-cold"
 OUTPUT_SECONDS = 60  # papermill's four are too few for a figure of megabytes on a busy machine
 
 
-class WarmEngine(Engine):  # type: ignore[misc]
+class Kept:
+    """The notebook of a run and its outputs, which papermill does not get to see.
+
+    It would turn them into JSON at the end even if nothing is to be written, and that takes longer than all else it
+    does. Errors it does see: it raises them and marks their cells.
+    """
+
+    def __init__(self) -> None:
+        self._notebook: Any = None
+        self._outputs: list[tuple[Any, list[Any]]] = []
+
+    def take(self, notebook: Any) -> None:
+        """Take the outputs out of a notebook, all but errors."""
+        self._notebook = notebook
+        for cell in notebook.cells:
+            if cell.get("outputs"):
+                self._outputs.append((cell, cell.outputs))
+                cell.outputs = [output for output in cell.outputs if output.output_type == "error"]
+
+    def notebook(self) -> Any:
+        """Return the notebook with its outputs."""
+        for cell, outputs in self._outputs:
+            cell.outputs = outputs
+        return self._notebook
+
+
+class _Keeping(Engine):  # type: ignore[misc]
+    """Gives the executed notebook to `kept`, if there is one: even of a run that failed, which papermill raises."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: Any, kernel_name: str, *args: Any, kept: Kept | None = None, **kwargs: Any
+    ) -> Any:
+        """Run a notebook; see `papermill.engines.Engine`."""
+        finished = super().execute_notebook(nb, kernel_name, *args, **kwargs)
+        if kept is not None:
+            kept.take(finished)
+        return finished
+
+
+class ColdEngine(_Keeping, NBClientEngine):  # type: ignore[misc]
+    """papermill's own way: a fresh kernel for each notebook."""
+
+
+class WarmEngine(_Keeping):
     """Runs a notebook in this process's warm kernel.
 
     papermill finds it by name: ``papermill.execute_notebook(..., engine_name="hybridx-warm")``. The kernel has the
