@@ -24,7 +24,7 @@ FLAGS = (
 def browser() -> str | None:
     """Return the browser of this machine; None where there is none, or no package to speak with it."""
     try:
-        import websocket  # noqa: F401 - comes with JupyterLab
+        import websocket  # noqa: F401
     except ImportError:
         return None
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
