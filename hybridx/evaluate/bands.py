@@ -16,18 +16,22 @@ import polars as pl
 from scipy.special import ndtri
 from sklearn.base import clone
 
+from hybridx.cohort.columns import without_modality
 from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.folds import predict_rows, seeded
 from hybridx.evaluate.panel import FloatArray
 
-__all__ = ["BandTask", "band_around", "refit_predictions"]
+__all__ = ["BandTask", "band_around", "refit_predictions", "shifted"]
 
 EDGE = 1e-3  # on the transformed scale 0 and 1 lie infinitely far away
 
 
 @dataclass(frozen=True, eq=False)
 class BandTask:
-    """A few refits of one fold: draws `first` .. `first + count - 1` of its bootstrap."""
+    """A few refits of one fold: draws `first` .. `first + count - 1` of its bootstrap.
+
+    Each also predicts its patients with each modality of `without` taken away.
+    """
 
     fold: int
     first: int
@@ -39,12 +43,21 @@ class BandTask:
     kind: str
     times: FloatArray
     seed: int
+    without: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Numbers per patient: survival at times; an expected rank, then each level's probability; else one."""
+        return {"survival": len(self.times), "ordinal": 1 + len(self.times)}.get(self.kind, 1)
 
 
 def refit_predictions(task: BandTask) -> tuple[FloatArray, int]:
-    """Return predictions of the refits, (count, m, T), T = 1 but for survival, and how many fits failed (NaN)."""
-    survives = task.kind == "survival"
-    drawn = np.full((task.count, task.X_test.height, len(task.times) if survives else 1), np.nan)
+    """Return predictions of the refits, and how many fits failed (NaN).
+
+    Shape (count, m, (1 + len(without)) * width): as measured, then without each modality.
+    """
+    shown = [task.X_test, *(without_modality(task.X_test, name) for name in task.without)]
+    drawn = np.full((task.count, task.X_test.height, len(shown) * task.width), np.nan)
     failed = 0
     for i in range(task.count):
         seed = (task.seed, task.fold, task.first + i)
@@ -53,15 +66,22 @@ def refit_predictions(task: BandTask) -> tuple[FloatArray, int]:
             warnings.simplefilter("ignore")  # the fit itself has already said what it had to say
             try:
                 model = seeded(clone(task.estimator), seed).fit(task.X_train[rows], task.y_train[rows])
-                score, survival = predict_rows(model, task.X_test, task.kind, task.times)
+                told = [_numbers(model, X, task) for X in shown]
             except Exception:  # noqa: BLE001 - a resample that cannot be fitted is one draw fewer, and counted
                 failed += 1
                 continue
-        if not survives:
-            drawn[i] = score[:, None]
-        elif survival is not None:
-            drawn[i] = survival
+        drawn[i] = np.concatenate(told, axis=1)
     return drawn, failed
+
+
+def _numbers(model: Any, X: pl.DataFrame, task: BandTask) -> FloatArray:
+    score, curve = predict_rows(model, X, task.kind, task.times)
+    if task.kind == "ordinal":
+        # a level that this resample did not draw has no column: such a fit has failed, and was counted above
+        return np.column_stack([score, np.asarray(curve)])
+    if task.kind != "survival":
+        return score[:, None]
+    return np.full((X.height, task.width), np.nan) if curve is None else curve
 
 
 def band_around(
@@ -94,6 +114,27 @@ def band_around(
     low = np.where(enough, np.minimum(low, centre), np.nan)
     high = np.where(enough, np.maximum(high, centre), np.nan)
     return low, high
+
+
+def shifted(
+    centre: FloatArray, drawn: FloatArray, other: FloatArray, *, probability: bool = True
+) -> FloatArray:
+    """Return what the predictions become where refits say `other` in place of `drawn`: the mean step of the refits.
+
+    On the scale of `band_around`. The same refits told both, so what they share cancels out.
+
+    Parameters
+    ----------
+    centre : array, shape (...)
+    drawn, other : array, shape (B, ...)
+    """
+    there = ~np.isnan(drawn) & ~np.isnan(other)
+    count = there.sum(axis=0)
+    step = _cloglog(np.where(there, other, 0.5)) - _cloglog(np.where(there, drawn, 0.5))
+    step = step if probability else other - drawn
+    mean = np.where(there, step, 0.0).sum(axis=0) / np.maximum(count, 1)
+    moved = np.exp(-np.exp(_cloglog(centre) + mean)) if probability else centre + mean
+    return np.where((count >= 10) & ~np.isnan(centre), moved, np.nan)
 
 
 def _draw(y: Outcome, rng: np.random.Generator) -> np.typing.NDArray[np.intp]:

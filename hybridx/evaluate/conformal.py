@@ -27,7 +27,13 @@ from hybridx.errors import InputError, NotEnoughDataError, SettingsError
 from hybridx.evaluate.folds import seeded
 from hybridx.models.folds import canonical_order, inner_folds, patient_keys
 
-__all__ = ["check_settings", "held_out", "known_rows"]
+__all__ = ["check_settings", "conformal_quantile", "held_out", "known_rows"]
+
+
+def conformal_quantile(strange: npt.NDArray[np.float64], level: float) -> float:
+    """Return the ceil((n + 1) level)-th smallest of n scores; infinity where n is too small for the level."""
+    rank = int(np.ceil((len(strange) + 1) * level - 1e-9))
+    return float(np.sort(strange)[rank - 1]) if 0 < rank <= len(strange) else np.inf
 
 
 def check_settings(name: str, level: float, folds: int) -> None:

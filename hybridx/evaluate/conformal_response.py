@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort.columns import to_frame
-from hybridx.evaluate.conformal import check_settings, held_out, known_rows
+from hybridx.evaluate.conformal import check_settings, conformal_quantile, held_out, known_rows
 from hybridx.evaluate.folds import seeded
 
 __all__ = ["ConformalResponse"]
@@ -114,7 +114,9 @@ class ConformalResponse(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         told = np.asarray(
             ~np.isnan(strange)
         )  # a patient of whom the model says nothing gets both labels: always right
-        self.limits_ = np.array([_quantile(strange[group & told], self.level) for group in groups])
+        self.limits_ = np.array(
+            [min(conformal_quantile(strange[group & told], self.level), 1.0) for group in groups]
+        )
         self.notes_ = [
             f"Too few {who} for {self.level:g}: every set holds {who!r}."
             for who, limit in zip(("non-responder", "responder"), self.limits_, strict=True)
@@ -137,9 +139,3 @@ class ConformalResponse(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
         """Return ``responder``, ``non-responder`` or ``both`` for each patient, shape (n,)."""
         inside = self.predict_set(X)
         return np.asarray(ANSWERS[inside[:, 0] + 2 * inside[:, 1]])
-
-
-def _quantile(strange: FloatArray, level: float) -> float:
-    """Return the conformal quantile: the ceil((n + 1) level)-th smallest, or 1 where there are too few."""
-    rank = int(np.ceil((len(strange) + 1) * level - 1e-9))
-    return float(np.sort(strange)[rank - 1]) if 0 < rank <= len(strange) else 1.0

@@ -29,7 +29,7 @@ from hybridx.evaluate.conformal import check_settings, held_out, known_rows
 from hybridx.evaluate.folds import seeded
 from hybridx.evaluate.weighted_km import StepCurves, censoring_curves, late_entry, survival_curves
 
-__all__ = ["ConformalSurvival"]
+__all__ = ["CUTS", "FEWEST", "JUST_BEFORE", "ConformalSurvival", "day_of"]
 
 FloatArray = npt.NDArray[np.float64]
 DAYS = 256  # points of the curves
@@ -158,14 +158,14 @@ class ConformalSurvival(BaseEstimator):  # type: ignore[misc]  # scikit-learn ha
     def predict(self, X: Any) -> FloatArray:
         """Return the day until which each patient stays free of the event with probability `level`, shape (n,)."""
         check_is_fitted(self, "cut_")
-        return np.minimum(_day_of(self._curves(X), self.grid_, self.cut_), self.end_days_)
+        return np.minimum(day_of(self._curves(X), self.grid_, self.cut_), self.end_days_)
 
     def predict_interval(self, X: Any) -> FloatArray:
         """Return lower and upper bound of each patient's time, days, shape (n, 2); the upper may be infinite."""
         check_is_fitted(self, "cut_")
         curves = self._curves(X)
-        low = np.minimum(_day_of(curves, self.grid_, float(self.interval_cuts_[0])), self.end_days_)
-        return np.column_stack([low, _day_of(curves, self.grid_, float(self.interval_cuts_[1]))])
+        low = np.minimum(day_of(curves, self.grid_, float(self.interval_cuts_[0])), self.end_days_)
+        return np.column_stack([low, day_of(curves, self.grid_, float(self.interval_cuts_[1]))])
 
     def _curves(self, X: Any) -> FloatArray:
         return _curves(self.model_, to_frame(X), self.grid_, self.population_)
@@ -185,7 +185,7 @@ def _curves(model: Any, X: pl.DataFrame, grid: FloatArray, population: FloatArra
     return np.minimum.accumulate(np.where(nothing[:, None], population, np.clip(told, 0.0, 1.0)), axis=1)
 
 
-def _day_of(curves: FloatArray, grid: FloatArray, cut: float) -> FloatArray:
+def day_of(curves: FloatArray, grid: FloatArray, cut: float) -> FloatArray:
     """Return the first day on which each curve is at or below a cut-off (between grid days: linear); else infinity."""
     below = curves <= cut
     falls = below.any(axis=1)
@@ -205,7 +205,7 @@ def _lower_cut(
     weight = np.where(seen, 1.0 / np.maximum(censoring.at(y.time_days * JUST_BEFORE)[0], 1e-12), 0.0)
 
     def missed(cut: float) -> float:
-        bound = np.minimum(_day_of(curves, grid, cut), grid[-1])
+        bound = np.minimum(day_of(curves, grid, cut), grid[-1])
         return float(1.0 + weight[y.time_days < bound].sum()) / (len(y) + 1)
 
     low, high = 0, len(CUTS) - 1  # missing falls as the cut-off rises; a cut-off of 1 is a bound of day 0
@@ -221,7 +221,7 @@ def _upper_cut(
     """Return the highest cut-off (the earliest bounds) up to which held-out patients outlived theirs rarely enough."""
 
     def outlived(cut: float) -> float:
-        bound = _day_of(curves, grid, cut)
+        bound = day_of(curves, grid, cut)
         there = np.asarray(np.isfinite(bound) & (y.time_days > bound))
         still = censoring.at(bound[there])[0] if there.any() else np.ones(0)
         return float(1.0 + np.sum(1.0 / np.maximum(still, 1e-12))) / (len(y) + 1)

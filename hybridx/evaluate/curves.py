@@ -12,6 +12,7 @@ from hybridx.compute.tasks import map_tasks
 from hybridx.evaluate.bands import BandTask, band_around, refit_predictions
 from hybridx.evaluate.checkpoints import bands_checkpoint
 from hybridx.evaluate.folds import FoldResult
+from hybridx.evaluate.hidden import hidden_bands
 from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.kinds import KINDS
 from hybridx.evaluate.panel import FloatArray, mean_over_repeats
@@ -24,32 +25,55 @@ REFITS_PER_TASK = 10
 
 def curves_frame(
     plan: Plan, results: Sequence[FoldResult], predictions: pl.DataFrame
-) -> tuple[pl.DataFrame, list[str]]:
-    """Return `Result.curves`, and a sentence when refits failed."""
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Return `Result.curves` and `Result.bands_without`, and a sentence when refits failed."""
     rows = predictions.filter(pl.col("model") == plan.primary)
     patients = sorted(plan.cohort.patients)
     kind = plan.outcome.kind
     survives = kind == "survival"
     column = "survival" if survives else KINDS[kind].score
-    place = {patient: i for i, patient in enumerate(patients)}
-    at = np.array([place[p] for p in rows["patient_id"].to_list()], dtype=np.intp)
-    repeat = rows["repeat"].to_numpy()
-    values = np.full((int(repeat.max()) + 1, len(patients), max(1, plan.times.size)), np.nan)
-    values[repeat, at] = rows[column].to_numpy().astype(np.float64).reshape(rows.height, -1)
-    centre = mean_over_repeats(values)  # (n, T), or (n, 1) but for survival; NaN for who was never tested
+    centre = _centre(rows, column, patients, plan.times.size if survives else 1)
+    levels = _centre(rows, "levels", patients, plan.times.size) if kind == "ordinal" else None
     low, high = np.full_like(centre, np.nan), np.full_like(centre, np.nan)
+    ends = None if levels is None else (np.full_like(levels, np.nan), np.full_like(levels, np.nan))
     notes: list[str] = []
+    hidden = pl.DataFrame()
     if plan.bands:
         drawn, notes = _refits(plan, results)
         by_id = np.argsort(np.asarray(plan.cohort.patients, dtype=object), kind="stable")
-        low, high = band_around(centre, drawn[:, by_id], probability=kind in ("survival", "response"))
+        drawn = drawn[:, by_id]
+        own = drawn[..., : centre.shape[1]]
+        low, high = band_around(centre, own, probability=kind in ("survival", "response"))
         if survives:
             low, high = _falling(low, high)
-    return _frame(plan, patients, {column: centre, "low": low, "high": high}), notes
+        if levels is not None:
+            ends = band_around(levels, drawn[..., 1 : 1 + levels.shape[1]])
+        hidden = hidden_bands(plan, patients, centre, drawn)
+    frame = _frame(plan, patients, {column: centre, "low": low, "high": high})
+    if levels is not None and ends is not None:
+        for name, part in (("levels", levels), ("levels_low", ends[0]), ("levels_high", ends[1])):
+            frame = frame.with_columns(_lists(name, part))
+    return frame, hidden, notes
+
+
+def _centre(rows: pl.DataFrame, column: str, patients: list[str], width: int) -> FloatArray:
+    """Return the mean over repeats, (n, width); NaN for who was never tested."""
+    place = {patient: i for i, patient in enumerate(patients)}
+    at = np.array([place[p] for p in rows["patient_id"].to_list()], dtype=np.intp)
+    repeat = rows["repeat"].to_numpy()
+    values = np.full((int(repeat.max()) + 1, len(patients), max(1, width)), np.nan)
+    values[repeat, at] = rows[column].to_numpy().astype(np.float64).reshape(rows.height, -1)
+    return mean_over_repeats(values)
+
+
+def _lists(name: str, part: FloatArray) -> pl.Series:
+    """Return the probabilities of the levels as a column of lists, null where nothing is told."""
+    lists = [None if np.isnan(row).any() else row.tolist() for row in part]
+    return pl.Series(name, lists, dtype=pl.List(pl.Float64))
 
 
 def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Return refitted predictions of every patient, (bands, n, T), rows in cohort order."""
+    """Return refitted predictions of every patient, rows in cohort order; see `refit_predictions`."""
     tasks: list[BandTask] = []
     places: list[tuple[slice, npt.NDArray[np.intp]]] = []
     for split, result in zip(plan.splits, results, strict=True):
@@ -71,10 +95,11 @@ def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.f
                     kind=plan.outcome.kind,
                     times=plan.times,
                     seed=plan.seed,
+                    without=plan.hidden,
                 )
             )
             places.append((slice(start, start + count), rows))
-    width = plan.times.size if plan.outcome.kind == "survival" else 1
+    width = (1 + len(plan.hidden)) * tasks[0].width if tasks else 1
     drawn = np.full((plan.bands, len(plan.outcome), width), np.nan)
     store = bands_checkpoint(plan.checkpoint)
     done = map_tasks(

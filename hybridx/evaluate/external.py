@@ -135,7 +135,7 @@ def score_locked(
         names=[name],
         times=times,
     )
-    curves, _ = curves_frame(plan, results, predictions)
+    curves, _, _ = curves_frame(plan, results, predictions)
     return Result(
         endpoint=endpoint,
         kind=y.kind,

@@ -49,6 +49,8 @@ class Plan:
         See `evaluate`.
     without : tuple of str
         Modalities that are taken away from the test patients, one at a time.
+    hidden : tuple of str
+        The same, before the refits behind the bands.
     """
 
     cohort: Cohort
@@ -67,6 +69,7 @@ class Plan:
     without: tuple[str, ...] = ()
     engine: str = "local"
     client: Any = None
+    hidden: tuple[str, ...] = ()
 
     @cached_property
     def frame(self) -> pl.DataFrame:

@@ -61,7 +61,9 @@ class Result(Drawing, Deciding, ByModality, Dividing):
         outcome is unknown; they were in no training part.
     curves : polars.DataFrame
         The primary model, mean over repeats: `patient_id`, `model`, `time_days`, `survival`, `low`, `high`; for a
-        response `patient_id`, `model`, `probability`, `low`, `high`. The band comes from bootstrap refits.
+        response `patient_id`, `model`, `probability`, `low`, `high`; ordered: `expected_rank`, and lists with an entry
+        per level, best to worst: `levels`, `levels_low`, `levels_high`; continuous: `predicted`. The bands come from
+        bootstrap refits.
     times_days : tuple of float
         Grid of `survival`.
     moment : Moment
@@ -83,6 +85,10 @@ class Result(Drawing, Deciding, ByModality, Dividing):
         `patient_id`, `doubt`: what to hold against single predictions of a locked model.
     predictions_without : polars.DataFrame
         As `predictions`, of the primary model, with `without` (a modality that was taken away) in place of `model`.
+    bands_without : polars.DataFrame
+        `patient_id`, `without`, `value`, `low`, `high`: the prediction (survival at the horizon, probability, expected
+        rank or value) and its band, had a modality of the patient not been measured. The refits behind the band
+        predict once with it and once without.
     support : polars.DataFrame
         `patient_id`, `modality`, `percentile`: how far out a patient's values lie, as share of the patients like those
         in the training part who lie less far out; first repeat. See `hybridx.fusion.SupportDetector`.
@@ -113,6 +119,7 @@ class Result(Drawing, Deciding, ByModality, Dividing):
     doubts: pl.DataFrame = field(default_factory=pl.DataFrame)
     predictions_without: pl.DataFrame = field(default_factory=pl.DataFrame)
     support: pl.DataFrame = field(default_factory=pl.DataFrame)
+    bands_without: pl.DataFrame = field(default_factory=pl.DataFrame)
     _known: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)  # estimates computed so far
 
     # -- scores ------------------------------------------------------------------------------------------------

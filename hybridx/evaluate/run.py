@@ -155,6 +155,7 @@ def evaluate(
         without=tuple(used_modalities(main.estimator, checked)) if stress else (),
         engine=engine,
         client=client,
+        hidden=tuple(used_modalities(main.estimator, checked)) if bands else (),
     )
     results = _run_folds(plan)
     names = [entry.name for entry in entries]
@@ -178,7 +179,7 @@ def evaluate(
     )
     support = support_frame(plan, results)
     shown, lost_notes = apart(results, entries)
-    curves, refit_notes = curves_frame(plan, results, predictions)
+    curves, bands_without, refit_notes = curves_frame(plan, results, predictions)
     explanation, explanation_notes = _explanation(results)
     result = Result(
         endpoint=endpoint,
@@ -217,6 +218,7 @@ def evaluate(
         explanation=explanation,
         apparent=apparent,
         predictions_without=without_frame(plan, results),
+        bands_without=bands_without,
         support=support,
     )
     result.checks()  # remembered: whoever looks at the result sees what they found
