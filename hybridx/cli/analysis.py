@@ -241,7 +241,7 @@ def report(
         typer.Option("--single-file", help="Put the image viewer into each page, not once beside them."),
     ] = False,
     language: Annotated[
-        str, typer.Option("--language", help="Of the patients' pages: en or de; the rest is in English.")
+        str, typer.Option("--language", help="Of all pages, the checklists and the model card: en or de.")
     ] = "en",
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Print the cohort report to cohort.pdf as well; needs Chromium.")

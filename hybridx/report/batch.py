@@ -23,6 +23,7 @@ from hybridx.report.background import Background
 from hybridx.report.beside import BESIDE, refuse_foreign_card, write_beside
 from hybridx.report.cohort_page import build_cohort_report
 from hybridx.report.index import index_page
+from hybridx.report.language import speaking
 from hybridx.report.pdf import find_browser, save_pdf
 from hybridx.report.report_index import ReportIndex
 from hybridx.report.tumour_board import build_patient_page
@@ -124,7 +125,8 @@ def write_reports(
         Put the viewer's library (1.1 MB) into each page, so that a page can be sent by itself; by default it lies once
         beside them, in ``viewer/``.
     language : {"en", "de"}
-        Of the patients' pages; cohort report and index are in English.
+        Of all pages, the checklists and the model card. Notes of the evaluation, findings of the checks and reasons
+        of failures stay in English; names of columns in the tables, too.
     pdf : bool
         Print the cohort report to ``cohort.pdf`` as well; needs Chromium.
 
@@ -175,11 +177,14 @@ def write_reports(
     problems = {t.patient: str(r.error) for t, r in zip(todo, done, strict=True) if not r.ok}
     written = {t.patient for t, r in zip(todo, done, strict=True) if r.ok}
     pages = {p: f"pages/{names[p]}" for p in tasks if p in written or p in kept}
-    build_cohort_report(background, index_link="index.html", inputs_hash=state).save(folder / "cohort.html")
-    write_beside(background, folder)
+    with speaking(language):
+        build_cohort_report(background, index_link="index.html", inputs_hash=state).save(
+            folder / "cohort.html"
+        )
+        write_beside(background, folder)
+        index_page(background, pages, problems).save(folder / "index.html")
     if pdf:
         save_pdf(folder / "cohort.html", folder / "cohort.pdf")
-    index_page(background, pages, problems).save(folder / "index.html")
     rows = pl.DataFrame(
         [
             (

@@ -14,13 +14,16 @@ from hybridx.report.card import ModelCard
 from hybridx.report.card_facts import facts_of_result
 from hybridx.report.checklist import CHECKLISTS, filled
 from hybridx.report.figure_tables import TABLES, figure_tables, save_tables
+from hybridx.report.language import speaking
 
 __all__ = ["BESIDE", "cohort_tables", "refuse_foreign_card", "write_beside"]
 
 BESIDE = ("model_card.json", "model_card.md", "cohort.pdf")
 
 
-def cohort_tables(result: Any, why: Any = None, *, cohort: Cohort | None = None) -> dict[str, pl.DataFrame]:
+def cohort_tables(
+    result: Any, why: Any = None, *, cohort: Cohort | None = None, language: str = "en"
+) -> dict[str, pl.DataFrame]:
     """Return the numbers behind each figure of the cohort report, and the filled checklists, by name.
 
     Parameters
@@ -30,13 +33,16 @@ def cohort_tables(result: Any, why: Any = None, *, cohort: Cohort | None = None)
         Default: the one stored in `result`.
     cohort : Cohort, optional
         In place of the result's own.
+    language : {"en", "de"}
+        Of the checklists and the names of groups; names of columns are in English.
 
     Returns
     -------
     dict of str to polars.DataFrame
         No table names a patient; rows that stand for one carry a running number.
     """
-    return _tables(Background(result, why, cohort))
+    with speaking(language):
+        return _tables(Background(result, why, cohort))
 
 
 def _tables(background: Background) -> dict[str, pl.DataFrame]:

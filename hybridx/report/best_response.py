@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from hybridx.cohort import Cohort
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import percent
 from hybridx.report.svg import HIGHER, INK, LOWER, MUTED, Drawing, Scale, ticks
 from hybridx.terms.endpoints import endpoint_title
@@ -134,31 +135,39 @@ def _waterfall_part(cohort: Cohort, changes: pl.DataFrame) -> dict[str, Any]:
     drawing = waterfall_figure(
         values,
         changes["category"].to_list(),
-        title=f"{endpoint_title(endpoint)} of each patient",
+        title=say("{endpoint} of each patient", endpoint=say(endpoint_title(endpoint))),
         lines=of_size,
     )
     shrunk, grown = sum(v <= RESPONSE_LINE for v in values), sum(v >= PROGRESS_LINE for v in values)
     said = (
-        f"{shrunk} of {len(values)} patients shrank by 30 % or more, {grown} grew by 20 % or more (dashed: the limits "
-        "of RECIST 1.1; a response also needs confirmation and no new lesion)."
+        say(
+            "{shrunk} of {n} patients shrank by 30 % or more, {grown} grew by 20 % or more (dashed: the limits of "
+            "RECIST 1.1; a response also needs confirmation and no new lesion).",
+            shrunk=shrunk,
+            grown=grown,
+            n=len(values),
+        )
         if of_size
-        else f"{sum(v < 0 for v in values)} of {len(values)} patients fell."
+        else say("{n} of {of} patients fell.", n=sum(v < 0 for v in values), of=len(values))
     )
     missing = len(cohort) - len(values)
-    gap = f" Without a value: {missing} patients." if missing else ""
+    gap = " " + say("Without a value: {n} patients.", n=missing) if missing else ""
     cut = sum(v > _AXIS_END for v in values)
-    gap += f" Cut at +100 %: {cut} bars, the largest {max(values):+.0f} %." if cut else ""
+    if cut:
+        gap += " " + say("Cut at +100 %: {n} bars, the largest {most:+.0f} %.", n=cut, most=max(values))
     quantiles = [changes["change_percent"].quantile(q, "linear") for q in (0.0, 0.25, 0.5, 0.75, 1.0)]
     rows = [
         (n, _signed(q))
         for n, q in zip(
-            ("Smallest", "Lower quartile", "Median", "Upper quartile", "Largest"), quantiles, strict=True
+            (say("Smallest"), say("Lower quartile"), say("Median"), say("Upper quartile"), say("Largest")),
+            quantiles,
+            strict=True,
         )
     ]
     return {
         "drawing": drawing,
-        "caption": f"One bar per patient, largest growth on the left. {said}{gap}",
-        "columns": ("Change", "%"),
+        "caption": say("One bar per patient, largest growth on the left.") + f" {said}{gap}",
+        "columns": (say("Change"), "%"),
         "rows": rows,
     }
 
@@ -201,7 +210,7 @@ def waterfall_figure(
         drawing.text(
             left - 6, y(tick) + 4, f"{tick:+g}".replace("-", "−").replace("+0", "0"), anchor="end", size=11
         )
-    drawing.text(4, 13, "change, %", size=11)
+    drawing.text(4, 13, say("change, %"), size=11)
     for i, (change, name) in enumerate(zip(changes, named, strict=True)):
         top, low = sorted((y(change), y(0.0)))
         fill = shade[name] if name else HIGHER if change > 0 else LOWER
@@ -222,7 +231,9 @@ def waterfall_figure(
         drawing.text(at, y(limit) - 4, words, anchor=anchor, size=11, colour=INK, **halo)
     for i, name in enumerate(legend):
         drawing.rect(left + 150 * i, bottom + 24, 14, 12, shade[name], stroke=MUTED)
-        drawing.text(left + 150 * i + 20, bottom + 34, f"{name} ({named.count(name)})", size=11.5, colour=INK)
+        drawing.text(
+            left + 150 * i + 20, bottom + 34, f"{say(name)} ({named.count(name)})", size=11.5, colour=INK
+        )
     return drawing.markup()
 
 
@@ -238,27 +249,38 @@ def _shades(legend: Sequence[str]) -> dict[str, str]:
 
 def _spoken(changes: Sequence[float]) -> str:
     if not changes:
-        return "nobody has a value"
+        return say("nobody has a value")
     ordered = sorted(changes)
-    return (
-        f"{len(changes)} patients, from {ordered[0]:.0f} to {ordered[-1]:.0f} per cent, "
-        f"median {ordered[len(ordered) // 2]:.0f}"
+    return say(
+        "{n} patients, from {low:.0f} to {high:.0f} per cent, median {middle:.0f}",
+        n=len(changes),
+        low=ordered[0],
+        high=ordered[-1],
+        middle=ordered[len(ordered) // 2],
     )
 
 
 def _category_part(counts: pl.DataFrame) -> dict[str, Any]:
     total, responders = int(counts["n"].sum()), int(counts.filter("responder")["n"].sum())
-    criterion = counts["criterion"][0]
+    criterion = say(counts["criterion"][0])
     low, high = _wilson(responders, total)
-    drawing = _category_figure(counts, title=f"Best response by {criterion}")
+    drawing = _category_figure(counts, title=say("Best response by {criterion}", criterion=criterion))
     return {
         "drawing": drawing,
-        "caption": f"{criterion}: {responders} of {total} assessed patients responded, {percent(responders / total)} "
-        f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %, Wilson).",
-        "columns": ("Category", "Patients", "Share"),
+        "caption": say(
+            "{criterion}: {n} of {of} assessed patients responded, {share} (95 % interval {low:.0f} to {high:.0f} %, "
+            "Wilson).",
+            criterion=criterion,
+            n=responders,
+            of=total,
+            share=percent(responders / total),
+            low=100 * low,
+            high=100 * high,
+        ),
+        "columns": (say("Category"), say("Patients"), say("Share")),
         "rows": [
             (
-                f"{r['category']}, {r['title']}" if r["category"] != r["title"] else r["title"],
+                f"{r['category']}, {say(r['title'])}" if r["category"] != r["title"] else say(r["title"]),
                 str(r["n"]),
                 percent(r["share"]),
             )
@@ -282,10 +304,10 @@ def _category_figure(counts: pl.DataFrame, *, title: str, width: float = 520) ->
         width,
         row * counts.height + 8,
         title,
-        "; ".join(f"{r['title']}: {r['n']}" for r in counts.iter_rows(named=True)),
+        "; ".join(f"{say(r['title'])}: {r['n']}" for r in counts.iter_rows(named=True)),
     )
     for i, r in enumerate(counts.iter_rows(named=True)):
-        drawing.text(labels - 10, row * i + 18, r["title"], anchor="end", colour=INK, size=12.5)
+        drawing.text(labels - 10, row * i + 18, say(r["title"]), anchor="end", colour=INK, size=12.5)
         drawing.rect(
             labels, row * i + 5, max(x(r["n"]) - labels, 0.0), 17, shade[r["category"]], stroke=MUTED
         )

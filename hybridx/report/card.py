@@ -24,6 +24,7 @@ from hybridx.fusion.locked import LockedModel
 from hybridx.report.background import Background
 from hybridx.report.card_facts import facts_of_locked, facts_of_result
 from hybridx.report.card_words import card_markdown
+from hybridx.report.language import speaking
 
 __all__ = ["ModelCard", "model_card"]
 
@@ -36,7 +37,7 @@ class ModelCard:
     ----------
     facts : mapping
         `title`, `use`, `trained`, `inputs`, `output`, `performance`, `subgroups`, `limits`, `checks`, `unknown`,
-        `versions`, `hashes`.
+        `versions`, `hashes`, `language`.
     """
 
     facts: Mapping[str, Any]
@@ -68,7 +69,7 @@ class ModelCard:
         return self.markdown()
 
 
-def model_card(subject: Any, validation: Any = None) -> ModelCard:
+def model_card(subject: Any, validation: Any = None, *, language: str = "en") -> ModelCard:
     """Return the card of a model.
 
     Parameters
@@ -78,12 +79,19 @@ def model_card(subject: Any, validation: Any = None) -> ModelCard:
     validation : Result, optional
         For a locked model: the result of `hybridx.evaluate.score_locked` or of the evaluation before it was locked,
         whose figures the card then carries.
+    language : {"en", "de"}
+        Of the card. Names of its fields, notes of the evaluation and findings of the checks are in English.
 
     Raises
     ------
     InputError
         `subject` is neither, or `validation` is of another endpoint.
     """
+    with speaking(language):
+        return _card(subject, validation)
+
+
+def _card(subject: Any, validation: Any) -> ModelCard:
     if isinstance(subject, Result):
         return ModelCard(facts_of_result(Background(subject)))
     if not isinstance(subject, LockedModel):

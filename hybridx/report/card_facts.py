@@ -14,10 +14,10 @@ from hybridx.evaluate.registry import metric_named
 from hybridx.fusion.locked import LockedModel
 from hybridx.report.background import Background
 from hybridx.report.checklist_cohort import centres_of
+from hybridx.report.language import language, say
 from hybridx.report.part_lines import parts_of_cohort
-from hybridx.report.words import INTENDED_USE, endpoint_words, model_title, spoken_note
+from hybridx.report.words import INTENDED_USE, endpoint_words, modality_words, model_title, spoken_note
 from hybridx.terms import DAYS_PER_MONTH
-from hybridx.terms.modalities import modality_title
 
 __all__ = ["facts_of_locked", "facts_of_result"]
 
@@ -55,15 +55,20 @@ def facts_of_result(background: Background) -> dict[str, Any]:
         trained = {"patients": result.design.trained_on or None, "validated_on": trained}
     return {
         "made_by": "hybridx",
-        "title": f"{model_title(result.primary)} for {endpoint_words(result.endpoint)}",
+        "language": language(),
+        "title": say(
+            "{model} for {endpoint}",
+            model=model_title(result.primary),
+            endpoint=endpoint_words(result.endpoint),
+        ),
         "use": _use(result.kind, result.endpoint, result.origin),
         "trained": trained,
         "inputs": _inputs_of_cohort(cohort),
         "output": _output(background),
         **_found(background),
         "unknown": [
-            *_ALWAYS_UNKNOWN,
-            *([] if background.is_external else ["one final model: each fold had its own"]),
+            *map(say, _ALWAYS_UNKNOWN),
+            *([] if background.is_external else [say("one final model: each fold had its own")]),
         ],
         "versions": {str(k): str(v) for k, v in dict(result.provenance.get("versions", {})).items()},
         "hashes": _hashes(cohort.provenance)
@@ -78,7 +83,7 @@ def facts_of_locked(locked: LockedModel, validation: Background | None = None) -
     inputs = [
         {
             "modality": name,
-            "title": modality_title(name),
+            "title": modality_words(name),
             "features": [{"column": c, "unit": unit} for c, unit in columns.items()],
         }
         for name, columns in m["columns"].items()
@@ -92,9 +97,9 @@ def facts_of_locked(locked: LockedModel, validation: Background | None = None) -
     if m.get("last_day"):
         trained["last_follow_up_months"] = _number(m["last_day"] / DAYS_PER_MONTH, 1)
     found = {"performance": [], "comparisons": [], "subgroups": [], "limits": [], "checks": []}
-    unknown = list(_ALWAYS_UNKNOWN)
+    unknown = [say(what) for what in _ALWAYS_UNKNOWN]
     if validation is None:
-        unknown.insert(0, "how good it is: no validation was given with it")
+        unknown.insert(0, say("how good it is: no validation was given with it"))
     else:
         found = _found(validation)
     found["limits"] = [*map(str, m.get("notes", ())), *found["limits"]]
@@ -102,11 +107,12 @@ def facts_of_locked(locked: LockedModel, validation: Background | None = None) -
     hashes = _hashes(training) | known
     return {
         "made_by": "hybridx",
-        "title": f"{m['model']} for {endpoint_words(m['endpoint'])}",
+        "language": language(),
+        "title": say("{model} for {endpoint}", model=m["model"], endpoint=endpoint_words(m["endpoint"])),
         "use": _use(m["kind"], m["endpoint"], m.get("origin", "")),
         "trained": trained,
         "inputs": inputs,
-        "output": {"gives": _GIVES.get(m["kind"], m["kind"]), "responder": m.get("responder", "")},
+        "output": {"gives": say(_GIVES.get(m["kind"], m["kind"])), "responder": m.get("responder", "")},
         **found,
         "unknown": unknown,
         "versions": {str(k): str(v) for k, v in m.get("versions", {}).items()},
@@ -115,11 +121,13 @@ def facts_of_locked(locked: LockedModel, validation: Background | None = None) -
 
 
 def _use(kind: str, endpoint: str, origin: str) -> dict[str, Any]:
-    start = f", from {origin.replace('_', ' ')}" if kind == "survival" and origin else ""
+    what = endpoint_words(endpoint)
+    if kind == "survival" and origin:
+        what = say("{endpoint}, from {origin}", endpoint=what, origin=say(origin.replace("_", " ")))
     return {
-        "for": f"research on {endpoint_words(endpoint)}{start}",
-        "not_for": list(_NOT_FOR),
-        "notice": INTENDED_USE,
+        "for": say("research on {what}", what=what),
+        "not_for": [say(one) for one in _NOT_FOR],
+        "notice": say(INTENDED_USE),
     }
 
 
@@ -145,7 +153,7 @@ def _inputs_of_cohort(cohort: Cohort) -> list[dict[str, Any]]:
     return [
         {
             "modality": name,
-            "title": modality_title(name),
+            "title": modality_words(name),
             "features": [
                 {"column": r["column"], "title": r["title"] or "", "unit": r["unit"] or ""}
                 for r in features.filter(pl.col("modality") == name).iter_rows(named=True)
@@ -157,7 +165,7 @@ def _inputs_of_cohort(cohort: Cohort) -> list[dict[str, Any]]:
 
 def _output(background: Background) -> dict[str, Any]:
     result = background.result
-    gives = {"gives": _GIVES.get(result.kind, result.kind), "responder": result.responder}
+    gives = {"gives": say(_GIVES.get(result.kind, result.kind)), "responder": result.responder}
     if background.is_survival and math.isfinite(background.main_horizon):
         gives |= {"horizon_months": background.main_horizon, "until_months": _number(background.until, 1)}
     return gives
@@ -170,7 +178,7 @@ def _found(background: Background) -> dict[str, Any]:
     return {
         "performance": [
             {
-                "metric": metric_named(r["metric"], result.kind).title,
+                "metric": say(metric_named(r["metric"], result.kind).title),
                 "value": _number(r["value"]), "low": _number(r["low"]), "high": _number(r["high"]),
                 "level": r["level"], "patients": r["n"], "events": r["n_events"],
             }
@@ -185,7 +193,8 @@ def _found(background: Background) -> dict[str, Any]:
             if r["difference"] is not None
         ],
         "subgroups": [
-            {"columns": list(part["columns"]), "rows": [list(row) for row in part["rows"]], "note": part["note"]}
+            {"columns": list(part["columns"]), "rows": [list(row) for row in part["rows"]],
+             "note": " ".join([part["note"], *part["told"]])}
             for part in background.once("parts", lambda: parts_of_cohort(background))
         ],
         "limits": [spoken_note(str(note), result.models) for note in result.notes],

@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,8 +25,9 @@ import polars as pl
 from hybridx.cohort import Cohort
 from hybridx.report import checklist_cohort, checklist_model, checklist_results
 from hybridx.report.background import Background
-from hybridx.report.checklist_answer import RULES, STATUSES, Answer, absent, for_person
+from hybridx.report.checklist_answer import RULES, STATUSES, Answer, absent, for_person, place_words
 from hybridx.report.checklist_scores import score_said
+from hybridx.report.language import language, say, speaking
 from hybridx.terms import check_name
 from hybridx.terms.modalities import IMAGING
 
@@ -57,7 +58,10 @@ CHECKLISTS: Mapping[str, Guideline] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Item:
-    """One item: its number, where it belongs, what it asks (our words), the rule that looks, and its weight."""
+    """One item: its number, where it belongs, what it asks (our words), the rule that looks, and its weight.
+
+    `told` holds section, topic and what it asks in other languages.
+    """
 
     number: str
     section: str
@@ -65,6 +69,11 @@ class Item:
     asks: str
     rule: str = ""
     weight: float = 0.0
+    told: Mapping[str, tuple[str, str, str]] = field(default_factory=dict, compare=False)
+
+    def words(self) -> tuple[str, str, str]:
+        """Return section, topic and what it asks, in the page's language."""
+        return self.told.get(language(), (self.section, self.topic, self.asks))
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +113,7 @@ class Checklist:
         """Return one row per item: `item`, `section`, `topic`, `asks`, `status`, `evidence`, `said`, `weight`."""
         return pl.DataFrame(
             [
-                (i.number, i.section, i.topic, i.asks, a.status, a.where, a.said, i.weight or None)
+                (i.number, *i.words(), say(a.status), place_words(a.where), a.said, i.weight or None)
                 for i, a in zip(self.items, self.answers, strict=True)
             ],
             schema={
@@ -133,7 +142,15 @@ def items_of(name: str) -> tuple[Item, ...]:
     path = Path(__file__).parent / "guidelines" / f"{check_name(name, CHECKLISTS, 'checklist')}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return tuple(
-            Item(r["item"], r["section"], r["topic"], r["asks"], r["rule"], float(r["weight"] or 0))
+            Item(
+                r["item"],
+                r["section"],
+                r["topic"],
+                r["asks"],
+                r["rule"],
+                float(r["weight"] or 0),
+                {"de": (r["section_de"], r["topic_de"], r["asks_de"])},
+            )
             for r in csv.DictReader(file)
         )
 
@@ -157,7 +174,9 @@ def _bare(cohort: Cohort) -> list[str]:
     return [m.partition("@")[0] for m in cohort.modalities]
 
 
-def checklists(result: Any, why: Any = None, *, cohort: Cohort | None = None) -> dict[str, Checklist]:
+def checklists(
+    result: Any, why: Any = None, *, cohort: Cohort | None = None, language: str = "en"
+) -> dict[str, Checklist]:
     """Return TRIPOD+AI, CLAIM 2024, METRICS and RQS, filled from what a run knows.
 
     Parameters
@@ -167,10 +186,13 @@ def checklists(result: Any, why: Any = None, *, cohort: Cohort | None = None) ->
         Default: the one stored in `result`.
     cohort : Cohort, optional
         In place of the result's own.
+    language : {"en", "de"}
+        Of what was found.
 
     Returns
     -------
     dict of str to Checklist
         What a run cannot know is ``"for a person"``, never a guess.
     """
-    return filled(Background(result, why, cohort))
+    with speaking(language):
+        return filled(Background(result, why, cohort))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hybridx.report.background import Background
+from hybridx.report.language import say
 
 __all__ = [
     "ABSENT",
@@ -18,6 +19,7 @@ __all__ = [
     "absent",
     "for_person",
     "not_seen",
+    "place_words",
     "rule",
     "seen",
 ]
@@ -47,24 +49,42 @@ class Answer:
     points: float | None = None
 
 
+def place_words(where: str) -> str:
+    """Write a place of evidence in the page's language.
+
+    Examples
+    --------
+    >>> place_words("page: The patients; tables/missingness.csv")
+    'page: The patients; tables/missingness.csv'
+    """
+    return "; ".join(_one_place(place) for place in where.split("; ")) if where else ""
+
+
+def _one_place(place: str) -> str:
+    kind, colon, rest = place.partition(": ")
+    if not colon:
+        return place
+    return f"{say(kind)}: {', '.join(say(part) for part in rest.split(', '))}"
+
+
 def seen(where: str, said: str = "", points: float | None = None) -> Answer:
     """Return that the record holds what is asked for."""
-    return Answer(OBSERVED, where, said, points)
+    return Answer(OBSERVED, where, say(said), points)
 
 
 def not_seen(said: str, where: str = "", points: float | None = None) -> Answer:
     """Return that the record would hold it, had it been done, and does not."""
-    return Answer(NOT_OBSERVED, where, said, points)
+    return Answer(NOT_OBSERVED, where, say(said), points)
 
 
 def absent(said: str) -> Answer:
     """Return that the item does not apply, and why."""
-    return Answer(ABSENT, "", said)
+    return Answer(ABSENT, "", say(said))
 
 
 def for_person(said: str = "", where: str = "") -> Answer:
     """Return that only a person can answer, with what the run knows already."""
-    return Answer(PERSON, where, said)
+    return Answer(PERSON, where, say(said))
 
 
 Rule = Callable[[Background], Answer]

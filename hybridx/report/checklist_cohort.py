@@ -7,9 +7,11 @@ import polars as pl
 from hybridx.cohort import Cohort
 from hybridx.report.background import Background
 from hybridx.report.checklist_answer import Answer, absent, for_person, not_seen, rule, seen
+from hybridx.report.language import say
 from hybridx.report.rendering import months
+from hybridx.report.words import modality_words
 from hybridx.terms.endpoints import ENDPOINTS, canonical_endpoint
-from hybridx.terms.modalities import IMAGING, modality_title
+from hybridx.terms.modalities import IMAGING
 
 __all__ = ["centres_of", "image_modalities"]
 
@@ -27,7 +29,7 @@ _RADIOMICS = (
     "morphology",
 )
 _STANDARD = ("pyradiomics", "mirp", "hybridx")  # engines compared with the values of the IBSI
-_DESCRIBING = ("age_years", "sex", "diagnosis", "stage", "ecog")
+_DESCRIBING = {"age_years": "Age", "sex": "Sex", "diagnosis": "Diagnosis", "stage": "Stage", "ecog": "ECOG"}
 
 
 def image_modalities(cohort: Cohort) -> list[str]:
@@ -58,7 +60,7 @@ def _radiomics(cohort: Cohort) -> pl.DataFrame:
 def data_sources(background: Background) -> Answer:
     """Where data come from is told by a person; the run knows a hash of them."""
     known = str(background.cohort.provenance.get("inputs_hash", ""))
-    return for_person(f"the data are identified by the hash {known[:16]}" if known else "")
+    return for_person(say("the data are identified by the hash {hash}", hash=known[:16]) if known else "")
 
 
 @rule
@@ -73,7 +75,9 @@ def centres_described(background: Background) -> Answer:
     """How many centres is counted; level of care and place are for a person."""
     centres = centres_of(background.cohort)
     return for_person(
-        "no table names a centre" if centres is None else f"{_count(len(centres), 'centre')} counted",
+        say("no table names a centre")
+        if centres is None
+        else say("{centres} counted", centres=_centres(len(centres))),
         _PATIENTS,
     )
 
@@ -89,7 +93,7 @@ def several_centres(background: Background) -> Answer:
         return for_person("features came without their images")
     imaged = background.cohort.measured.filter(pl.any_horizontal(images))["patient_id"].to_list()
     held = rows.filter(pl.col("patient_id").is_in(imaged))["centre"].n_unique()
-    said = f"patients with images come from {_count(held, 'centre')}"
+    said = say("patients with images come from {centres}", centres=_centres(held))
     return seen(_PATIENTS, said) if held > 1 else not_seen(said, _PATIENTS)
 
 
@@ -100,12 +104,12 @@ def treatments_described(background: Background) -> Answer:
     if table is None or not table.height:
         return for_person("the cohort has no table of treatments")
     kinds = (
-        ", ".join(sorted(table["kind"].drop_nulls().unique()))
+        ", ".join(say(kind.replace("_", " ")) for kind in sorted(table["kind"].drop_nulls().unique()))
         if "kind" in table.columns
-        else "kinds not stated"
+        else say("kinds not stated")
     )
     return for_person(
-        f"on record: {kinds}",
+        say("on record: {what}", what=kinds),
         "page: Response and courses",
     )
 
@@ -121,7 +125,7 @@ def preparation(background: Background) -> Answer:
         )
     fired = [c for c in ("HX002", "HX020") if findings.of(c)]
     if fired:
-        return not_seen(f"{', '.join(fired)} fired", "page: Checks")
+        return not_seen(say("{codes} fired", codes=", ".join(fired)), "page: Checks")
     return for_person("the checks that look for it did not apply")
 
 
@@ -132,14 +136,29 @@ def outcome_defined(background: Background) -> Answer:
     if result.kind == "survival":
         known = ENDPOINTS.get(canonical_endpoint(result.endpoint))
         if known is None:
-            return for_person(f"{result.endpoint!r} is a name of the data's owner")
-        horizon = "" if result.horizon_days is None else f", at {months(result.horizon_days)} months"
+            return for_person(say("{name} is a name of the data's owner", name=repr(result.endpoint)))
+        horizon = (
+            "" if result.horizon_days is None else ", " + say("at {n} months", n=months(result.horizon_days))
+        )
         return seen(
             _PATIENTS,
-            f"{known.title}: {known.event}, from {result.origin}{horizon}; add how and when it was found out",
+            say(
+                "{title}: {event}, from {origin}{horizon}; add how and when it was found out",
+                title=say(known.title),
+                event=say(known.event),
+                origin=say(result.origin.replace("_", " ")),
+                horizon=horizon,
+            ),
         )
     if result.criterion and result.criterion.casefold() != "binary":
-        return seen(_PATIENTS, f"{result.criterion}, responder: {result.responder}; add when it was judged")
+        return seen(
+            _PATIENTS,
+            say(
+                "{criterion}, responder: {responder}; add when it was judged",
+                criterion=result.criterion,
+                responder=result.responder,
+            ),
+        )
     return for_person("the outcome has no named criterion")
 
 
@@ -150,19 +169,37 @@ def predictors_defined(background: Background) -> Answer:
     if not features.height:
         return not_seen("no column has a record of what it is")
     bare = features.filter(pl.col("extractor").is_null() | (pl.col("extractor") == "")).height
-    said = f"{features.height - bare} of {features.height} columns with what measured them"
     if bare:
-        return not_seen(said)
-    return seen("file: features.parquet of the cohort", f"{said}, unit and version")
+        return not_seen(
+            say(
+                "{n} of {of} columns with what measured them",
+                n=features.height - bare,
+                of=features.height,
+            )
+        )
+    return seen(
+        "file: features.parquet of the cohort",
+        say(
+            "{n} of {of} columns with what measured them, unit and version",
+            n=features.height,
+            of=features.height,
+        ),
+    )
 
 
 @rule
 def sample_size_reasons(background: Background) -> Answer:
     """Why this many patients is for a person; events and candidate features are counted."""
     y = background.outcome
-    happened = "events" if background.is_survival else "responders"
+    happened = say("events") if background.is_survival else say("responders")
     columns = sum(b.width - 1 for b in background.cohort.blocks.values())
-    said = f"{int(y.known.sum())} patients, {y.n_events} {happened}, {columns} candidate features"
+    said = say(
+        "{n} patients, {events} {kind}, {columns} candidate features",
+        n=int(y.known.sum()),
+        events=y.n_events,
+        kind=happened,
+        columns=columns,
+    )
     return for_person(said, "page: Checks" if background.result.checks().of("HX011") else "")
 
 
@@ -172,9 +209,12 @@ def missing_handled(background: Background) -> Answer:
     patterns = background.cohort.measured.drop("patient_id").n_unique()
     flags = background.cohort.measured.drop("patient_id")
     gaps = flags.height * flags.width - int(sum(flags.sum().row(0)))
-    said = (
-        f"{gaps} of {flags.height * flags.width} modalities of patients not measured, in {patterns} patterns; whoever "
-        "had any was kept. Add how single values were filled in"
+    said = say(
+        "{gaps} of {of} modalities of patients not measured, in {patterns} patterns; whoever had any was kept. Add "
+        "how single values were filled in",
+        gaps=gaps,
+        of=flags.height * flags.width,
+        patterns=patterns,
     )
     return seen("page: The patients; tables/missingness.csv", said)
 
@@ -190,7 +230,11 @@ def acquisition_known(background: Background) -> Answer:
             c for c in ("scanner", "tracer", "unit") if c in studies.columns and studies[c].drop_nulls().len()
         ]
     )
-    return for_person(f"on record for studies: {', '.join(held)}" if held else "nothing on record")
+    return for_person(
+        say("on record for studies: {what}", what=", ".join(map(say, held)))
+        if held
+        else say("nothing on record")
+    )
 
 
 @rule
@@ -200,12 +244,16 @@ def image_days_known(background: Background) -> Answer:
     if studies is None or "day" not in studies.columns or not studies.height:
         return for_person("no table of studies with days")
     if background.result.origin not in ("baseline", ""):
-        return for_person(f"days count from baseline, the outcome from {background.result.origin}")
+        origin = say(background.result.origin.replace("_", " "))
+        return for_person(say("days count from baseline, the outcome from {origin}", origin=origin))
     bare = studies["day"].null_count()
     if bare:
-        return not_seen(f"{bare} of {studies.height} studies have no day")
+        return not_seen(say("{n} of {of} studies have no day", n=bare, of=studies.height))
     low, high = studies["day"].min(), studies["day"].max()
-    return seen("file: tables/studies.parquet of the cohort", f"days {low:g} to {high:g} from baseline")
+    return seen(
+        "file: tables/studies.parquet of the cohort",
+        say("days {low:g} to {high:g} from baseline", low=low, high=high),
+    )
 
 
 def _settings(cohort: Cohort) -> dict[str, object]:
@@ -224,7 +272,10 @@ def image_preparation(background: Background) -> Answer:
     if not settings:
         return for_person("the cohort does not record how its images were prepared")
     said = "; ".join(f"{m}: {_brief(settings[m])}" for m in sorted(settings))
-    return seen("file: cohort.json, provenance.settings", f"{said}. Add what was done before the import")
+    return seen(
+        "file: cohort.json, provenance.settings",
+        say("{settings}. Add what was done before the import", settings=said),
+    )
 
 
 def _brief(settings: object) -> str:
@@ -243,7 +294,12 @@ def standard_software(background: Background) -> Answer:
     engines = sorted({f"{e} {v}" for e, v in features.select("extractor", "version").iter_rows()})
     others = features.filter(~pl.col("extractor").str.to_lowercase().is_in(_STANDARD)).height
     with_id = features["ibsi_id"].drop_nulls().len()
-    said = f"{features.height} features by {', '.join(engines)}, {with_id} with an IBSI id"
+    said = say(
+        "{n} features by {engines}, {ids} with an IBSI id",
+        n=features.height,
+        engines=", ".join(engines),
+        ids=with_id,
+    )
     return for_person(said) if others else seen("file: features.parquet of the cohort", said)
 
 
@@ -265,8 +321,13 @@ def flow_counted(background: Background) -> Answer:
     failed = cohort.tables.get("failures")
     return seen(
         _PATIENTS,
-        f"{len(cohort)} patients, {int(y.known.sum())} with known {background.result.endpoint}, "
-        f"{0 if failed is None else failed['patient_id'].n_unique()} with a failure. Add who was screened and left out",
+        say(
+            "{n} patients, {known} with known {endpoint}, {failed} with a failure. Add who was screened and left out",
+            n=len(cohort),
+            known=int(y.known.sum()),
+            endpoint=background.result.endpoint,
+            failed=0 if failed is None else failed["patient_id"].n_unique(),
+        ),
     )
 
 
@@ -280,8 +341,12 @@ def patients_described(background: Background) -> Answer:
         else [c for c in _DESCRIBING if c in table.columns and table[c].drop_nulls().len()]
     )
     if not {"age_years", "sex"} <= set(held):
-        return not_seen(f"described: {', '.join(held) or 'nothing'}", _PATIENTS)
-    return seen("page: The patients, Description", ", ".join(held))
+        return not_seen(say("described: {what}", what=_described(held) or say("nothing")), _PATIENTS)
+    return seen("page: The patients, Description", _described(held))
+
+
+def _described(columns: list[str]) -> str:
+    return ", ".join(_DESCRIBING[c] if c == "ecog" else say(_DESCRIBING[c]) for c in columns)
 
 
 @rule
@@ -290,7 +355,9 @@ def identities(background: Background) -> Answer:
     findings = background.result.checks()
     if findings.of("HX004"):
         return not_seen("a predictor looks like an identifier (HX004)", "page: Checks")
-    return for_person("no predictor looks like an identifier (HX004)" if "HX004" in findings.clean else "")
+    return for_person(
+        say("no predictor looks like an identifier (HX004)") if "HX004" in findings.clean else ""
+    )
 
 
 @rule
@@ -298,11 +365,14 @@ def single_images_compared(background: Background) -> Answer:
     """One kind of image, or each kind alone beside the fusion."""
     images = image_modalities(background.cohort)
     if len(images) == 1:
-        return seen("page: The patients", f"one kind of image: {modality_title(images[0])}")
+        return seen(
+            "page: The patients", say("one kind of image: {modality}", modality=modality_words(images[0]))
+        )
     alone = [m for m in images if m in background.result.models]
     if alone and len(alone) == len(images):
         return seen(
-            "page: Compared on the same patients", f"{', '.join(map(modality_title, alone))}, each alone"
+            "page: Compared on the same patients",
+            say("{modalities}, each alone", modalities=", ".join(map(modality_words, alone))),
         )
     return not_seen("not every kind of image was scored alone")
 
@@ -319,9 +389,9 @@ def beyond_images(background: Background) -> Answer:
         if m != "patient_id" and m.partition("@")[0] not in (*IMAGING, "deep")
     ]
     if others:
-        return seen("page: What the model uses", ", ".join(map(modality_title, others)))
+        return seen("page: What the model uses", ", ".join(map(modality_words, others)))
     return not_seen("the model uses images alone", "page: What the model uses")
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+def _centres(n: int) -> str:
+    return say("{n} centre", n=n) if n == 1 else say("{n} centres", n=n)

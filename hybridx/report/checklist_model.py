@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hybridx.evaluate.designs import Bootstrap632, LeaveOneCentreOut, NestedCV, Temporal, TrainTest
 from hybridx.report.background import Background
+from hybridx.report.check_lines import finding_words
 from hybridx.report.checklist_answer import Answer, absent, for_person, not_seen, rule, seen
-from hybridx.report.words import model_title
+from hybridx.report.language import say
+from hybridx.report.words import model_title, spoken_design
 
 __all__: list[str] = []
 
@@ -13,7 +15,7 @@ _LEAKS = ("HX001", "HX002", "HX017", "HX018", "HX020")  # fitted, prepared, shar
 
 
 def _words(background: Background) -> str:
-    return str(getattr(background.result.design, "words", "") or background.result.design)
+    return spoken_design(str(getattr(background.result.design, "words", "") or background.result.design))
 
 
 @rule
@@ -28,27 +30,27 @@ def partition_described(background: Background) -> Answer:
 @rule
 def parts_disjoint(background: Background) -> Answer:
     """Parts are of patients; the checks for shared and doubled patients ran and found none."""
-    return _clean(background, ("HX017", "HX018"), "parts are of patients; nobody was found twice")
+    return _clean(background, ("HX017", "HX018"), say("parts are of patients; nobody was found twice"))
 
 
 @rule
 def no_leak_found(background: Background) -> Answer:
     """Ask the checks for leaks, and name those that could not look."""
     if background.is_external:
-        return _clean(background, ("HX018",), "a locked model, nothing fitted to these patients")
-    return _clean(background, _LEAKS, "everything that learns is inside the training part")
+        return _clean(background, ("HX018",), say("a locked model, nothing fitted to these patients"))
+    return _clean(background, _LEAKS, say("everything that learns is inside the training part"))
 
 
 def _clean(background: Background, codes: tuple[str, ...], said: str) -> Answer:
     findings = background.result.checks()
     fired = [c for c in codes if any(f.severity != "info" for f in findings.of(c))]
     if fired:
-        return not_seen(f"{', '.join(fired)} fired", "page: Checks")
+        return not_seen(say("{codes} fired", codes=", ".join(fired)), "page: Checks")
     ran = [c for c in codes if c in findings.clean or findings.of(c)]
     if not ran:
         return for_person("no check could look for it")
     unseen = [c for c in codes if c not in ran]
-    more = f"; could not be run: {', '.join(unseen)}" if unseen else ""
+    more = "; " + say("could not be run: {codes}", codes=", ".join(unseen)) if unseen else ""
     return seen("page: Checks", f"{said} ({', '.join(ran)}{more})")
 
 
@@ -56,7 +58,10 @@ def _clean(background: Background, codes: tuple[str, ...], said: str) -> Answer:
 def model_settings(background: Background) -> Answer:
     """Leave settings to a person: a result keeps the names of its models only."""
     return for_person(
-        f"the primary model is {model_title(background.result.primary)}; its settings stand in the program that ran it"
+        say(
+            "the primary model is {model}; its settings stand in the program that ran it",
+            model=model_title(background.result.primary),
+        )
     )
 
 
@@ -64,9 +69,9 @@ def model_settings(background: Background) -> Answer:
 def updating(background: Background) -> Answer:
     """Nothing is updated after its evaluation here."""
     how = (
-        "a locked model was applied as it is"
+        say("a locked model was applied as it is")
         if background.is_external
-        else "no model was changed after its evaluation"
+        else say("no model was changed after its evaluation")
     )
     return absent(how)
 
@@ -77,8 +82,12 @@ def predictions_stored(background: Background) -> Answer:
     n = background.result.predictions.height
     if not n:
         return not_seen("no prediction is kept")
-    who = "the locked model's" if background.is_external else "each by a model that did not see the patient:"
-    return seen("file: predictions.parquet of the result", f"{who} {n} predictions")
+    said = (
+        say("the locked model's {n} predictions", n=n)
+        if background.is_external
+        else say("each by a model that did not see the patient: {n} predictions", n=n)
+    )
+    return seen("file: predictions.parquet of the result", said)
 
 
 @rule
@@ -87,18 +96,20 @@ def class_imbalance(background: Background) -> Answer:
     y = background.outcome
     if background.is_survival:
         return absent("a time to an event, not a class")
-    return for_person(f"{y.n_events} of {int(y.known.sum())} responded")
+    return for_person(say("{n} of {of} responded", n=y.n_events, of=int(y.known.sum())))
 
 
 @rule
 def output_described(background: Background) -> Answer:
     """Say what the model gives, and that no threshold was sought."""
     what = (
-        "risk and survival probabilities over time" if background.is_survival else "probability of response"
+        say("risk and survival probabilities over time")
+        if background.is_survival
+        else say("probability of response")
     )
     return seen(
         "page: What deciding by the model is worth",
-        f"{what}; no threshold was fixed. Add one, if the use needs it",
+        say("{what}; no threshold was fixed. Add one, if the use needs it", what=what),
     )
 
 
@@ -128,7 +139,7 @@ def model_available(background: Background) -> Answer:
         return not_seen("cross-validation leaves no single model; `hybridx fit` makes and locks one")
     fingerprint = getattr(design, "fingerprint", "")
     if fingerprint:
-        return seen("setting: design", f"the locked model with hash {fingerprint[:16]}")
+        return seen("setting: design", say("the locked model with hash {hash}", hash=fingerprint[:16]))
     return for_person("the locked model was scored from memory")
 
 
@@ -136,7 +147,7 @@ def model_available(background: Background) -> Answer:
 def code_identified(background: Background) -> Answer:
     """Name the version; where code, model and data can be had is for a person."""
     version = dict(background.result.provenance.get("versions", {})).get("hybridx")
-    return for_person(f"made with hybridx {version}" if version else "")
+    return for_person(say("made with hybridx {version}", version=version) if version else "")
 
 
 @rule
@@ -185,7 +196,7 @@ def validation_points(background: Background) -> Answer:
         return seen(where, "a test part of the same cohort: 2 points", 2.0)
     if isinstance(design, NestedCV | Bootstrap632 | LeaveOneCentreOut):
         return not_seen("models were fitted again for each part: counted as no validation", where, -5.0)
-    return for_person(f"design: {design}", where)
+    return for_person(say("design: {design}", design=design), where)
 
 
 @rule
@@ -193,7 +204,9 @@ def features_reduced(background: Background) -> Answer:
     """Leave it to a person: what a model does with its features is in its settings."""
     found = background.result.checks().of("HX011")
     return for_person(
-        found[0].sentence if found else "no lack of events for the number of features was found (HX011)"
+        finding_words(found[0])
+        if found
+        else say("no lack of events for the number of features was found (HX011)")
     )
 
 

@@ -6,11 +6,13 @@ import polars as pl
 
 from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
+from hybridx.report.check_lines import brief, finding_words
 from hybridx.report.checklist_answer import Answer, absent, for_person, not_seen, rule, seen
 from hybridx.report.checklist_cohort import centres_of
 from hybridx.report.decision_lines import decision_part
+from hybridx.report.language import say
 from hybridx.report.part_lines import parts_of_cohort
-from hybridx.report.words import model_title
+from hybridx.report.words import model_title, scale_words
 
 __all__: list[str] = []
 
@@ -32,7 +34,7 @@ def _parts(background: Background) -> list[str]:
     return [
         part["columns"][0]
         for part in parts
-        if any(row[3] not in ("too few", "too few each") for row in part["rows"])
+        if any(row[3] not in (say("too few"), say("too few each")) for row in part["rows"])
     ]
 
 
@@ -41,12 +43,13 @@ def performance_measures(background: Background) -> Answer:
     """Discrimination and calibration are both scored."""
     names = set(_own(background)["metric"])
     ranks, told = bool(names - {*_CALIBRATION, "ibs", "brier", "brier_t"}), bool(names & set(_CALIBRATION))
-    said = f"{len(names)} measures of the primary model"
+    said = say("{n} measures of the primary model", n=len(names))
     if background.result.kind not in ("survival", "response"):
         return seen(_SCORES, said) if names else not_seen("no score could be computed")
     if ranks and told:
-        return seen(_SCORES, f"{said}, of discrimination and of calibration")
-    return not_seen(f"{said}; {'calibration' if ranks else 'discrimination'} is missing", _SCORES)
+        return seen(_SCORES, f"{said}, {say('of discrimination and of calibration')}")
+    lacking = say("calibration is missing") if ranks else say("discrimination is missing")
+    return not_seen(f"{said}; {lacking}", _SCORES)
 
 
 @rule
@@ -57,10 +60,11 @@ def intervals_given(background: Background) -> Answer:
         return not_seen("no score could be computed")
     bare = own.filter(pl.col("low").is_null() | pl.col("high").is_null())["metric"].to_list()
     if background.result.metrics[0] in bare or own.height == len(bare):
-        return not_seen(f"without interval: {', '.join(bare)}", _SCORES)
+        return not_seen(say("without interval: {names}", names=", ".join(bare)), _SCORES)
     result = background.result
-    said = f"{100 * result.level:g} % intervals, {result.resamples} resamples"
-    return seen(_SCORES, f"{said}; without one: {', '.join(bare)}" if bare else said)
+    said = say("{level:g} % intervals, {n} resamples", level=100 * result.level, n=result.resamples)
+    more = "; " + say("without one: {names}", names=", ".join(bare)) if bare else ""
+    return seen(_SCORES, said + more)
 
 
 @rule
@@ -70,7 +74,11 @@ def performance_with_intervals(background: Background) -> Answer:
     parts = _parts(background)
     if whole.status != "observed":
         return whole
-    more = f"also by {', '.join(parts)}" if parts else "no part of the cohort was large enough to score"
+    more = (
+        say("also by {parts}", parts=", ".join(parts))
+        if parts
+        else say("no part of the cohort was large enough to score")
+    )
     return seen(_SCORES, f"{whole.said}; {more}")
 
 
@@ -96,10 +104,11 @@ def counts_given(background: Background) -> Answer:
 @rule
 def subgroups_scored(background: Background) -> Answer:
     """Sex and age groups are scored where enough patients are in them."""
-    parts = [p for p in _parts(background) if not p.startswith("Centre")]
+    parts = [p for p in _parts(background) if p != say("Centre")]
     if parts:
         return seen(
-            "page: For whom", f"scored by {', '.join(parts)}. Add other groups that matter, and what was done"
+            "page: For whom",
+            say("scored by {parts}. Add other groups that matter, and what was done", parts=", ".join(parts)),
         )
     return not_seen("no group by sex or age could be scored")
 
@@ -112,9 +121,9 @@ def centre_heterogeneity(background: Background) -> Answer:
         return for_person("no table names a centre")
     if len(centres) < 2:
         return absent("one centre")
-    if any(p.startswith("Centre") for p in _parts(background)):
-        return seen("page: For whom", f"{len(centres)} centres")
-    return not_seen(f"{len(centres)} centres, none with enough patients to score")
+    if say("Centre") in _parts(background):
+        return seen("page: For whom", say("{n} centres", n=len(centres)))
+    return not_seen(say("{n} centres, none with enough patients to score", n=len(centres)))
 
 
 @rule
@@ -123,11 +132,15 @@ def confounders_examined(background: Background) -> Answer:
     findings = background.result.checks()
     fired = [c for c in ("HX008", "HX009") if findings.of(c)]
     if fired:
-        return for_person(f"{', '.join(fired)} fired: say how it was dealt with", "page: Checks")
+        return for_person(
+            say("{codes} fired: say how it was dealt with", codes=", ".join(fired)), "page: Checks"
+        )
     ran = [c for c in ("HX008", "HX009") if c in findings.clean]
     if not ran:
         return not_seen("no check for a confounder could be run")
-    return seen("page: Checks", f"{', '.join(ran)} found nothing. Add confounders of your own")
+    return seen(
+        "page: Checks", say("{codes} found nothing. Add confounders of your own", codes=", ".join(ran))
+    )
 
 
 @rule
@@ -138,8 +151,8 @@ def dimension_fits(background: Background) -> Answer:
         return seen("page: Checks", "enough events for the candidate features (HX011)")
     found = findings.of("HX011")
     if any(f.severity in ("error", "warning") for f in found):
-        return not_seen(found[0].sentence, "page: Checks")
-    return for_person(found[0].sentence if found else "")
+        return not_seen(finding_words(found[0]), "page: Checks")
+    return for_person(finding_words(found[0]) if found else "")
 
 
 @rule
@@ -178,7 +191,7 @@ def calibration_points(background: Background) -> Answer:
 def _graded(background: Background, own: pl.DataFrame, what: str) -> Answer:
     own = own.filter(pl.col("low").is_not_null())
     if not own.height:
-        return not_seen(f"no figure of {what} with its uncertainty", _SCORES, 0.0)
+        return not_seen(say(f"no figure of {what} with its uncertainty"), _SCORES, 0.0)
     resampled = not background.is_external or background.result.resamples > 0
     return seen(_SCORES, ", ".join(own["metric"]), 2.0 if resampled else 1.0)
 
@@ -202,9 +215,13 @@ def without_images_compared(background: Background) -> Answer:
     )
     if rows.height:
         r = rows.row(0, named=True)
-        gap = f"{r['difference']:+.3f} ({r['low']:+.3f} to {r['high']:+.3f})" if r["low"] is not None else ""
+        gap = ""
+        if r["low"] is not None:
+            ends = say("{low} to {high}", low=f"{r['low']:+.3f}", high=f"{r['high']:+.3f}")
+            gap = f"{r['difference']:+.3f} ({ends})"
         return seen(
-            "page: Compared on the same patients", f"difference to clinical facts alone {gap}".strip()
+            "page: Compared on the same patients",
+            say("difference to clinical facts alone {gap}", gap=gap).strip(),
         )
     return not_seen("clinical facts alone were not scored")
 
@@ -224,12 +241,12 @@ def robustness_examined(background: Background) -> Answer:
     """Find what is lost with a modality, what each adds, or how parts of the cohort differ."""
     result, done = background.result, []
     if result.predictions_without.height:
-        done.append("modalities taken away")
+        done.append(say("modalities taken away"))
     if result.coalitions:
-        done.append("what each modality adds")
+        done.append(say("What each modality adds"))
     parts = _parts(background)
     if parts:
-        done.append(f"by {', '.join(parts)}")
+        done.append(say("by groups: {parts}", parts=", ".join(parts)))
     if done:
         return seen("page: What each modality adds; page: For whom", "; ".join(done))
     return not_seen("nothing of the kind is on record")
@@ -246,7 +263,10 @@ def absent_inputs(background: Background) -> Answer:
         return not_seen("every patient had every modality, and none was taken away")
     return seen(
         "page: The patients",
-        f"{part} patients lacked a modality and were scored all the same. Add what happens with poor ones",
+        say(
+            "{n} patients lacked a modality and were scored all the same. Add what happens with poor ones",
+            n=part,
+        ),
     )
 
 
@@ -258,7 +278,11 @@ def explained(background: Background) -> Answer:
         return not_seen("the run was made without explanations", "page: What the model uses")
     return seen(
         "page: What the model uses; tables/importance.csv",
-        f"contributions for {why.features.height} patients, {why.scale}",
+        say(
+            "contributions for {n} patients, {scale}",
+            n=why.features.height,
+            scale=scale_words(str(why.scale)),
+        ),
     )
 
 
@@ -266,6 +290,10 @@ def explained(background: Background) -> Answer:
 def limitations_listed(background: Background) -> Answer:
     """Point to notes and findings; what limits a study is for a person."""
     return for_person(
-        f"{len(background.result.notes)} notes and {background.result.checks().brief.removeprefix('Checks: ')}",
+        say(
+            "notes: {n}. {checks}",
+            n=len(background.result.notes),
+            checks=brief(background.result.checks()),
+        ),
         "page: To keep in mind",
     )

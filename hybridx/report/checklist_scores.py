@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hybridx.report.checklist_answer import ABSENT, NOT_OBSERVED, OBSERVED, PERSON, Answer
+from hybridx.report.language import say
 
 __all__ = ["score_bounds", "score_said"]
 
@@ -36,15 +37,28 @@ def score_said(kind: str, weights: Sequence[float], answers: Sequence[Answer]) -
     items = sum(a.status in (OBSERVED, NOT_OBSERVED) for a in answers)
     if not kind or whole <= 0:
         return ""
-    after = f"{people} items are for a person; the full score cannot be told before they are answered"
-    if kind == "percent":
-        return (
-            f"{100 * reached / known:.0f} % of the weight of the {items} items that this run can know. {after}, and "
-            f"lies between {100 * reached / whole:.0f} and {100 * (reached + still_open) / whole:.0f} %."
-            if known > 0
-            else f"{after}."
+    after = say(
+        "{n} items are for a person; the full score cannot be told before they are answered", n=people
+    )
+    if kind == "percent" and known > 0:
+        so_far = say(
+            "{n:.0f} % of the weight of the {items} items that this run can know",
+            n=100 * reached / known,
+            items=items,
         )
-    so_far = (
-        f"{reached:g} of {known:g} points on the {items} items that this run can know (of {whole:g} in all)"
+        ends = say(
+            "and lies between {low:.0f} and {high:.0f} %",
+            low=100 * reached / whole,
+            high=100 * (reached + still_open) / whole,
+        )
+        return f"{so_far}. {after}, {ends}."
+    if kind == "percent":
+        return f"{after}."
+    so_far = say(
+        "{reached:g} of {known:g} points on the {items} items that this run can know (of {whole:g} in all)",
+        reached=reached,
+        known=known,
+        items=items,
+        whole=whole,
     )
     return f"{so_far}. {after}."

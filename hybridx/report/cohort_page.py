@@ -21,6 +21,7 @@ from hybridx.report.checklist import CHECKLISTS, filled
 from hybridx.report.decision_lines import decision_part
 from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure
 from hybridx.report.group_lines import curves_part
+from hybridx.report.language import say, speaking
 from hybridx.report.missing_map import failed_patients, map_part
 from hybridx.report.modality_lines import added_value_part, stress_part
 from hybridx.report.page import Page
@@ -32,20 +33,22 @@ from hybridx.report.words import (
     INTENDED_USE,
     INTENDED_USE_SHORT,
     endpoint_words,
+    modality_words,
     model_title,
     scale_words,
 )
-from hybridx.terms.modalities import modality_title
 
 __all__ = ["build_cohort_report", "cohort_report"]
 
 _MOST_FAILURES = 200
 _MOST_FEATURES = 12
 _MOST_VALUES = 8
-_RANKED = ("Stage", "ECOG")
+_RANKED = ("stage", "ecog")
 
 
-def cohort_report(result: Any, why: Any = None, *, cohort: Cohort | None = None) -> Page:
+def cohort_report(
+    result: Any, why: Any = None, *, cohort: Cohort | None = None, language: str = "en"
+) -> Page:
     """Return the report of a whole result: performance with intervals and baselines, groups, drivers, failures.
 
     Parameters
@@ -55,14 +58,18 @@ def cohort_report(result: Any, why: Any = None, *, cohort: Cohort | None = None)
         Default: the one stored in `result`.
     cohort : Cohort, optional
         In place of the result's own.
+    language : {"en", "de"}
+        Of the report. Notes of the evaluation, findings of the checks and reasons of failures are in English, and
+        marked as such for screen readers.
     """
-    return build_cohort_report(Background(result, why, cohort))
+    with speaking(language):
+        return build_cohort_report(Background(result, why, cohort))
 
 
 def build_cohort_report(background: Background, *, inputs_hash: str = "", index_link: str = "") -> Page:
     """Return the report of `cohort_report` from a background that many pages share."""
     result, cohort = background.result, background.cohort
-    title = f"{result.endpoint}: cohort report"
+    title = say("{endpoint}: cohort report", endpoint=result.endpoint)
     y = background.outcome
     failures = cohort.tables.get("failures")
     html = render(
@@ -71,10 +78,10 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         endpoint=endpoint_words(result.endpoint),
         survival=background.is_survival,
         facts=[
-            ("Patients", str(len(cohort))),
-            (f"With known {result.endpoint}", str(int(y.known.sum()))),
+            (say("Patients"), str(len(cohort))),
+            (say("With known {endpoint}", endpoint=result.endpoint), str(int(y.known.sum()))),
             *_outcome_facts(y),
-            ("Model", model_title(result.primary)),
+            (say("Model"), model_title(result.primary)),
         ],
         synthetic=bool(cohort.provenance.get("synthetic")),
         trust=trust(background, every_metric=True),
@@ -99,11 +106,11 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         card=card_rows(facts_of_result(background)),
         failures=[]
         if failures is None
-        else [[_text(v) for v in row] for row in failures.head(_MOST_FAILURES).iter_rows()],
+        else [_failure(row) for row in failures.head(_MOST_FAILURES).iter_rows()],
         n_failures=0 if failures is None else failures.height,
         provenance=provenance(background),
-        notice=INTENDED_USE,
-        notice_short=INTENDED_USE_SHORT,
+        notice=say(INTENDED_USE),
+        notice_short=say(INTENDED_USE_SHORT),
         index_link=index_link,
         inputs_hash=inputs_hash,
     )
@@ -114,6 +121,7 @@ def _checklists(background: Background) -> list[dict[str, Any]]:
     return [
         {
             "title": checklist.title,
+            "summary": say("{list}, item by item", list=checklist.title),
             "doi": CHECKLISTS[name].doi,
             "counts": [str(n) for n in checklist.counts.values()],
             "score": checklist.score,
@@ -126,29 +134,33 @@ def _checklists(background: Background) -> list[dict[str, Any]]:
     ]
 
 
-def _text(value: Any) -> str:
-    return "–" if value is None else str(value)
+def _failure(row: tuple[Any, ...]) -> list[str]:
+    patient, modality, *rest = ("–" if value is None else str(value) for value in row)
+    return [patient, modality_words(modality), *rest]
 
 
 def _outcome_facts(y: Outcome) -> list[tuple[str, str]]:
     if y.kind == "survival":
         known = y[np.flatnonzero(y.known)]
         followed = median_follow_up(known) if len(known) else math.nan
-        return [("Events", str(y.n_events)), ("Median follow-up", f"{months(followed)} months")]
+        return [
+            (say("Events"), str(y.n_events)),
+            (say("Median follow-up"), say("{n} months", n=months(followed))),
+        ]
     if y.kind != "response":
         return []
     meant = "" if y.responder in ("", "responder") else f" ({y.responder})"
-    return [(f"Responders{meant}", str(y.n_events))]
+    return [(say("Responders") + meant, str(y.n_events))]
 
 
 def _follow_up(y: Outcome) -> str:
     if y.kind != "survival" or not y.known.any():
         return "–"
-    return f"{months(float(np.median(y.time_days[y.known])))} months"
+    return say("{n} months", n=months(float(np.median(y.time_days[y.known]))))
 
 
 def _endpoint_row(y: Outcome) -> list[str]:
-    detail = _follow_up(y) if y.kind == "survival" else y.criterion or y.kind
+    detail = _follow_up(y) if y.kind == "survival" else y.criterion or say(y.kind)
     happened = str(y.n_events) if y.kind in ("survival", "response") else "–"
     return [endpoint_words(y.endpoint), str(int(y.known.sum())), happened, detail]
 
@@ -164,13 +176,17 @@ def _forest(background: Background) -> dict[str, Any]:
         )
         for r in table.iter_rows(named=True)
     ]
+    title = say(metric.title)
     drawing = forest_figure(
-        rows, title=f"{metric.title} of each model", x_label=metric.title, reference=metric.useless
+        rows, title=say("{metric} of each model", metric=title), x_label=title, reference=metric.useless
     )
     return {
         "drawing": drawing,
-        "caption": f"{metric.title}, {'locked model' if background.is_external else 'out of fold'}, 95 % interval; "
-        "dashed: knowing nothing.",
+        "caption": say(
+            "{metric}, {whose}, 95 % interval; dashed: knowing nothing.",
+            metric=title,
+            whose=say("locked model") if background.is_external else say("out of fold"),
+        ),
     }
 
 
@@ -184,26 +200,37 @@ def _differences(background: Background) -> dict[str, Any] | None:
     metric = metrics_of(result.kind)[0]
     found = [r for r in result.comparisons().iter_rows(named=True) if r["difference"] is not None]
     rows = [
-        ForestRow(f"vs {model_title(r['other'])}", _f(r["difference"]), _f(r["low"]), _f(r["high"]), digits=3)
+        ForestRow(
+            say("vs {model}", model=model_title(r["other"])),
+            _f(r["difference"]),
+            _f(r["low"]),
+            _f(r["high"]),
+            digits=3,
+        )
         for r in found
     ]
     if not rows:
         return None
-    title = f"{model_title(result.primary)}: difference in {metric.title}"
-    drawing = forest_figure(rows, title=title, x_label=f"difference in {metric.title}", reference=0.0)
-    better = "right" if metric.best == "high" else "left"
+    x_label = say("difference in {metric}", metric=say(metric.title))
+    drawing = forest_figure(
+        rows, title=f"{model_title(result.primary)}: {x_label}", x_label=x_label, reference=0.0
+    )
+    better = say("right") if metric.best == "high" else say("left")
     return {
         "drawing": drawing,
-        "caption": f"Paired difference on the same patients, 95 % interval; {better} of the line the model of this "
-        "report is better. An interval across the line: no difference was shown. Each interval stands "
-        "for itself; the verdict counts all comparisons.",
+        "caption": say(
+            "Paired difference on the same patients, 95 % interval; {better} of the line the model of this report is "
+            "better. An interval across the line: no difference was shown. Each interval stands for itself; the "
+            "verdict counts all comparisons.",
+            better=better,
+        ),
         "columns": (
-            f"{model_title(result.primary)} against",
-            "Patients",
-            "Difference",
+            say("{model} against", model=model_title(result.primary)),
+            say("Patients"),
+            say("Difference"),
             "p",
-            "p adjusted (Holm)",
-            "Verdict",
+            say("p adjusted (Holm)"),
+            say("Verdict"),
         ),
         "rows": [
             (
@@ -212,7 +239,7 @@ def _differences(background: Background) -> dict[str, Any] | None:
                 estimate_text(row),
                 _p(r["p_value"]),
                 _p(r["p_adjusted"]),
-                r["verdict"],
+                say(r["verdict"]),
             )
             for r, row in zip(found, rows, strict=True)
         ],
@@ -238,13 +265,15 @@ def _importance(background: Background) -> dict[str, Any] | None:
         return [(names(c), found[c]) for c in sorted(found, key=lambda c: -found[c])[:_MOST_FEATURES]]
 
     features = largest(why.features, lambda c: (background.feature_rows.get(c) or {}).get("title") or c)
-    modalities = largest(why.modalities, modality_title)
+    modalities = largest(why.modalities, modality_words)
     scale = scale_words(str(why.scale))
     return {
         "modalities": importance_figure(
-            modalities, title="Importance by modality", unit="mean |contribution|"
+            modalities, title=say("Importance by modality"), unit=say("mean |contribution|")
         ),
-        "features": importance_figure(features, title="Importance by feature", unit="mean |contribution|"),
+        "features": importance_figure(
+            features, title=say("Importance by feature"), unit=say("mean |contribution|")
+        ),
         "n_features": len(features),
         "n": why.features.height,
         "scale": scale,
@@ -259,8 +288,8 @@ def _modalities(cohort: Cohort) -> list[list[str]]:
         empty = sum(values.null_count().row(0)) if cells else 0
         rows.append(
             [
-                modality_title(name),
-                f"{int(cohort.measured[name].sum())} of {len(cohort)}",
+                modality_words(name),
+                say("{n} of {of}", n=int(cohort.measured[name].sum()), of=len(cohort)),
                 str(values.width),
                 percent(empty / cells, 1) if cells else "–",
                 str(len(failed_patients(cohort, name))),
@@ -274,16 +303,17 @@ def _description(cohort: Cohort) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if "age_years" in patients.columns and patients["age_years"].drop_nulls().len():
         q = [patients["age_years"].quantile(s, "linear") for s in (0.5, 0.25, 0.75)]
-        rows.append(("Age, median (quartiles)", f"{number(q[0])} ({number(q[1])} to {number(q[2])}) years"))
+        ages = f"{number(q[0])} ({say('{low} to {high}', low=number(q[1]), high=number(q[2]))})"
+        rows.append((say("Age, median (quartiles)"), say("{n} years", n=ages)))
     for column, title in (
-        ("sex", "Sex"),
-        ("diagnosis", "Diagnosis"),
-        ("stage", "Stage"),
+        ("sex", say("Sex")),
+        ("diagnosis", say("Diagnosis")),
+        ("stage", say("Stage")),
         ("ecog", "ECOG"),
-        ("centre", "Centre"),
+        ("centre", say("Centre")),
     ):
         if column in patients.columns and patients[column].drop_nulls().len():
-            rows.append((title, _counted(patients[column].drop_nulls().cast(pl.String), title in _RANKED)))
+            rows.append((title, _counted(patients[column].drop_nulls().cast(pl.String), column in _RANKED)))
     return rows
 
 
@@ -292,5 +322,5 @@ def _counted(values: pl.Series, ranked: bool) -> str:  # noqa: FBT001 - two ways
     counts = values.value_counts().rows()
     counts.sort(key=lambda pair: pair[0] if ranked else (-pair[1], pair[0]))
     more = len(counts) - _MOST_VALUES
-    shown = ", ".join(f"{value}: {count}" for value, count in counts[:_MOST_VALUES])
-    return f"{shown} and {more} more" if more > 0 else shown
+    shown = ", ".join(f"{say(value)}: {count}" for value, count in counts[:_MOST_VALUES])
+    return f"{shown} {say('and {n} more', n=more)}" if more > 0 else shown

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from hybridx.evaluate.decision_table import TREAT_ALL, TREAT_NONE
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import number, percent
 from hybridx.report.svg import ACCENT, HIGHER, INK, MUTED, Drawing, Scale, ticks
 from hybridx.report.words import model_title
@@ -36,22 +37,36 @@ def decision_part(background: Background) -> dict[str, Any] | None:
     own = table.filter(pl.col("model") == result.primary).drop_nulls(["net_benefit"])
     if own.filter(_enough()).is_empty():
         return None
-    when = f" by {number(background.main_horizon)} months" if background.is_survival else ""
-    event = "event" if background.is_survival else "response"
+    if background.is_survival:
+        x_label = say(
+            "act from this probability of the event by {n} months on, %", n=number(background.main_horizon)
+        )
+    else:
+        x_label = say("act from this probability of the response on, %")
     drawing = decision_figure(
         {name: _points(table, name) for name in (result.primary, *beside, TREAT_ALL)},
         result.primary,
-        title="Net benefit over thresholds",
-        x_label=f"act from this probability of the {event}{when} on, %",
+        title=say("Net benefit over thresholds"),
+        x_label=x_label,
     )
     rows = [_row(table, result.primary, cut) for cut in _LISTED]
     return {
         "drawing": drawing,
-        "caption": (
-            f"Net benefit: true positives per 100 patients, less false positives weighed by the threshold. "
-            f"{_said(own)} Which thresholds are sensible is a clinical question, to be settled before looking."
+        "caption": " ".join(
+            (
+                say(
+                    "Net benefit: true positives per 100 patients, less false positives weighed by the threshold."
+                ),
+                _said(own),
+                say("Which thresholds are sensible is a clinical question, to be settled before looking."),
+            )
         ),
-        "columns": ("Threshold", "Acted on", "Net benefit per 100", "Gain over the better of all and none"),
+        "columns": (
+            say("Threshold"),
+            say("Acted on"),
+            say("Net benefit per 100"),
+            say("Gain over the better of all and none"),
+        ),
         "rows": [row for row in rows if row],
     }
 
@@ -81,7 +96,7 @@ def decision_figure(
     for tick in ticks(0.0, x.high, 6):
         drawing.text(x(tick), y.start + 16, f"{tick:g}", anchor="middle", size=11)
     drawing.line(x.start, y(0.0), x.end, y(0.0), INK)
-    drawing.text(4, 12, "net benefit per 100 patients", size=11)
+    drawing.text(4, 12, say("net benefit per 100 patients"), size=11)
     drawing.text(x.end, y.start + 33, x_label, anchor="end", size=11)
     for i, name in enumerate([*names, TREAT_NONE]):
         colour, dashes = _style(name, primary)
@@ -104,7 +119,9 @@ def _style(name: str, primary: str) -> tuple[str, str | None]:
 
 
 def _title(name: str) -> str:
-    return {TREAT_ALL: "act on everybody", TREAT_NONE: "act on nobody"}.get(name, model_title(name))
+    if name in (TREAT_ALL, TREAT_NONE):
+        return say("act on everybody") if name == TREAT_ALL else say("act on nobody")
+    return model_title(name)
 
 
 def _points(table: pl.DataFrame, name: str) -> Points:
@@ -137,7 +154,7 @@ def _per_hundred(value: Any, low: Any, high: Any) -> str:
         return "–"
     text = f"{100 * value:.1f}"
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
-        text += f" ({100 * low:.1f} to {100 * high:.1f})"
+        text += f" ({say('{low} to {high}', low=f'{100 * low:.1f}', high=f'{100 * high:.1f}')})"
     return text.replace("-0.0 ", "0.0 ").replace("-", "−")
 
 
@@ -146,7 +163,7 @@ def _said(own: pl.DataFrame) -> str:
     used = own.filter(_enough())
     better = used.filter(pl.col("gain_low") > 0)["threshold"].to_list()
     if not better:
-        return "At no threshold is the model shown to be better than acting on everybody or on nobody."
+        return say("At no threshold is the model shown to be better than acting on everybody or on nobody.")
     runs: list[list[float]] = []
     for cut in better:
         if runs and cut - runs[-1][1] < 0.0101:
@@ -154,9 +171,12 @@ def _said(own: pl.DataFrame) -> str:
         else:
             runs.append([cut, cut])
     where = ", ".join(
-        percent(a) if a == b else f"{100 * a:.0f} to {percent(b)}" for a, b in runs if b - a >= 0.02 or a == b
+        percent(a) if a == b else say("{low} to {high}", low=f"{100 * a:.0f}", high=percent(b))
+        for a, b in runs
+        if b - a >= 0.02 or a == b
     )
-    return (
-        f"The model is shown to be better than acting on everybody or on nobody at thresholds of {where} (95 % "
-        "intervals, each threshold on its own)."
+    return say(
+        "The model is shown to be better than acting on everybody or on nobody at thresholds of {where} (95 % "
+        "intervals, each threshold on its own).",
+        where=where,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from hybridx.report.language import say
 from hybridx.report.rendering import shorten
 from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, MUTED, Drawing, Scale, ticks
 
@@ -67,11 +68,12 @@ def forest_figure(
 def estimate_text(row: ForestRow) -> str:
     """Write an estimate with its interval, with a true minus and without a minus before zero."""
     if not math.isfinite(row.value):
-        return "undefined"
+        return say("undefined")
     if not (math.isfinite(row.low) and math.isfinite(row.high)):
         text = f"{row.value:.{row.digits}f}"
     else:
-        text = f"{row.value:.{row.digits}f} ({row.low:.{row.digits}f} to {row.high:.{row.digits}f})"
+        low, high = (f"{v:.{row.digits}f}" for v in (row.low, row.high))
+        text = f"{row.value:.{row.digits}f} ({say('{low} to {high}', low=low, high=high)})"
     return re.sub(r"-(?=0\.0+(?!\d))", "", text).replace("-", "−")
 
 
@@ -111,7 +113,7 @@ def measured_map(
     total = max((len(m) for _, m, _ in modalities), default=0)
     n = min(total, _MAP_PATIENTS)
     step = (width - labels - counts) / max(n, 1)
-    said = "; ".join(f"{name}: {sum(m)} of {total}" for name, m, _ in modalities)
+    said = "; ".join(f"{name}: {say('{n} of {of}', n=sum(m), of=total)}" for name, m, _ in modalities)
     drawing = Drawing(width, row * len(modalities) + 24, title, said)
     for i, (name, measured, failed) in enumerate(modalities):
         y = row * i
@@ -121,8 +123,8 @@ def measured_map(
         # half as high: told from the measured ones in grey print, too
         _runs(drawing, failed[:n], HIGHER, left=labels, y=y + 11, step=step, height=row - 14)
         drawing.text(width, y + 15, f"{sum(measured)}/{total}", anchor="end", colour=INK, size=12)
-    cut = f"; the first {n} of {total} are drawn" if n < total else ""
-    words = f"one stripe per patient: blue measured, orange at half height failed, grey not measured{cut}"
+    words = say("one stripe per patient: blue measured, orange at half height failed, grey not measured")
+    words += "; " + say("the first {n} of {of} are drawn", n=n, of=total) if n < total else ""
     drawing.text(labels, row * len(modalities) + 17, words, size=11.5)
     return drawing.markup()
 

@@ -12,6 +12,7 @@ import polars as pl
 from hybridx.errors import NotEnoughDataError
 from hybridx.report.background import Background
 from hybridx.report.curves import Curve, survival_figure
+from hybridx.report.language import say
 from hybridx.report.rendering import number, percent
 from hybridx.report.words import survivors
 
@@ -26,22 +27,26 @@ def curves_part(background: Background) -> dict[str, Any] | None:
         return None
     groups = background.group_curves
     drawing = survival_figure(
-        None, groups, title=f"{background.result.endpoint} by group of the predicted risk",
+        None, groups, title=say("{endpoint} by group of the predicted risk", endpoint=background.result.endpoint),
         y_label=f"% {survivors(background.result.endpoint)}", until=max(background.until, 6.0),
         origin=background.result.origin,
     )  # fmt: skip
-    whose = "" if background.is_external else "out-of-fold "
+    whose = say("prediction") if background.is_external else say("out-of-fold prediction")
     caption = (
-        f"Observed (Kaplan-Meier) by group of the {whose}prediction at {number(background.main_horizon)} months."
+        say(
+            "Observed (Kaplan-Meier) by group of the {prediction} at {n} months.",
+            prediction=whose,
+            n=number(background.main_horizon),
+        )
         if background.groups
-        else "Observed (Kaplan-Meier) in all patients; the cohort is too small for groups."
+        else say("Observed (Kaplan-Meier) in all patients; the cohort is too small for groups.")
     )
     times = range(0, int(background.until) + 1, int(_EVERY))
     rows = [(f"{m}", *(_cell(g, float(m)) for g in groups)) for m in times]
     return {
         "drawing": drawing,
         "caption": " ".join([caption, *_said(background)]),
-        "columns": ("Months", *(f"{g.label} (at risk)" for g in groups)),
+        "columns": (say("Months"), *(say("{group} (at risk)", group=g.label) for g in groups)),
         "rows": rows,
     }
 
@@ -128,7 +133,8 @@ def _at_risk(curve: Curve, month: float) -> int:
 
 def _cell(curve: Curve, month: float) -> str:
     value, low, high = curve.at(month)
-    band = f" ({100 * low:.0f} to {100 * high:.0f})" if math.isfinite(low) else ""
+    ends = say("{low} to {high}", low=f"{100 * low:.0f}", high=f"{100 * high:.0f}")
+    band = f" ({ends})" if math.isfinite(low) else ""
     return f"{percent(value)}{band}, {_at_risk(curve, month)}"
 
 
@@ -140,14 +146,25 @@ def _said(background: Background) -> list[str]:
     if table is None:
         return []
     counts = "; ".join(
-        f"{r['group']}: {r['observed']} events, {r['expected']:.1f} expected"
+        say(
+            "{group}: {observed} events, {expected:.1f} expected",
+            group=r["group"],
+            observed=r["observed"],
+            expected=r["expected"],
+        )
         for r in table.iter_rows(named=True)
     )
     chi, degrees, p = table.row(0)[4:]
-    degree = "1 degree" if degrees == 1 else f"{degrees} degrees"
+    degree = say("1 degree") if degrees == 1 else say("{n} degrees", n=degrees)
     verdict = (
         f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
         if p is not None
-        else "no p-value, because out-of-fold groups of one cohort are not independent"
+        else say("no p-value, because out-of-fold groups of one cohort are not independent")
     )
-    return [f"{counts}. Log-rank: χ² {chi:.1f} with {degree} of freedom; {verdict}."]
+    test = say(
+        "Log-rank: χ² {chi:.1f} with {degrees} of freedom; {verdict}.",
+        chi=chi,
+        degrees=degree,
+        verdict=verdict,
+    )
+    return [f"{counts}. {test}"]

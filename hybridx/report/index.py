@@ -12,12 +12,19 @@ from typing import Any
 
 from hybridx.report.background import Background
 from hybridx.report.bars import share_cell
+from hybridx.report.language import say
 from hybridx.report.page import Page
 from hybridx.report.rendering import months, number, render
 from hybridx.report.trust import provenance
 from hybridx.report.who import failures_of
-from hybridx.report.words import INTENDED_USE, INTENDED_USE_SHORT, endpoint_words, model_title, survivors
-from hybridx.terms.modalities import modality_title
+from hybridx.report.words import (
+    INTENDED_USE,
+    INTENDED_USE_SHORT,
+    endpoint_words,
+    modality_words,
+    model_title,
+    survivors,
+)
 
 __all__ = ["index_page", "index_script"]
 
@@ -54,10 +61,10 @@ def index_page(
     # Worst first: the index opens on those whom a board would want to see; no prediction comes last.
     rows.sort(key=lambda r: (math.isnan(r["share"]), r["share"]))
     if background.is_survival:
-        headline = f"{survivors(result.endpoint)} at {number(background.main_horizon)} months"
+        headline = f"{survivors(result.endpoint)} {say('at {n} months', n=number(background.main_horizon))}"
     else:
-        headline = f"probability of {result.endpoint}"
-    title = f"{result.endpoint}: all patients"
+        headline = say("probability of {endpoint}", endpoint=result.endpoint)
+    title = say("{endpoint}: all patients", endpoint=result.endpoint)
     html = render(
         "index.html.j2",
         title=title,
@@ -65,15 +72,15 @@ def index_page(
         headline=headline,
         model=model_title(result.primary),
         rows=rows,
-        modalities=[modality_title(m) for m in cohort.modalities],
+        modalities=[modality_words(m) for m in cohort.modalities],
         group_names=[background.group_title(g) for g in background.group_names],
         wrongs=sorted({kind for r in rows for kind in r["wrong"]}),
         n_failed=sum(bool(r["wrong"]) for r in rows),
         cohort_link=cohort_link,
         synthetic=bool(cohort.provenance.get("synthetic")),
         provenance=provenance(background),
-        notice=INTENDED_USE,
-        notice_short=INTENDED_USE_SHORT,
+        notice=say(INTENDED_USE),
+        notice_short=say(INTENDED_USE_SHORT),
         script=script,
         script_source=script_source,
     )
@@ -87,7 +94,7 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
     group = background.groups.get(patient)
     failures = failures_of(background, patient)
     words = [
-        f"{modality_title(f['modality']) if f['modality'] else 'study'}: {f['reason']}" for f in failures
+        (modality_words(f["modality"]) if f["modality"] else say("study"), f["reason"]) for f in failures
     ]
     measured = [bool(cohort.measured[m][i]) for m in cohort.modalities]
     return {
@@ -102,7 +109,7 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
         "measured": measured,
         "n_measured": sum(measured),
         "failures": words,
-        "wrong": sorted({*(["no page"] if problem else []), *(w.split(":")[0] for w in words)}),
+        "wrong": sorted({*([say("no page")] if problem else []), *(where for where, _ in words)}),
         "observed": _observed(background, i),
     }
 
@@ -110,7 +117,8 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
 def _observed(background: Background, i: int) -> str:
     y = background.outcome
     if not y.known[i]:
-        return "not recorded"
+        return say("not recorded")
     if not background.is_survival:
-        return "responder" if y.value[i] == 1 else "non-responder"
-    return f"{'event' if y.event[i] else 'no event'}, {months(float(y.time_days[i]))} mo"
+        return say("responder") if y.value[i] == 1 else say("non-responder")
+    what = say("event") if y.event[i] else say("no event")
+    return say("{what}, {n} mo", what=what, n=months(float(y.time_days[i])))

@@ -9,7 +9,9 @@ import polars as pl
 from hybridx.cohort import Cohort
 from hybridx.report.background import Background
 from hybridx.report.forest import measured_map
+from hybridx.report.language import say
 from hybridx.report.rendering import percent
+from hybridx.report.words import modality_words
 from hybridx.terms.modalities import modality_title
 
 __all__ = ["failed_patients", "map_part", "pattern_frame"]
@@ -26,11 +28,11 @@ def map_part(background: Background) -> dict[str, Any]:
         failed = failed_patients(cohort, name)
         flags = [bool(v) for v in cohort.measured[name]]
         missed = [p in failed and not f for p, f in zip(cohort.patients, flags, strict=True)]
-        rows.append((modality_title(name), [flags[i] for i in order], [missed[i] for i in order]))
-    patterns = pattern_frame(background)
+        rows.append((modality_words(name), [flags[i] for i in order], [missed[i] for i in order]))
+    patterns = _patterns(background)
     listed = patterns.head(_MOST_PATTERNS)
     table = [
-        [r["measured"] or "nothing", str(r["n"]), percent(r["share"]), str(r["events"])]
+        [_pattern(r["modalities"]), str(r["n"]), percent(r["share"]), str(r["events"])]
         for r in listed.iter_rows(named=True)
     ]
     rest = patterns.height - listed.height
@@ -38,7 +40,7 @@ def map_part(background: Background) -> dict[str, Any]:
         others = patterns.tail(rest)
         table.append(
             [
-                f"{rest} other patterns",
+                say("{n} other patterns", n=rest),
                 str(others["n"].sum()),
                 percent(others["share"].sum()),
                 str(others["events"].sum()),
@@ -46,29 +48,49 @@ def map_part(background: Background) -> dict[str, Any]:
         )
     complete = int(cohort.measured.select(pl.all_horizontal(pl.exclude("patient_id"))).to_series().sum())
     return {
-        "drawing": measured_map(rows, title="Who was measured with what"),
-        "caption": f"Patients in the order of what was measured; {complete} of {len(cohort)} have every modality, in "
-        f"{patterns.height} {'pattern' if patterns.height == 1 else 'patterns'}.",
-        "columns": ("Measured", "Patients", "Share", "Events" if background.is_survival else "Responders"),
+        "drawing": measured_map(rows, title=say("Who was measured with what")),
+        "caption": say(
+            "Patients in the order of what was measured; {n} of {of} have every modality; patterns: {patterns}.",
+            n=complete,
+            of=len(cohort),
+            patterns=patterns.height,
+        ),
+        "columns": (
+            say("Measured"),
+            say("Patients"),
+            say("Share"),
+            say("Events") if background.is_survival else say("Responders"),
+        ),
         "rows": table,
     }
 
 
+def _pattern(modalities: str) -> str:
+    return ", ".join(modality_words(m) for m in modalities.split()) or say("nothing")
+
+
 def pattern_frame(background: Background) -> pl.DataFrame:
     """Return how many patients share each pattern of modalities: `measured`, `n`, `share`, `events`."""
+    return _patterns(background).drop("modalities")
+
+
+def _patterns(background: Background) -> pl.DataFrame:
     cohort, y = background.cohort, background.outcome
     flags = cohort.measured.drop("patient_id")
-    named = [
-        ", ".join(modality_title(m) for m, there in zip(flags.columns, row, strict=True) if there)
-        for row in flags.iter_rows()
-    ]
+    there = [[m for m, flag in zip(flags.columns, row, strict=True) if flag] for row in flags.iter_rows()]
     happened = y.event if y.kind == "survival" else y.value == 1.0
-    table = pl.DataFrame({"measured": named, "event": happened & y.known})
+    table = pl.DataFrame(
+        {
+            "measured": [", ".join(map(modality_title, names)) for names in there],
+            "modalities": [" ".join(names) for names in there],
+            "event": happened & y.known,
+        }
+    )
     return (
-        table.group_by("measured")
+        table.group_by("measured", "modalities")
         .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("event").sum().cast(pl.Int64).alias("events"))
         .with_columns((pl.col("n") / len(cohort)).alias("share"))
-        .select("measured", "n", "share", "events")
+        .select("measured", "n", "share", "events", "modalities")
         .sort(["n", "measured"], descending=[True, False])
     )
 

@@ -9,8 +9,9 @@ import polars as pl
 
 from hybridx.report.background import Background
 from hybridx.report.forest import ForestRow, forest_figure
+from hybridx.report.language import say
 from hybridx.report.rendering import percent
-from hybridx.terms.modalities import modality_title
+from hybridx.report.words import modality_words
 
 __all__ = ["added_value_part", "stress_part"]
 
@@ -23,7 +24,7 @@ def added_value_part(background: Background) -> dict[str, Any] | None:
     added = result.added_value()
     rows = [
         ForestRow(
-            modality_title(row["modality"]),
+            modality_words(row["modality"]),
             _f(row["added"]),
             _f(row["low_simultaneous"]),
             _f(row["high_simultaneous"]),
@@ -31,26 +32,29 @@ def added_value_part(background: Background) -> dict[str, Any] | None:
         for row in added.averages.iter_rows(named=True)
         if row["added"] is not None
     ]
-    title = added.metric.title
+    title = say(added.metric.title)
     drawing = (
         forest_figure(
-            rows, title="What each modality adds", x_label=f"added {title}, on average", reference=0.0
+            rows,
+            title=say("What each modality adds"),
+            x_label=say("added {metric}, on average", metric=title),
+            reference=0.0,
         )
         if rows
         else None
     )
-    caption = (
+    caption = say(
         "Average over all orders in which the modalities could have been added; the values add up to the whole. "
         "Intervals hold for all modalities together (95 %). An interval across the line: nothing was shown to be added."
     )
     table = [
-        [" + ".join(modality_title(m) for m in row["coalition"].split(" + ")), str(row["n"]), _cell(row)]
+        [" + ".join(modality_words(m) for m in row["coalition"].split(" + ")), str(row["n"]), _cell(row)]
         for row in added.coalitions.iter_rows(named=True)
     ]
     return {
         "drawing": drawing,
         "caption": caption,
-        "columns": ("Modalities", "Patients", title),
+        "columns": (say("Modalities"), say("Patients"), title),
         "rows": table,
         "note": added.note,
     }
@@ -67,11 +71,14 @@ def stress_part(background: Background) -> dict[str, Any] | None:
     rows = []
     for modality in stress.table["modality"].unique(maintain_order=True):
         own = stress.table.filter(pl.col("modality") == modality).sort("share")
-        rows.append([modality_title(modality), *(_cell(row) for row in own.iter_rows(named=True))])
+        rows.append([modality_words(modality), *(_cell(row) for row in own.iter_rows(named=True))])
     return {
-        "columns": ("Modality lost", *(f"by {percent(share)}" for share in shares)),
+        "columns": (say("Modality lost"), *(say("by {share}", share=percent(share)) for share in shares)),
         "rows": rows,
-        "caption": f"{stress.metric.title} of the same models when patients lose a modality. {stress.note}",
+        "caption": say(
+            "{metric} of the same models when patients lose a modality.", metric=say(stress.metric.title)
+        ),
+        "note": stress.note,
     }
 
 
@@ -82,5 +89,9 @@ def _f(value: Any) -> float:
 def _cell(row: dict[str, Any]) -> str:
     if row["value"] is None:
         return "–"
-    interval = "" if row["low"] is None else f" ({row['low']:.2f} to {row['high']:.2f})"
+    interval = (
+        ""
+        if row["low"] is None
+        else " (" + say("{low:.2f} to {high:.2f}", low=row["low"], high=row["high"]) + ")"
+    )
     return f"{row['value']:.2f}{interval}".replace("-", "−")

@@ -10,6 +10,7 @@ import polars as pl
 
 from hybridx.errors import HybridxError
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import number
 
 __all__ = ["doubts_part", "parts_of_cohort"]
@@ -18,10 +19,10 @@ AGE_CUT = 65.0  # a customary one, fixed beforehand: a cut chosen on the data wo
 _MOST_DOUBTS = 8
 _MOST_SMALL = 3
 _KINDS = (
-    (r"^(\S+) lies further out than", "{0} lies further out than in nearly all training patients"),
-    (r"% of the (\S+) features lie outside", "many {0} features lie outside the training range"),
+    (r"^(\S+) lies further out than", "{what} lies further out than in nearly all training patients"),
+    (r"% of the (\S+) features lie outside", "many {what} features lie outside the training range"),
     (r"far outside what training saw", "single values far outside what training saw"),
-    (r"only \d+ training patients? had just (.+)", "few training patients had just {0}"),
+    (r"only \d+ training patients? had just (.+)", "few training patients had just {what}"),
 )
 
 
@@ -31,11 +32,12 @@ def parts_of_cohort(background: Background) -> list[dict[str, Any]]:
     patients = background.cohort.tables["patients"]
     asks: list[tuple[str, Any]] = []
     if "centre" in background.cohort.frame([]).columns:
-        asks.append(("Centre", result.centres))
+        asks.append((say("Centre"), result.centres))
     if "sex" in patients.columns:
-        asks.append(("Sex", lambda: result.subgroups("sex")))
+        asks.append((say("Sex"), lambda: result.subgroups("sex")))
     if "age_years" in patients.columns:
-        asks.append((f"Age, cut at {AGE_CUT:g} years", lambda: result.subgroups("age_years", cuts=[AGE_CUT])))
+        title = say("Age, cut at {n:g} years", n=AGE_CUT)
+        asks.append((title, lambda: result.subgroups("age_years", cuts=[AGE_CUT])))
     for title, ask in asks:
         try:
             scores = ask()
@@ -44,15 +46,22 @@ def parts_of_cohort(background: Background) -> list[dict[str, Any]]:
         rows = _rows(scores)
         if len(rows) > 1:
             found.append(
-                {"columns": _columns(background, title, scores), "rows": rows, "note": _note(scores)}
+                {
+                    "columns": _columns(background, title, scores),
+                    "rows": rows,
+                    "note": _note(scores),
+                    # the table says who has no score
+                    "told": [note for note in scores.notes if not note.startswith("Without a score")],
+                }
             )
     return found
 
 
 def _columns(background: Background, title: str, scores: Any) -> tuple[str, ...]:
-    events = "Events" if background.is_survival else "Responders"
+    events = say("Events") if background.is_survival else say("Responders")
     against = next(iter(scores.gaps["other"].to_list()), "")
-    return (title, "Patients", events, scores.title, f"Difference to {against}" if against else "Difference")
+    gap = say("Difference to {group}", group=say(against)) if against else say("Difference")
+    return (title, say("Patients"), events, say(scores.title), gap)
 
 
 def _rows(scores: Any) -> list[list[str]]:
@@ -62,18 +71,18 @@ def _rows(scores: Any) -> list[list[str]]:
     many = small.height > _MOST_SMALL
     shown = scores.table.drop_nulls("value") if many else scores.table
     together = [
-        f"{small.height} more",
+        say("{n} more", n=small.height),
         number(small["n"].sum()),
         number(small["n_events"].sum()),
-        "too few each",
+        say("too few each"),
         "–",
     ]
     return [
         [
-            row["group"],
+            say(row["group"]),
             number(row["n"]),
             number(row["n_events"]),
-            _interval(row["value"], row["low"], row["high"]) if row["value"] is not None else "too few",
+            _interval(row["value"], row["low"], row["high"]) if row["value"] is not None else say("too few"),
             _gap(gaps.get(row["group"])),
         ]
         for row in shown.iter_rows(named=True)
@@ -89,7 +98,7 @@ def _gap(row: Any) -> str:
 def _interval(value: float, low: float | None, high: float | None, sign: str = "") -> str:
     text = f"{value:{sign}.2f}"
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
-        text += f" ({low:{sign}.2f} to {high:{sign}.2f})"
+        text += f" ({say('{low} to {high}', low=f'{low:{sign}.2f}', high=f'{high:{sign}.2f}')})"
     return text.replace("-", "−")
 
 
@@ -100,18 +109,26 @@ def _note(scores: Any) -> str:
     if pooled is not None and math.isfinite(pooled.value):
         low, high = scores.new_centre
         said.append(
-            f"Mean over centres {_interval(pooled.value, pooled.low, pooled.high)}; the score of another such "
-            f"centre is expected between {low:.2f} and {high:.2f}."
+            say(
+                "Mean over centres {mean}; the score of another such centre is expected between {low:.2f} and "
+                "{high:.2f}.",
+                mean=_interval(pooled.value, pooled.low, pooled.high),
+                low=low,
+                high=high,
+            )
         )
-    apart = [f"{r['group']} and {r['other']}" for r in scores.gaps.iter_rows(named=True) if r["separated"]]
+    apart = [
+        say("{one} and {other}", one=say(r["group"]), other=say(r["other"]))
+        for r in scores.gaps.iter_rows(named=True)
+        if r["separated"]
+    ]
     if scores.gaps.height:
         said.append(
-            f"Shown to differ, counting how many were compared: {', '.join(apart)}."
+            say("Shown to differ, counting how many were compared: {pairs}.", pairs=", ".join(apart))
             if apart
-            else "No difference between these groups was shown; that does not show that they are alike."
+            else say("No difference between these groups was shown; that does not show that they are alike.")
         )
-    told = [note for note in scores.notes if not note.startswith("Without a score")]  # the table says so
-    return " ".join([*said, *told])
+    return " ".join(said)
 
 
 def doubts_part(background: Background) -> dict[str, Any] | None:
@@ -127,7 +144,7 @@ def doubts_part(background: Background) -> dict[str, Any] | None:
     return {
         "rows": [[kind, number(count)] for kind, count in ordered[:_MOST_DOUBTS]],
         "more": max(len(ordered) - _MOST_DOUBTS, 0),
-        "said": f"{doubts.height} of {len(background.cohort)} predictions come with a doubt.",
+        "said": say("{n} of {of} predictions come with a doubt.", n=doubts.height, of=len(background.cohort)),
     }
 
 
@@ -136,5 +153,5 @@ def _kind(doubt: str) -> str:
     for pattern, words in _KINDS:
         found = re.search(pattern, doubt)
         if found:
-            return words.format(*found.groups())
+            return say(words, what=found.group(1) if found.groups() else "")
     return doubt

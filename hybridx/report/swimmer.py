@@ -11,6 +11,7 @@ import polars as pl
 from markupsafe import Markup
 
 from hybridx.report.background import Background
+from hybridx.report.language import say
 from hybridx.report.rendering import months, shorten
 from hybridx.report.svg import GRID, HIGHER, INK, MUTED, Drawing, Scale, ticks
 from hybridx.terms import DAYS_PER_MONTH
@@ -42,20 +43,32 @@ def swimmer_part(background: Background) -> dict[str, Any] | None:
     shown = _evenly(lanes, MOST_LANES)
     drawing = swimmer_figure(
         shown,
-        title=f"Courses to {background.result.endpoint}",
-        x_label=f"months from {shorten(background.result.origin.replace('_', ' '), 40)}",
+        title=say("Courses to {endpoint}", endpoint=background.result.endpoint),
+        x_label=say(
+            "months from {origin}", origin=shorten(say(background.result.origin.replace("_", " ")), 40)
+        ),
     )
     part = (
-        f"{len(shown)} of {len(lanes)} patients, evenly spaced by time"
+        say("{n} of {of} patients, evenly spaced by time", n=len(shown), of=len(lanes))
         if len(shown) < len(lanes)
-        else f"{len(lanes)} patients"
+        else say("{n} patients", n=len(lanes))
     )
     treated = any(lane.treatments for lane in lanes)
-    how = " Who got which treatment was not decided by chance." if treated else ""
+    how = " " + say("Who got which treatment was not decided by chance.") if treated else ""
     return {
         "drawing": drawing,
-        "caption": f"{part}, one lane each, the longest on top; × event, ▸ without it at the last follow-up.{how}",
-        "columns": ("Group", "Patients", "Events", "Median time seen, months", "Longest, months"),
+        "caption": say(
+            "{patients}, one lane each, the longest on top; × event, ▸ without it at the last follow-up.",
+            patients=part,
+        )
+        + how,
+        "columns": (
+            say("Group"),
+            say("Patients"),
+            say("Events"),
+            say("Median time seen, months"),
+            say("Longest, months"),
+        ),
         "rows": _table(background, lanes),
     }
 
@@ -135,7 +148,7 @@ def _table(background: Background, lanes: Sequence[Lane]) -> list[list[str]]:
             times = [lane.until * DAYS_PER_MONTH for lane in own]
             rows.append(
                 [
-                    name or "all",
+                    name or say("all"),
                     str(len(own)),
                     str(sum(lane.event for lane in own)),
                     months(float(np.median(times))),
@@ -168,7 +181,12 @@ def swimmer_figure(lanes: Sequence[Lane], *, title: str, x_label: str, width: fl
         width,
         bottom + (66 if kinds else 42),
         title,
-        f"{len(lanes)} courses, {events} with the event, the longest {last:.0f} months",
+        say(
+            "{n} courses, {events} with the event, the longest {last:.0f} months",
+            n=len(lanes),
+            events=events,
+            last=last,
+        ),
     )
     for tick in ticks(0.0, last, 8):
         drawing.line(x(tick), top, x(tick), bottom)
@@ -178,7 +196,7 @@ def swimmer_figure(lanes: Sequence[Lane], *, title: str, x_label: str, width: fl
     drawing.text(width - 8, bottom + 33, x_label, anchor="end", size=11.5)
     for i, kind in enumerate(kinds):
         drawing.rect(left + 160 * i, bottom + 42, 16, 11, fill[kind], stroke=MUTED)
-        drawing.text(left + 160 * i + 22, bottom + 52, kind, size=11.5, colour=INK)
+        drawing.text(left + 160 * i + 22, bottom + 52, say(kind.replace("_", " ")), size=11.5, colour=INK)
     return drawing.markup()
 
 

@@ -11,7 +11,7 @@ from hybridx.evaluate.registry import metric_named
 from hybridx.report.background import Background
 from hybridx.report.language import say
 from hybridx.report.rendering import number
-from hybridx.report.words import model_title, spoken_note
+from hybridx.report.words import model_title, spoken_design, spoken_note
 
 __all__ = ["provenance", "trust"]
 
@@ -97,7 +97,7 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
 def _metric_title(background: Background, name: str) -> str:
     """Write a metric with the time it belongs to: ``AUC at 24 months``."""
     metric = metric_named(name, background.result.kind)
-    title = metric.title.replace("(t)", "")
+    title = say(metric.title.replace("(t)", ""))
     return (
         say("{metric} at {n} months", metric=title, n=number(background.main_horizon))
         if metric.when == "horizon"
@@ -111,7 +111,7 @@ def _count(own: pl.DataFrame, column: str) -> int | None:
 
 
 def _design_words(design: Any) -> str:
-    return str(getattr(design, "words", "") or design)
+    return spoken_design(str(getattr(design, "words", "") or design))
 
 
 def provenance(background: Background) -> list[tuple[str, str]]:
@@ -119,10 +119,17 @@ def provenance(background: Background) -> list[tuple[str, str]]:
     result = background.result
     versions = dict(result.provenance.get("versions", {}))
     pairs = [
-        ("endpoint", f"{result.endpoint} from {result.origin}"),
-        ("model", str(result.primary)),
-        ("design", str(result.design)),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        (
+            say("endpoint"),
+            say(
+                "{endpoint} from {origin}",
+                endpoint=result.endpoint,
+                origin=say(result.origin.replace("_", " ")),
+            ),
+        ),
+        (say("model"), str(result.primary)),
+        (say("design"), str(result.design)),
+        (say("versions"), ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
     # settings in full stand in the cohort's own file; their hash is enough to find them
     return pairs + [

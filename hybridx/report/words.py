@@ -19,6 +19,7 @@ __all__ = [
     "modality_words",
     "model_title",
     "scale_words",
+    "spoken_design",
     "spoken_note",
     "survivors",
 ]
@@ -133,6 +134,45 @@ def spoken_note(note: str, models: Iterable[str]) -> str:
 def _alone(name: str) -> str:
     title = model_title(name)
     return title if title.endswith(" alone") else f"{title} alone"
+
+
+_DESIGNS = (
+    (
+        r"(?P<draws>\d+) bootstrap samples, out-of-bag predictions",
+        "{draws} bootstrap samples, out-of-bag predictions",
+    ),
+    (
+        r"(?P<repeats>\d+) × (?P<folds>\d+)-fold nested cross-validation",
+        "{repeats} × {folds}-fold nested cross-validation",
+    ),
+    (
+        r"one random split, (?P<share>\S+) % of patients tested",
+        "one random split, {share} % of patients tested",
+    ),
+    (
+        r"temporal validation, patients the latest (?P<share>\S+) % predicted by models of earlier ones",
+        "temporal validation, patients the latest {share} % predicted by models of earlier ones",
+    ),
+    (
+        r"temporal validation, patients from (?P<cut>.+) on predicted by models of earlier ones",
+        "temporal validation, patients from {cut} on predicted by models of earlier ones",
+    ),
+)
+
+
+def spoken_design(words: str) -> str:
+    """Write the words of a design in the page's language; a design of the user's own as it is.
+
+    Examples
+    --------
+    >>> spoken_design("5 × 5-fold nested cross-validation")
+    '5 × 5-fold nested cross-validation'
+    """
+    for pattern, sentence in _DESIGNS:
+        found = re.fullmatch(pattern, words)
+        if found:
+            return say(sentence, **found.groupdict())
+    return say(words)
 
 
 def _minus(note: str) -> str:

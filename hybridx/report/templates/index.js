@@ -39,7 +39,7 @@
       row.hidden = !fits;
       count += fits ? 1 : 0;
     });
-    shown.textContent = count + " of " + rows.length + " " + table.dataset.what;
+    shown.textContent = table.dataset.shown.replace("{n}", count).replace("{all}", rows.length);
   }
   [search, group, wrong].forEach((control) => control.addEventListener("input", filter));
   filter();
