@@ -18,7 +18,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from hybridx.imaging import Image
 from hybridx.terms.tracers import HALF_LIFE_S
 
-__all__ = ["Visit", "write_segmentation", "write_series", "write_structures"]
+__all__ = ["Visit", "activity_per_suv", "save", "write_segmentation", "write_series", "write_structures"]
 
 CLASSES = {
     "PT": "1.2.840.10008.5.1.4.1.1.128",
@@ -142,14 +142,14 @@ def write_series(
         out.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         if modality == "PT":
             _pet_facts(out, visit, corrected)
-            activity = plane * _activity_per_suv(visit)
+            activity = plane * activity_per_suv(visit)
             slope = max(float(activity.max()), 1e-6) / STORED_MAX
             _pixels(out, np.round(activity / slope), f"{slope:.10g}", "0")
         else:
             out.KVP, out.RescaleType = "120", "HU"
             _pixels(out, np.round(plane) + 1024, "1", "-1024")
         path = folder / f"{series}{index:04d}.dcm"
-        _save(out, path)
+        save(out, path)
         paths.append(path)
     return paths
 
@@ -173,8 +173,8 @@ def _pet_facts(out: Dataset, visit: Visit, corrected: Sequence[str]) -> None:
     out.FrameReferenceTime, out.ActualFrameDuration = "60000", "120000"
 
 
-def _activity_per_suv(visit: Visit) -> float:
-    """Bq/mL of SUV 1 at the start of the scan."""
+def activity_per_suv(visit: Visit) -> float:
+    """Return the Bq/mL of SUV 1 at the start of the scan."""
     left = visit.dose_bq * 0.5 ** (60.0 * UPTAKE_MIN / HALF_LIFE_S["F18"])
     return float(left / (1000.0 * visit.weight_kg))
 
@@ -188,7 +188,8 @@ def _pixels(out: Dataset, stored: Any, slope: str, intercept: str) -> None:
     out.PixelData = array.tobytes()
 
 
-def _save(out: Dataset, path: Path) -> None:
+def save(out: Dataset, path: Path) -> None:
+    """Write a file in the standard's form, without remarks on values that are unusual on purpose."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -226,7 +227,7 @@ def write_structures(masks: dict[str, Image], slices: Sequence[Path], path: Path
         contours.ContourSequence = list(_rings(mask, uids))
         drawn.append(contours)
     out.StructureSetROISequence, out.ROIContourSequence = names, drawn
-    _save(out, path)
+    save(out, path)
     return path
 
 

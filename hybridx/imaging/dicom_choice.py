@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hybridx.imaging.dicom_tree import MARKINGS, DicomTree, SeriesFiles
+from hybridx.imaging.dicom_file import MARKINGS
+from hybridx.imaging.dicom_tree import DicomTree, SeriesFiles
 
 __all__ = ["Judgement", "StudyChoice", "choose_series"]
 
@@ -127,8 +128,7 @@ def _judge(
 
 
 def _unfit(one: SeriesFiles) -> str:
-    # an enhanced file says elsewhere what it was corrected for; it is refused with its reason when it is read
-    if one.modality == "PT" and "ATTN" not in one.corrected and not one.enhanced:
+    if one.modality == "PT" and "ATTN" not in one.corrected:
         return "not corrected for attenuation"
     if one.frames < FEWEST_SLICES:
         return "a single slice"

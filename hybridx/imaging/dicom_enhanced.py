@@ -17,8 +17,7 @@ __all__ = ["read_enhanced"]
 def read_enhanced(path: Path, modality: str) -> tuple[Image, Any]:
     """Read a multi-frame file that holds one regular stack.
 
-    PET is not read so: its dose, times and slopes have other places in these classes, and no scanner's files were at
-    hand to check against.
+    PET is read frame by frame (`hybridx.imaging.dicom_frames`): each may have a slope of its own.
 
     Parameters
     ----------

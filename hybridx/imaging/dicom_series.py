@@ -15,9 +15,11 @@ import SimpleITK as sitk
 
 from hybridx.errors import InputError
 from hybridx.imaging.dicom_enhanced import read_enhanced
+from hybridx.imaging.dicom_file import ENHANCED, read_header
+from hybridx.imaging.dicom_frames import read_frames
 from hybridx.imaging.dicom_quiet import quiet_dicom
 from hybridx.imaging.dicom_stack import sort_slices, stack_geometry, without_scout
-from hybridx.imaging.dicom_tree import ENHANCED, SeriesFiles, read_header
+from hybridx.imaging.dicom_tree import SeriesFiles
 from hybridx.imaging.image import Image
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.suv import SuvFactors, SuvKind, suv_factors
@@ -104,7 +106,7 @@ def read_pet_header(
     """
     paths = list(series.paths if isinstance(series, SeriesFiles) else map(Path, series))
     with quiet_dicom():
-        slices, _ = without_scout(sort_slices([_read(path, pixels=False) for path in paths]))
+        slices, _ = _slices(paths, pixels=False)
         return PetHeader.read(slices, told)
 
 
@@ -115,7 +117,7 @@ def _volume(
         alone = _enhanced(paths[0])
         if alone is not None:
             return alone
-    slices, notes = without_scout(sort_slices([_read(path) for path in paths]))
+    slices, notes = _slices(paths)
     first = slices[0]
     spacing, direction, more = stack_geometry(slices)
     notes += more
@@ -136,16 +138,33 @@ def _volume(
     elif modality == "ct":
         notes += _hounsfield(first)
     array = np.empty((len(slices), int(first.Rows), int(first.Columns)), dtype=np.float32)
-    uids = tuple(str(one.SOPInstanceUID) for one in slices)
+    # frames of one file share its UID
+    uids = tuple(dict.fromkeys(str(one.SOPInstanceUID) for one in slices))
     for index, one in enumerate(slices):
         array[index] = _values(one, paths) * scale[index]
         # what is copied is let go at once, so that a series is held once only
-        del one.PixelData
+        if "PixelData" in one:
+            del one.PixelData
+        else:
+            del one.hybridx_plane
         slices[index] = first
     origin = tuple(float(one) for one in first.ImagePositionPatient)
     unit = found.name if found else ""
     image = Image(array, spacing, origin, direction, modality, unit)  # type: ignore[arg-type]
     return SeriesVolume(image, uids, found, first, tuple(notes), facts)
+
+
+def _slices(paths: list[Path], *, pixels: bool = True) -> tuple[list[Any], list[str]]:
+    """Read and sort slices: a file each, or the frames of one file of the enhanced PET classes."""
+    notes = []
+    header = read_header(paths[0])[0] if len(paths) == 1 else None
+    if header is not None and str(header.SOPClassUID) in ENHANCED:
+        read = [_placed(one) for one in read_frames(paths[0], pixels=pixels)]
+        notes.append("a multi-frame file of the enhanced classes")
+    else:
+        read = [_read(path, pixels=pixels) for path in paths]
+    slices, more = without_scout(sort_slices(read))
+    return slices, notes + more
 
 
 def _enhanced(path: Path) -> SeriesVolume | None:
@@ -172,8 +191,6 @@ def _read(path: Path, *, pixels: bool = True) -> Any:
         dataset = pydicom.dcmread(path, force=True, stop_before_pixels=not pixels)
         wanted = ("PixelData", "Rows", "Columns", "SOPInstanceUID") if pixels else ("Rows", "Columns")
         complete = all(name in dataset for name in wanted)
-        place = [float(one) for one in dataset.get("ImagePositionPatient") or ()]
-        axes = [float(one) for one in dataset.get("ImageOrientationPatient") or ()]
     except Exception as error:  # damaged bytes can fail in any way
         msg = f"A slice cannot be read ({type(error).__name__}): the file is cut short or damaged."
         raise InputError(msg) from error
@@ -182,17 +199,28 @@ def _read(path: Path, *, pixels: bool = True) -> Any:
         raise InputError(msg)
     if str(dataset.get("SOPClassUID", "")) in ENHANCED:
         msg = (
-            "A PET of the enhanced classes, or several such files in one series: dose, times and slopes stand "
-            "elsewhere than is read here. Export it as single slices (classic PET, CT or MR)."
+            "Several multi-frame files in one series: which of them are one stack cannot be told. Export it as single "
+            "slices (classic PET, CT or MR), or each stack as a series."
         )
         raise InputError(msg)
+    dataset.hybridx_path = path
+    return _placed(dataset)
+
+
+def _placed(dataset: Any) -> Any:
+    """Hand a slice back that says where it lies."""
+    try:
+        place = [float(one) for one in dataset.get("ImagePositionPatient") or ()]
+        axes = [float(one) for one in dataset.get("ImageOrientationPatient") or ()]
+    except Exception as error:  # damaged bytes can fail in any way
+        msg = f"A slice cannot be read ({type(error).__name__}): the file is cut short or damaged."
+        raise InputError(msg) from error
     if len(place) != 3 or len(axes) != 6 or not np.isfinite([*place, *axes]).all():
         msg = (
             "A slice has no position (0020,0032) or orientation (0020,0037): where it lies in the patient cannot be "
             "told."
         )
         raise InputError(msg)
-    dataset.hybridx_path = path
     return dataset
 
 
@@ -213,6 +241,8 @@ def _values(one: Any, paths: list[Path]) -> npt.NDArray[np.float64]:
         )
         raise InputError(msg)
     try:
+        if hasattr(one, "hybridx_plane"):
+            return np.asarray(one.hybridx_plane * slope + intercept, dtype=np.float64)
         if one.file_meta.TransferSyntaxUID.is_compressed:
             return _decompressed(one)
         # not kept with the header, unlike its own attribute

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridx.imaging.dicom_choice import StudyChoice
-from hybridx.imaging.dicom_tree import read_header
+from hybridx.imaging.dicom_file import read_header
 from hybridx.imaging.import_corrections import read_corrections, told_for
 from hybridx.imaging.import_study import StudyImport
 from hybridx.imaging.pseudonyms import PseudonymKey

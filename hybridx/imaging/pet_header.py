@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydicom.uid import EnhancedPETImageStorage
+
 from hybridx.errors import InputError
 
 __all__ = ["PetHeader", "PetSlice"]
@@ -82,6 +84,8 @@ class PetHeader:
         (0008,0070).
     doses : int
         Different radiopharmaceuticals that are listed (0054,0016); of several nothing can be worked out.
+    corrected_to : datetime or None
+        (0018,9701) of the enhanced class: the moment that all its values are corrected to.
     """
 
     units: str
@@ -104,6 +108,7 @@ class PetHeader:
     philips_activity: float | None = None
     manufacturer: str = ""
     doses: int = 1
+    corrected_to: dt.datetime | None = None
 
     @classmethod
     def read(cls, datasets: Sequence[Any], told: Mapping[str, Any] | None = None) -> PetHeader:
@@ -203,6 +208,9 @@ def _facts(dataset: Any) -> dict[str, Any]:
         "philips_activity": _number(_private(dataset, _PHILIPS, 0x7053, 0x09)),
         "manufacturer": _text(dataset.get("Manufacturer")),
         "doses": len({_dose_key(one) for one in dose}) if dose else 1,
+        "corrected_to": _moment(dataset.get("DecayCorrectionDateTime"), zone)
+        if dataset.get("SOPClassUID") == EnhancedPETImageStorage
+        else None,
     }
 
 

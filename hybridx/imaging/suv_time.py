@@ -63,6 +63,8 @@ def _reference(header: PetHeader, half_life_s: float) -> tuple[list[dt.datetime]
     then the scanner's private time, else the time that the frames count their reference from.
     """
     n = len(header.slices)
+    if header.corrected_to is not None:
+        return [header.corrected_to] * n, "Decay Correction DateTime (0018,9701)", []
     acquired = [one.acquired for one in header.slices if one.acquired is not None]
     if header.series is not None and len(acquired) == n and header.series <= min(acquired):
         return [header.series] * n, "Series Time (0008,0031)", []

@@ -196,12 +196,6 @@ def test_an_enhanced_ct_is_read(tmp_path, direction):
     np.testing.assert_array_equal(found.array, image.array)
 
 
-def test_an_enhanced_pet_is_refused_with_the_cure(tmp_path):
-    done = import_dicom(enhanced(small("pet"), tmp_path), tmp_path / "out", **QUIET)
-    assert "single slices" in done.failures["reason"][0]
-    assert done.studies.height == 0
-
-
 def test_what_a_ct_lacks_or_is_not(tmp_path):
     paths = write_series(small(), tmp_path, visit())
     edit(paths, 3, RescaleIntercept=None)
