@@ -20,7 +20,7 @@ __all__ = ["inflated", "plain_volume"]
 GZIP = b"\x1f\x8b"
 HEADER = 348
 MAGIC = b"n+1\x00"
-MILLIMETRES = 2
+MILLIMETRES = (0, 2)  # or nothing said, which ITK reads as millimetres
 KINDS = {2: "u1", 4: "<i2", 8: "<i4", 16: "<f4", 64: "<f8", 256: "i1", 512: "<u2", 768: "<u4"}
 ORTHONORMAL = 1e-6  # beyond it, ITK corrects a matrix or refuses it
 MOST_INFLATED = 1032  # bytes that deflate can make of one; what a file claims beyond is not believed
@@ -90,7 +90,7 @@ def plain_volume(content: bytes) -> tuple[npt.NDArray[np.generic], Grid] | None:
     slope, intercept = struct.unpack_from("<2f", content, 112)
     unscaled = slope == 0 or math.isnan(slope) or (slope, intercept) == (1.0, 0.0)
     ordinary = len(sizes) == 3 and min(sizes) >= 2 and intent == 0 and unscaled
-    if not ordinary or code not in KINDS or content[123] & 7 != MILLIMETRES:
+    if not ordinary or code not in KINDS or content[123] & 7 not in MILLIMETRES:
         return None
     kind = np.dtype(KINDS[code])
     voxels = math.prod(sizes)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from hybridx.errors import InputError, SettingsError
 from hybridx.radiomics.own_engine import measure_pair
-from hybridx.radiomics.pair import ImageLike, make_pair
+from hybridx.radiomics.pair import ImageLike, Pair, make_pair
 from hybridx.radiomics.provenance import provenance_of
+from hybridx.radiomics.roi import Features
 from hybridx.radiomics.settings import RadiomicsSettings
 from hybridx.terms import check_name
 
@@ -88,8 +89,9 @@ def extract_radiomics(
     IBSI, doi:10.1148/radiol.2020191145; pyradiomics 3.0.1, doi:10.1158/0008-5472.CAN-17-0339, whose values are met to
     1e-6.
     """
-    found = measure_radiomics(image, mask, settings, engine=engine, device=device, label=label)
-    return dict(found.values)
+    _check(settings, engine, device)
+    features, _ = _measured(make_pair(image, mask, settings, label), settings, engine, device)
+    return dict(features.values)
 
 
 def measure_radiomics(
@@ -102,23 +104,32 @@ def measure_radiomics(
     label: int | None = None,
 ) -> Radiomics:
     """Do what `extract_radiomics` does and hand back the reasons, the provenance and the remarks too."""
+    _check(settings, engine, device)
+    pair = make_pair(image, mask, settings, label)
+    provenance = provenance_of(pair, settings, engine)
+    features, remarks = _measured(pair, settings, engine, device)
+    reasons = {
+        name: why for name, why in features.reasons.items() if math.isnan(features.values.get(name, 0.0))
+    }
+    return Radiomics(dict(features.values), reasons, provenance, remarks)
+
+
+def _check(settings: RadiomicsSettings, engine: str, device: str) -> None:
     if not isinstance(settings, RadiomicsSettings):
         msg = f"settings={settings!r} is not a RadiomicsSettings; try RadiomicsSettings.pyradiomics(bin_width=25)."
         raise InputError(msg)
     check_name(engine, ENGINES, "engine")
     _check_device(device, engine)
-    pair = make_pair(image, mask, settings, label)
-    provenance = provenance_of(pair, settings, engine)
+
+
+def _measured(
+    pair: Pair, settings: RadiomicsSettings, engine: str, device: str
+) -> tuple[Features, tuple[str, ...]]:
     if engine == "pyradiomics":
         from hybridx.radiomics.peer_engine import measure_with_peer  # noqa: PLC0415 - a library few have
 
-        features, remarks = measure_with_peer(pair, settings)
-    else:
-        features, remarks = measure_pair(pair, settings, device)
-    reasons = {
-        name: why for name, why in features.reasons.items() if math.isnan(features.values.get(name, 0.0))
-    }
-    return Radiomics(dict(features.values), reasons, provenance, remarks)
+        return measure_with_peer(pair, settings)
+    return measure_pair(pair, settings, device)
 
 
 def _check_device(device: str, engine: str) -> None:

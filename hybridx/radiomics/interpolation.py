@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from hybridx.radiomics.roi import Floats, Mask
 
@@ -114,18 +113,38 @@ def interpolate_mask(mask: Mask, positions: Sequence[Floats], threshold: float) 
 
 def _along(array: Floats, at: Floats, axis: int, order: int) -> Floats:
     if order == 3 and array.shape[axis] > 1:
+        from scipy import ndimage  # noqa: PLC0415 - loads for cubic interpolation only
+
         array = ndimage.spline_filter1d(array, order=3, axis=axis, mode="mirror")
     at = np.clip(at, 0, array.shape[axis] - 1)
     first = np.floor(at).astype(np.intp) if order else np.floor(at + 0.5).astype(np.intp)
     rest = at - first
     last = array.shape[axis] - 1
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    found = np.zeros((*array.shape[:axis], len(at), *array.shape[axis + 1 :]))
+    places, weights = [], []
     for offset, weight in _weights(rest, order):
         if weight.any():
             index = _mirrored(first + offset, last) if order == 3 else np.minimum(first + offset, last)
-            found += np.take(array, index, axis=axis) * weight.reshape(shape)
+            places.append(index)
+            weights.append(weight)
+    return _blended(array, np.stack(places), np.stack(weights), axis)
+
+
+def _blended(array: Floats, places: npt.NDArray[np.intp], weights: Floats, axis: int) -> Floats:
+    from hybridx.radiomics.interpolation_kernels import blend, blend_lines  # noqa: PLC0415 - compiles on first use
+
+    array = np.ascontiguousarray(array)
+    found = np.empty((*array.shape[:axis], places.shape[1], *array.shape[axis + 1 :]))
+    if axis == 2:
+        blend_lines(array.reshape(-1, array.shape[2]), places, weights, found.reshape(-1, found.shape[2]))
+    else:
+        inner = int(np.prod(array.shape[axis + 1 :]))
+        outer = int(np.prod(array.shape[:axis]))
+        blend(
+            array.reshape(outer, array.shape[axis], inner),
+            places,
+            weights,
+            found.reshape(outer, places.shape[1], inner),
+        )
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["hull_of_planes", "plane_ends", "scan", "widest_in_planes"]
+__all__ = ["farthest", "hull_of_planes", "plane_ends", "scan", "widest_in_planes"]
 
 
 @compiled
@@ -136,6 +136,38 @@ def widest_in_planes(first: Any, last: Any, row_mm: float, end_mm: float, grown:
                 across = dr * dr + (de + end_mm) ** 2
                 corner = (dr + row_mm / 2) ** 2 + (de + end_mm / 2) ** 2
                 best = max(best, along, across, corner)
+    return best
+
+
+@compiled
+def farthest(voxels: Any, edges: Any, reach: Any) -> float:
+    """Return the largest squared distance of mesh vertices, half a voxel along an axis from these voxels.
+
+    Voxels (n, 3) by falling distance from a point in their middle, `reach` in mm: two that lie nearer to it than the
+    best pair is wide are never compared.
+    """
+    longest = max(edges[0], edges[1], edges[2])
+    best, width = longest * longest, longest
+    for i in range(len(voxels)):
+        if 2.0 * reach[i] + longest < width:
+            break
+        for j in range(i + 1, len(voxels)):
+            if reach[i] + reach[j] + longest < width:
+                break
+            a = abs(voxels[i, 0] - voxels[j, 0]) * edges[0]
+            b = abs(voxels[i, 1] - voxels[j, 1]) * edges[1]
+            c = abs(voxels[i, 2] - voxels[j, 2]) * edges[2]
+            # both vertices away from each other along one axis, or each along its own
+            u, v, w = a + edges[0] / 2.0, b + edges[1] / 2.0, c + edges[2] / 2.0
+            along = max(
+                (a + edges[0]) ** 2 + b * b + c * c,
+                a * a + (b + edges[1]) ** 2 + c * c,
+                a * a + b * b + (c + edges[2]) ** 2,
+            )
+            across = max(u * u + v * v + c * c, u * u + b * b + w * w, a * a + v * v + w * w)
+            if max(along, across) > best:
+                best = max(along, across)
+                width = np.sqrt(best)
     return best
 
 

@@ -7,11 +7,10 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 
 from hybridx.errors import InputError
 from hybridx.imaging import Grid, Image
@@ -20,9 +19,12 @@ from hybridx.radiomics.roi import Mask
 from hybridx.radiomics.settings import RadiomicsSettings
 from hybridx.terms import listing
 
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # a hundred megabytes, of use only to whoever has an image of its kind already
+
 __all__ = ["ImageLike", "Pair", "box_of", "make_pair"]
 
-ImageLike: TypeAlias = str | os.PathLike[str] | sitk.Image | Image
+ImageLike: TypeAlias = "str | os.PathLike[str] | sitk.Image | Image"
 Box: TypeAlias = tuple[slice, slice, slice]
 
 
@@ -103,8 +105,11 @@ def box_of(mask: Mask, margin: int = 0) -> Box:
 def _array(given: ImageLike) -> tuple[npt.NDArray[Any], Grid]:
     if isinstance(given, Image):
         return _known_type(given.array), given.grid
-    if isinstance(given, sitk.Image):
-        return _known_type(sitk.GetArrayViewFromImage(given)), Grid.of(given)
+    if not isinstance(given, str | os.PathLike):
+        import SimpleITK as sitk  # noqa: PLC0415 - loaded already by whoever has such an image
+
+        if isinstance(given, sitk.Image):
+            return _known_type(sitk.GetArrayViewFromImage(given)), Grid.of(given)
     array, grid = read_voxels(Path(given))
     if array.dtype == np.float64:  # whole numbers with a scale: ITK, and so pyradiomics, has them in 32 bits
         array = array.astype(np.float32)
@@ -161,6 +166,8 @@ def _together(
         return Pair(
             voxels, lesion, grid, mask_grid, remarks=(remark,)
         )  # both go to one new grid, laid by the mask
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where it is needed
+
     moved = sitk.Resample(
         Image(lesion.astype(np.uint8), mask_grid.spacing, mask_grid.origin, mask_grid.direction).to_sitk(),
         grid.size,

@@ -7,9 +7,9 @@ only; the image keeps its type (whole numbers are cut off, not rounded); the mas
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 
 from hybridx.imaging import Grid, Image
 from hybridx.radiomics.interpolation import interpolate
@@ -19,20 +19,25 @@ from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Floats, Mask
 from hybridx.radiomics.settings import RadiomicsSettings
 
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # a hundred megabytes, of use for some images only
+
 __all__ = ["pyradiomics_scene"]
 
 INTERPOLATORS = {
-    "linear": sitk.sitkLinear,
-    "bspline": sitk.sitkBSpline,
-    "nearest": sitk.sitkNearestNeighbor,
-    "gaussian": sitk.sitkGaussian,
-    "label_gaussian": sitk.sitkLabelGaussian,
-    "hamming": sitk.sitkHammingWindowedSinc,
-    "cosine": sitk.sitkCosineWindowedSinc,
-    "welch": sitk.sitkWelchWindowedSinc,
-    "lanczos": sitk.sitkLanczosWindowedSinc,
-    "blackman": sitk.sitkBlackmanWindowedSinc,
+    "linear": "Linear",
+    "bspline": "BSpline",
+    "nearest": "NearestNeighbor",
+    "gaussian": "Gaussian",
+    "label_gaussian": "LabelGaussian",
+    "hamming": "HammingWindowedSinc",
+    "cosine": "CosineWindowedSinc",
+    "welch": "WelchWindowedSinc",
+    "lanczos": "LanczosWindowedSinc",
+    "blackman": "BlackmanWindowedSinc",
 }
+# of a voxel: nearer than this to half-way between two voxels, ITK's own rounding decides
+HALF_WAY = 1e-6
 # voxels of the image kept around the box that is resampled; a b-spline's memory falls by 0.268 a voxel
 REACH = 24
 
@@ -100,16 +105,20 @@ def _resampled(
     last = np.ceil((low + size - 0.5) * ratio + settings.pad_voxels)
     first = np.maximum(first, 0)
     last = np.minimum(last, np.ceil(np.asarray(grid.size) * ratio) - 1)
-    lesion = Image(pair.mask.view(np.uint8), grid.spacing, grid.origin, grid.direction).to_sitk()
     start = 0.5 * (edges - native) / native + first / ratio
-    origin = lesion.TransformContinuousIndexToPhysicalPoint(start.tolist())
-    x, y, z = (int(n) for n in last - first + 1)
+    counts = [int(n) for n in last - first + 1]
     spacing = (float(edges[0]), float(edges[1]), float(edges[2]))
-    target = Grid((x, y, z), spacing, origin, grid.direction)
-    image = _interpolated(pair, target, settings, start, edges / native)
+    positions = [at + np.arange(n) * by for at, n, by in zip(start, counts, edges / native, strict=True)]
+    image, mask = _interpolated(pair, positions, settings), _nearest(pair.mask, positions)
+    if image is not None and mask is not None and pair.bad is None:
+        return image, mask, None, spacing
+    lesion = Image(pair.mask.view(np.uint8), grid.spacing, grid.origin, grid.direction).to_sitk()
+    origin = lesion.TransformContinuousIndexToPhysicalPoint(start.tolist())
+    target = Grid((counts[0], counts[1], counts[2]), spacing, origin, grid.direction)
     if image is None:
         image = _moved(_around(pair.voxels, pair.grid, target, settings), target, settings.interpolator)
-    mask = _moved(lesion, target, "nearest") > 0
+    if mask is None:
+        mask = _moved(lesion, target, "nearest") > 0
     bad = None
     if pair.bad is not None:
         where = pair.grid
@@ -118,21 +127,47 @@ def _resampled(
     return image, mask, bad, spacing
 
 
-def _interpolated(
-    pair: Pair, target: Grid, settings: RadiomicsSettings, start: Floats, step: Floats
-) -> np.ndarray | None:
+def _nearest(mask: Mask, positions: list[Floats]) -> Mask | None:
+    """Take the nearest voxel of the mask for each position (x, y, z); None where ITK's rounding decides."""
+    if not _decided(np.concatenate(positions)):
+        return None
+    moved = mask
+    for axis, at in enumerate(reversed(positions)):
+        index = np.floor(at + 0.5).astype(np.intp)
+        moved = moved.take(np.clip(index, 0, mask.shape[axis] - 1), axis=axis)
+    return _zero_outside(moved, positions, mask.shape)
+
+
+def _decided(at: Floats) -> bool:
+    """Whether no position lies half-way between two voxels, where the last bits of ITK's sums decide."""
+    return bool((np.abs(at + 0.5 - np.rint(at + 0.5)) >= HALF_WAY).all())
+
+
+def _zero_outside(moved: np.ndarray, positions: list[Floats], shape: tuple[int, ...]) -> np.ndarray:
+    """Write 0 beyond the faces of the outermost voxels, as ITK does."""
+    for axis, at in enumerate(reversed(positions)):
+        outside = (at < -0.5) | (at >= shape[axis] - 0.5)
+        if outside.any():
+            moved[(slice(None),) * axis + (outside,)] = 0
+    return moved
+
+
+def _interpolated(pair: Pair, positions: list[Floats], settings: RadiomicsSettings) -> np.ndarray | None:
     """Interpolate along one axis after the other, where that is what ITK does in three at once.
 
-    Not at the border of the image, where ITK has rules of its own; not for whole numbers, which are cut off after
-    interpolation, so that the last bit of a sum decides; not between grids that are turned against each other.
+    Not for a spline at the border of the image, where ITK has rules of its own; not for whole numbers, which are cut
+    off after interpolation, so that the last bit of a sum decides; not between grids turned against each other.
     """
     floating = np.issubdtype(pair.voxels.dtype, np.floating)
     if not floating or pair.grid != pair.mask_grid or settings.interpolator not in ("linear", "bspline"):
         return None
-    positions = [first + np.arange(n) * by for first, n, by in zip(start, target.size, step, strict=True)]
-    if any(at[0] < 0 or at[-1] > n - 1 for at, n in zip(positions, pair.grid.size, strict=True)):
+    shape = pair.voxels.shape
+    sizes = reversed(shape)
+    within = all(at[0] >= 0 and at[-1] <= n - 1 for at, n in zip(positions, sizes, strict=True))
+    if not within and not (settings.interpolator == "linear" and _decided(np.concatenate(positions))):
         return None
-    return interpolate(pair.voxels, positions[::-1], settings.interpolator).astype(pair.voxels.dtype)
+    found = interpolate(pair.voxels, positions[::-1], settings.interpolator).astype(pair.voxels.dtype)
+    return found if within else _zero_outside(found, positions, shape)
 
 
 def _around(voxels: np.ndarray, grid: Grid, target: Grid, settings: RadiomicsSettings) -> sitk.Image:
@@ -154,11 +189,13 @@ def _around(voxels: np.ndarray, grid: Grid, target: Grid, settings: RadiomicsSet
 
 
 def _moved(image: sitk.Image, target: Grid, interpolator: str) -> np.ndarray:
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where it is needed
+
     moved = sitk.Resample(
         image,
         target.size,
         sitk.Transform(),
-        INTERPOLATORS[interpolator],
+        getattr(sitk, f"sitk{INTERPOLATORS[interpolator]}"),
         target.origin,
         target.spacing,
         target.direction,
@@ -167,6 +204,8 @@ def _moved(image: sitk.Image, target: Grid, interpolator: str) -> np.ndarray:
 
 
 def _normalised(pair: Pair, settings: RadiomicsSettings) -> Pair:
+    import SimpleITK as sitk  # noqa: PLC0415 - loads where it is needed
+
     image = sitk.Normalize(sitk.GetImageFromArray(np.ascontiguousarray(pair.voxels)))
     if settings.normalise_clip is not None:
         array = np.clip(sitk.GetArrayFromImage(image), -settings.normalise_clip, settings.normalise_clip)

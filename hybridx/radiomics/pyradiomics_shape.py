@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hybridx.radiomics.enclosing import convex_hull, largest_distance
+from hybridx.radiomics.enclosing import largest_diameter
 from hybridx.radiomics.mesh import Surface, measure_surface
 from hybridx.radiomics.morphology import NO_FORM, ONE_VOXEL
 from hybridx.radiomics.roi import Features, Mask, Roi
@@ -68,7 +68,7 @@ def pyradiomics_shape(roi: Roi) -> Features:
             "shape_Maximum2DDiameterColumn": columns,
             "shape_Maximum2DDiameterRow": rows,
             "shape_Maximum2DDiameterSlice": slices,
-            "shape_Maximum3DDiameter": largest_distance(convex_hull(surface, roi.spacing).points),
+            "shape_Maximum3DDiameter": largest_diameter(surface, roi.spacing),
             "shape_MeshVolume": volume,
             "shape_Sphericity": sphericity,
             "shape_SurfaceArea": area,

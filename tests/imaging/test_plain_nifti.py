@@ -47,6 +47,7 @@ def test_geometry_is_itks_to_the_last_bit_or_left_to_it(tmp_path):
             numbers = np.array(struct.unpack_from(f"<{spread}f", raw, place))
             numbers *= 1 + rng.normal(size=spread) * 10 ** rng.uniform(-9, -1)
             struct.pack_into(f"<{spread}f", raw, place, *numbers)
+            raw[123] = 10 if number % 2 else 0  # millimetres and seconds, or nothing said
             path.write_bytes(raw)
             found = plain_volume(bytes(raw))
             if found is not None:
