@@ -18,7 +18,7 @@ from hybridx.radiomics.riesz import riesz, riesz_margin, riesz_on
 from hybridx.radiomics.roi import Floats
 from hybridx.radiomics.wavelet_separable import separable_wavelet, separable_wavelet_margin
 from hybridx.radiomics.wavelet_simoncelli import simoncelli, simoncelli_margin, simoncelli_on
-from hybridx.radiomics.whole_spectrum import WholeImage
+from hybridx.radiomics.whole_image import WholeImage
 from hybridx.terms.text import check_name
 
 __all__ = ["FILTERS", "cut", "filter_box", "filter_image", "filter_whole", "needed_margin"]

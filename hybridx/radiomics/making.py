@@ -16,7 +16,7 @@ from hybridx.radiomics.pair import Box, Pair
 from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Floats, Mask, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
-from hybridx.radiomics.whole_spectrum import WholeImage
+from hybridx.radiomics.whole_image import WholeImage
 
 __all__ = ["PEAK_MM", "Scene", "check_grid", "cut", "ibsi_scene", "make_roi"]
 

@@ -16,7 +16,8 @@ from hybridx.radiomics.filter_mean import check_positive
 from hybridx.radiomics.gaussian_filters import laplacian_margin, laplacian_of_gaussian
 from hybridx.radiomics.roi import Floats
 from hybridx.radiomics.wavelet_simoncelli import simoncelli_weights
-from hybridx.radiomics.whole_spectrum import Places, Spectrum, Weights, WholeImage, places_of
+from hybridx.radiomics.whole_image import WholeImage
+from hybridx.radiomics.whole_spectrum import Places, Spectrum, Weights, places_of
 from hybridx.terms.text import check_name
 
 __all__ = ["riesz", "riesz_margin", "riesz_on"]

@@ -11,7 +11,8 @@ from hybridx.compute.compiled import compiled
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_mean import check_dimensions
 from hybridx.radiomics.roi import Floats
-from hybridx.radiomics.whole_spectrum import WholeImage, places_of
+from hybridx.radiomics.whole_image import WholeImage
+from hybridx.radiomics.whole_spectrum import places_of
 
 __all__ = ["simoncelli", "simoncelli_margin", "simoncelli_on", "simoncelli_weights"]
 

@@ -7,7 +7,7 @@ transformed back along one axis after the other, and cut to the box after each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -15,58 +15,15 @@ import numpy.typing as npt
 from scipy import fft
 
 from hybridx.radiomics.roi import Floats
+from hybridx.radiomics.whole_image import WholeImage
 
-__all__ = ["Places", "Spectrum", "Weights", "WholeImage", "places_of"]
+__all__ = ["Places", "Spectrum", "Weights", "places_of"]
 
 Complex: TypeAlias = npt.NDArray[np.complex128]
 Places: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]
 Weights: TypeAlias = Callable[[slice], npt.NDArray[np.inexact]]
 
 _CHUNK = 2**21  # voxels in work at once, 16 to 32 MiB
-
-
-@dataclass(frozen=True, eq=False)
-class WholeImage:
-    """An image that is read slab by slab.
-
-    Parameters
-    ----------
-    shape : tuple of int, (z, y, x)
-    slab : callable
-        ``slab(first, last)`` gives the slices first to last - 1 as an ndarray of float64.
-    """
-
-    shape: tuple[int, int, int]
-    slab: Callable[[int, int], Floats]
-    _kept: dict[tuple[int, int, int], Spectrum] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def of(cls, image: Floats) -> WholeImage:
-        """Take an image that is in memory."""
-        z, y, x = image.shape
-        return cls((z, y, x), lambda first, last: image[first:last])
-
-    def around(self, first: int, last: int, reach: int, boundary: str) -> tuple[Floats, slice]:
-        """Return a slab with so many slices on either side, and where it lies; a periodic image goes on behind."""
-        low, high = first - reach, last + reach
-        size = self.shape[0]
-        if boundary != "periodise":
-            low, high = max(0, low), min(size, high)
-            return self.slab(low, high), slice(first - low, last - low)
-        pieces = []
-        while low < high:
-            start = low % size
-            stop = min(size, start + high - low)
-            pieces.append(self.slab(start, stop))
-            low += stop - start
-        return np.concatenate(pieces), slice(reach, reach + last - first)
-
-    def spectrum(self, dimensions: int, slices: range) -> Spectrum:
-        """Return the frequencies of the volume, or (`dimensions` 2) of some slices; kept for the next filter."""
-        key = (3, 0, self.shape[0]) if dimensions == 3 else (2, slices.start, slices.stop)
-        if key not in self._kept:
-            self._kept[key] = Spectrum.of(self, dimensions, range(key[1], key[2]))
-        return self._kept[key]
 
 
 @dataclass(frozen=True, eq=False)

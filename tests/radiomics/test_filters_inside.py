@@ -14,7 +14,7 @@ from hybridx.radiomics.filtering_types import filters_reach
 from hybridx.radiomics.filters import filter_box, filter_image, filter_whole
 from hybridx.radiomics.making import ibsi_scene
 from hybridx.radiomics.pair import make_pair
-from hybridx.radiomics.whole_spectrum import WholeImage
+from hybridx.radiomics.whole_image import WholeImage
 
 EDGES = (2.0, 1.0, 1.5)
 BOX = (slice(3, 7), slice(0, 5), slice(9, 14))
