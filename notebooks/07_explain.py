@@ -30,6 +30,7 @@ more: int = 160  # size of the synthetic cohort without images (part 2)
 folds: int = 5  # of the cross-validation
 patient: str = ""  # whom to explain; empty: the highest risk among those with a picture
 folder: str = ""  # where to work; empty: a folder among the temporary files
+workers: int = 1  # processes; more pay off from some hundred patients
 
 # %%
 import tempfile
@@ -44,11 +45,13 @@ design = hx.designs.NestedCV(folds=folds, repeats=1, seed=0)
 # # Part 1. One patient
 #
 # PET and CT of each patient become radiomics and the numbers of an image encoder (`deep`), beside clinical facts,
-# laboratory values and genes. The first call draws the images, the second reads them.
+# laboratory values and genes. The first call draws the images, the second reads them; we make no patients' pages here,
+# so their pictures are left out.
 
 # %%
-truth = hx.demo.make_cohort(home / "data", patients=patients, seed=0)
-cohort = hx.extract(home / "data", out=home / "cohort", progress=False)
+truth = hx.demo.make_cohort(home / "data", patients=patients, seed=0, workers=workers, progress=False)
+bare = hx.measure.ExtractSettings(views=False, volumes=False)
+cohort = hx.extract(home / "data", out=home / "cohort", settings=bare, workers=workers, progress=False)
 cohort
 
 # %% [markdown]
@@ -86,9 +89,25 @@ reasons = why.patient(patient)
 reasons.plot_modalities()
 
 # %% [markdown]
-# How far do the *values* move the prediction, and how far does *knowing* the modality at all? The second lets the model
-# predict with every combination of this cohort's modalities. Where the two differ, other modalities stand in for an
-# absent one, or being measured is itself a signal.
+# ## The same over time
+#
+# The chance to be alive falls for everybody; what a modality takes from it or adds to it is not the same at every time.
+# What to see: above, this patient and the average one; below, the lines of the modalities, which sum to the distance
+# between the two curves at each time. At first nobody has died and nothing can differ; the distance then grows. A sum
+# of log-hazards does not change with time, its effect on survival does.
+
+# %%
+over = hx.explain(model, whom, frame[:learnt], scale="survival", times=[90, 180, 365, 545, 730, 1095])
+over.plot(patient)
+
+# %% [markdown]
+# ## What the values say, and what knowing says
+#
+# Two questions are easily taken for one. `features`: how far do a modality's *values* move the prediction from that of an
+# average patient with the same modalities (the bars above)? `knowing`: how far does *having the modality at all* move
+# it, when the model predicts with every combination of the modalities (exact Shapley values of whole modalities, the
+# marks above)? What to see: the two agree to the last digit, because kernel fusion takes an absent modality for an
+# average one. Part 2 shows a model in which they do not, and what that means.
 
 # %%
 why.knowing_table().to_pandas().round(3)
@@ -110,11 +129,26 @@ reasons.plot(12)
 # much of the box the lesion fills. Much weight outside is a reason for doubt, and a table could not have shown it.
 
 # %%
-voxels = hx.explain.explain_voxels(model, frame, patient, home / "data", background=frame[:learnt])
+learnt_from = {"study": home / "data", "background": frame[:learnt]}
+voxels = hx.explain.explain_voxels(model, frame, patient, **learnt_from, references=4)
 voxels
 
 # %%
 voxels.plot()
+
+# %% [markdown]
+# Hand-made PET features have no gradient. There the lesion is cut into regions, each is taken out in every combination,
+# and all features are measured again: a map as fine as its regions. What to see: `contour` is what size and shape say,
+# which no voxel can be held to; the regions and the tissue around share the rest of the bar of `pet`.
+
+# %%
+parts = hx.explain.explain_voxels(
+    model, frame, patient, **learnt_from, modality="pet", regions=4, show_progress=False
+)
+parts.plot()
+
+# %%
+parts.table().to_pandas().round(3)
 
 # %% [markdown]
 # ## Whom else does the model see like this?
@@ -140,12 +174,12 @@ what_if.plot()
 # %% [markdown]
 # # Part 2. May it be believed?
 #
-# More patients, without images, which saves minutes. All numbers here are of patients whom the explaining model has not
-# seen.
+# More patients, without images, which saves minutes. Numbers are of patients whom the explaining model has not seen,
+# unless said.
 
 # %%
 truth = hx.demo.make_cohort(home / "more", patients=more, seed=0, images=False)
-larger = hx.extract(home / "more", out=home / "more_cohort", progress=False)
+larger = hx.extract(home / "more", out=home / "more_cohort", workers=workers, progress=False)
 found = hx.evaluate(
     models={"kernel": hx.fusion.KernelFusion()},
     cohort=larger,
@@ -153,6 +187,7 @@ found = hx.evaluate(
     design=design,
     baselines=False,
     explain=hx.explain,
+    workers=workers,
     progress=False,
 ).explanation
 
@@ -180,13 +215,30 @@ found.dependence(strongest).plot()
 
 # %% [markdown]
 # Does the effect of one modality depend on another? A model that adds modalities up cannot see it: its interactions are
-# 0 by construction, which says nothing about biology. Boosted trees can. What to see: the size against the importances
-# above.
+# 0 by construction, which says nothing about biology. Boosted trees can. What to see: the size against the spread of
+# predictions (`share`), and the intervals: many pairs are asked, so the largest bar is partly the luckiest.
 
 # %%
 table, outcome = larger.frame(), larger.outcomes("OS")
 trees = hx.fusion.EarlyFusion(hx.models.XGBoostCox(max_depth=3, n_rounds=60)).fit(table, outcome)
-hx.explain.modality_interactions(trees, table).plot()
+pairs = hx.explain.modality_interactions(trees, table)
+pairs.plot()
+
+# %%
+pairs.table().head(4).to_pandas().round(3)
+
+# %% [markdown]
+# Interactions are one reason why the sum of a modality's features (`features`) and the Shapley value of the whole modality
+# (`knowing`) come apart. What absence does is another: trees send a patient without laboratory values down branches of
+# their own, so that to be without them is itself a sign. What to see: `difference` against the two sizes. Where it is
+# large, read the bars for this patient's values, and the second number for what the examination brought; neither is
+# wrong, they answer different questions. The printed line says so in words. (These trees are shown the patients they
+# learnt from; it is the model that is looked at here, not its success.)
+
+# %%
+of_trees = hx.explain(trees, table)
+print(of_trees)
+of_trees.knowing_table().to_pandas().round(3)
 
 # %% [markdown]
 # ## Would other patients have given the same reasons?
