@@ -142,6 +142,7 @@ def write_series(
         out.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         if modality == "PT":
             _pet_facts(out, visit, corrected)
+            out.NumberOfSlices = len(image.array)
             activity = plane * activity_per_suv(visit)
             slope = max(float(activity.max()), 1e-6) / STORED_MAX
             _pixels(out, np.round(activity / slope), f"{slope:.10g}", "0")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hybridx.imaging.dicom_file import MARKINGS
-from hybridx.imaging.dicom_tree import DicomTree, SeriesFiles
+from hybridx.imaging.dicom_tree import DicomTree, LeftOut, SeriesFiles
 
-__all__ = ["Judgement", "StudyChoice", "choose_series"]
+__all__ = ["Judgement", "StudyChoice", "choose_series", "lonely_markings"]
 
 FEWEST_SLICES = 2
 COVERED = 0.95  # of the PET's length: enough that a finer CT is worth more than a longer one
@@ -27,11 +27,14 @@ class Judgement:
         Whether it is read.
     why : str
         In words, without any text from the file.
+    told : bool or None
+        What the user decided; None where the rules did.
     """
 
     series: SeriesFiles
     use: bool
     why: str
+    told: bool | None = None
 
 
 @dataclass(eq=False)
@@ -45,7 +48,8 @@ class StudyChoice:
     judged : list of Judgement
         One per series of pictures.
     markings : list of SeriesFiles
-        Segmentations and structure sets of the study.
+        Segmentations and structure sets of the study; and those of the patient that stand in a study without images,
+        as planning systems send them. Which of them lie on an image is judged when it is read.
     """
 
     patient_id: str
@@ -91,7 +95,29 @@ def choose_series(tree: DicomTree, overrides: Mapping[str, bool] | None = None) 
         pet = _judge(studies[key], [one for one in found if one.modality == "PT"], decided, None)
         _judge(studies[key], [one for one in found if one.modality == "CT"], decided, pet)
         _judge(studies[key], [one for one in found if one.modality == "MR"], decided, pet)
-    return [one for one in studies.values() if one.judged]
+    shown = [one for one in studies.values() if one.judged]
+    for lone in (one for one in studies.values() if not one.judged):
+        for study in shown:
+            if study.patient_id == lone.patient_id:
+                study.markings += lone.markings
+    return shown
+
+
+def lonely_markings(tree: DicomTree) -> list[LeftOut]:
+    """List the files of structure sets and segmentations whose patient has no images here.
+
+    Parameters
+    ----------
+    tree : DicomTree
+        From `scan_dicom`.
+    """
+    shown = {one.patient_id for one in tree.series if one.modality not in MARKINGS}
+    return [
+        LeftOut(path, "a structure set or segmentation whose patient has no images here")
+        for one in tree.series
+        if one.modality in MARKINGS and one.patient_id not in shown
+        for path in one.paths
+    ]
 
 
 def _judge(
@@ -109,7 +135,8 @@ def _judge(
     best = told[0] if told else (fit[0] if fit and not several_mr else None)
     for one in found:
         if one is best:
-            study.judged.append(Judgement(one, True, "asked for" if told else _praise(one, pet)))
+            why = "asked for" if told else _praise(one, pet)
+            study.judged.append(Judgement(one, True, why, decided.get(one.uid)))
             continue
         if one.uid in decided:
             why = (
@@ -123,7 +150,7 @@ def _judge(
                 if several_mr
                 else f"another {one.modality} series was preferred: {_praise(best, pet)}"  # type: ignore[arg-type]
             )
-        study.judged.append(Judgement(one, False, why))
+        study.judged.append(Judgement(one, False, why, decided.get(one.uid)))
     return best
 
 

@@ -9,7 +9,7 @@ import pydicom
 
 from hybridx.imaging.dicom_quiet import quiet_dicom
 
-__all__ = ["CLOSED", "DAMAGED", "ENHANCED", "LINK", "MARKINGS", "ODD", "read_header", "unwanted"]
+__all__ = ["CLOSED", "DAMAGED", "ENHANCED", "LINK", "MARKINGS", "ODD", "PICTURES", "read_header", "unwanted"]
 
 # What a series is told apart by and judged by; reading these alone is several times faster than whole headers.
 TAGS = [

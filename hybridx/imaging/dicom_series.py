@@ -18,7 +18,7 @@ from hybridx.imaging.dicom_enhanced import read_enhanced
 from hybridx.imaging.dicom_file import ENHANCED, read_header
 from hybridx.imaging.dicom_frames import read_frames
 from hybridx.imaging.dicom_quiet import quiet_dicom
-from hybridx.imaging.dicom_stack import sort_slices, stack_geometry, without_scout
+from hybridx.imaging.dicom_stack import lost_ends, sort_slices, stack_geometry, without_scout
 from hybridx.imaging.dicom_tree import SeriesFiles
 from hybridx.imaging.image import Image
 from hybridx.imaging.pet_header import PetHeader
@@ -120,7 +120,7 @@ def _volume(
     slices, notes = _slices(paths)
     first = slices[0]
     spacing, direction, more = stack_geometry(slices)
-    notes += more
+    notes += [*more, *lost_ends(slices)]
     modality = MODALITIES.get(str(first.get("Modality", "")), "")
     if not modality:
         msg = "Modality (0008,0060) is another; wanted PT, CT or MR."
@@ -137,6 +137,7 @@ def _volume(
         scale, notes = found.values, [*notes, *found.notes]
     elif modality == "ct":
         notes += _hounsfield(first)
+    _values(first, paths)  # a header that lies about its matrix must not cost the memory
     array = np.empty((len(slices), int(first.Rows), int(first.Columns)), dtype=np.float32)
     # frames of one file share its UID
     uids = tuple(dict.fromkeys(str(one.SOPInstanceUID) for one in slices))

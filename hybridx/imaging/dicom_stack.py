@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hybridx.errors import InputError
 
-__all__ = ["sort_slices", "stack_geometry", "without_scout"]
+__all__ = ["lost_ends", "sort_slices", "stack_geometry", "without_scout"]
 
 # A position is written with a few decimals; a slice that is missing moves the next by a whole spacing.
 GAP_FRACTION = 0.1
@@ -92,6 +92,22 @@ def stack_geometry(slices: list[Any]) -> tuple[tuple[float, float, float], tuple
         raise InputError(msg)
     direction = np.column_stack([axes[0], axes[1], normal])
     return spacing, tuple(float(one) for one in direction.ravel()), notes
+
+
+def lost_ends(slices: list[Any]) -> list[str]:
+    """Say when a static PET tells of more slices than there are: one lost at an end leaves no gap."""
+    first = slices[0]
+    kind = str((first.get("SeriesType") or [""])[0]).upper()
+    try:
+        told = int(first.get("NumberOfSlices") or 0)
+    except (TypeError, ValueError):
+        return []
+    # of time slots and gates it counts each alone, which are refused as one stack
+    if kind not in ("STATIC", "WHOLE BODY") or told <= len(slices):
+        return []
+    return [
+        f"Number of Slices (0054,0081) is {told}, and {len(slices)} are there: an end of the scan is missing"
+    ]
 
 
 def _alike(slices: list[Any], name: str) -> bool:

@@ -22,6 +22,11 @@ from hybridx.terms.tracers import find_tracer
 
 __all__ = ["StudyImport", "import_study"]
 
+ELSEWHERE = (
+    "the structure sets or segmentations of the study refer neither to this image nor to its frame of reference "
+    "(0020,0052): no mask"
+)
+
 
 @dataclass(frozen=True)
 class StudyImport:
@@ -81,11 +86,12 @@ def import_study(task: StudyImport) -> dict[str, Any]:
             reason = f"the headers cannot be understood ({type(error).__name__})"
             found["failures"].append([modality, "read", reason])
             continue
-        _keep(task, modality, volume, found)
+        _keep(task, kind, volume, found)
     return found
 
 
-def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[str, Any]) -> None:
+def _keep(task: StudyImport, kind: str, volume: SeriesVolume, found: dict[str, Any]) -> None:
+    modality = MODALITIES[kind]
     name = f"images/{task.patient}/{task.timepoint}_{modality}.nii.gz"
     write_image(volume.image, task.out / name)
     facts = _facts(task, modality, volume)
@@ -100,6 +106,9 @@ def _keep(task: StudyImport, modality: str, volume: SeriesVolume, found: dict[st
             reason = str(error) if known else f"the structures cannot be understood ({type(error).__name__})"
             mask = None
             found["failures"].append([modality, "mask", reason])
+        else:
+            if mask is None and any(one.study_uid == task.series[kind].study_uid for one in task.markings):
+                facts["notes"] = "; ".join([*filter(None, [facts["notes"]]), ELSEWHERE])
         if mask is not None:
             mask_name = f"images/{task.patient}/{task.timepoint}_{modality}_mask.nii.gz"
             write_image(mask.mask, task.out / mask_name)

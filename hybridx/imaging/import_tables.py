@@ -57,6 +57,9 @@ class DicomImport:
         counts = f"{patients} patients, {written.height} images, {masks} with a mask, {self.failures.height} failures"
         lines = [f"DicomImport({counts})"]
         lines += [f"  {n} files left out: {reason}" for reason, n in self.left_out.iter_rows()]
+        noted = self.facts.filter(pl.col("notes") != "").height if self.facts.height else 0
+        if noted:
+            lines.append(f"  {noted} images with a remark: see import/images.csv")
         if self.removed:
             lines.append(f"  {self.removed} images and masks of an earlier import removed: no longer chosen")
         shown = self.failures.head(5).to_dicts()
@@ -98,6 +101,11 @@ def write_tables(
         for plan in plans
         if plan.refused
     ]
+    failures += [
+        (plan.task.patient, plan.task.timepoint, "study", "choice", _nothing(plan))
+        for plan in plans
+        if not plan.refused and not plan.task.series and any(one.told is None for one in plan.study.judged)
+    ]
     for plan, result in zip([one for one in plans if not one.refused], results, strict=True):
         task = plan.task
         person = people.setdefault(task.patient, dict.fromkeys(PEOPLE) | {"patient_id": task.patient})
@@ -130,6 +138,12 @@ def write_tables(
         _csv(table, out / "import" / f"{name}.csv")
     named = {row[name] for row in studies for name in ("image", "mask") if row[name]}
     return replace(made, removed=remove_leftovers(out, named))
+
+
+def _nothing(plan: Plan) -> str:
+    """Say why no series of a study is read, where the user did not want it so."""
+    why = Counter(f"{one.series.modality}: {one.why}" for one in plan.study.judged)
+    return f"no series of the study can be used ({'; '.join(why)})"
 
 
 def write_links(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hybridx.compute import ensure_writable, map_tasks
 from hybridx.errors import InputError
-from hybridx.imaging.dicom_choice import choose_series
+from hybridx.imaging.dicom_choice import choose_series, lonely_markings
+from hybridx.imaging.dicom_file import PICTURES
 from hybridx.imaging.dicom_tree import scan_dicom
 from hybridx.imaging.import_choices import read_choices
 from hybridx.imaging.import_finished import finished_studies, set_aside, task_key
@@ -92,7 +94,8 @@ def import_dicom(
     place = Path(key) if key is not None else target.with_name(f"{target.name}-key")
     _check_places(Path(folder), target, place)
     tree = scan_dicom(folder, show_progress=progress)
-    if not tree.series:
+    tree = replace(tree, left_out=(*tree.left_out, *lonely_markings(tree)))
+    if not any(one.modality in PICTURES for one in tree.series):
         msg = f"{str(folder)!r} holds no DICOM series that can be read.\n{tree!r}"
         raise InputError(msg)
     secret = PseudonymKey(place)
