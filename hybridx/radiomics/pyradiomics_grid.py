@@ -38,6 +38,8 @@ INTERPOLATORS = {
 }
 # of a voxel: nearer than this to half-way between two voxels, ITK's own rounding decides
 HALF_WAY = 1e-6
+# of an intensity: nearer than this to a whole number, the last bits of ITK's sums decide what is cut off
+CUT_OFF = {"linear": 1e-9, "bspline": 1e-6}
 # voxels of the image kept around the box that is resampled; a b-spline's memory falls by 0.268 a voxel
 REACH = 24
 
@@ -108,8 +110,9 @@ def _resampled(
     start = 0.5 * (edges - native) / native + first / ratio
     counts = [int(n) for n in last - first + 1]
     spacing = (float(edges[0]), float(edges[1]), float(edges[2]))
-    positions = [at + np.arange(n) * by for at, n, by in zip(start, counts, edges / native, strict=True)]
-    image, mask = _interpolated(pair, positions, settings), _nearest(pair.mask, positions)
+    positions = _positions(grid, start, edges, counts)
+    mask = None if positions is None else nearest(pair.mask, positions)
+    image = None if positions is None else _interpolated(pair, positions, settings, mask)
     if image is not None and mask is not None and pair.bad is None:
         return image, mask, None, spacing
     lesion = Image(pair.mask.view(np.uint8), grid.spacing, grid.origin, grid.direction).to_sitk()
@@ -127,20 +130,42 @@ def _resampled(
     return image, mask, bad, spacing
 
 
-def _nearest(mask: Mask, positions: list[Floats]) -> Mask | None:
-    """Take the nearest voxel of the mask for each position (x, y, z); None where ITK's rounding decides."""
-    if not _decided(np.concatenate(positions)):
-        return None
+def _positions(grid: Grid, start: Floats, edges: Floats, counts: list[int]) -> list[Floats] | None:
+    """Where the new voxels lie in voxels of the old, along x, y, z; None where only ITK knows on which side of a half.
+
+    Along the patient's axes in ITK's own steps, through millimetres and back and along x between both ends of a line:
+    half-way between two voxels the last bits of these sums decide which is nearer.
+    """
+    signs = np.diag(grid.axes)
+    if not (np.abs(signs) == 1).all() or np.count_nonzero(grid.axes) != 3:
+        found = [
+            at + np.arange(n) * by for at, n, by in zip(start, counts, edges / grid.spacing, strict=True)
+        ]
+        return found if decided(np.concatenate(found)) else None
+    found = []
+    for axis, count in enumerate(counts):
+        native, zero = signs[axis] * grid.spacing[axis], grid.origin[axis]
+        first, step = native * start[axis] + zero, signs[axis] * edges[axis]
+        if axis == 0:
+            low, high = (1.0 / native * (first + step * end - zero) for end in (0, count))
+            found.append(low + np.arange(count) / count * (high - low))
+        else:
+            found.append(1.0 / native * (first + step * np.arange(count) - zero))
+    return found
+
+
+def decided(at: Floats) -> bool:
+    """Whether no position lies half-way between two voxels."""
+    return bool((np.abs(at + 0.5 - np.rint(at + 0.5)) >= HALF_WAY).all())
+
+
+def nearest(mask: Mask, positions: list[Floats]) -> Mask:
+    """Take the nearest voxel of the mask for each position (x, y, z); outside it there is no lesion."""
     moved = mask
     for axis, at in enumerate(reversed(positions)):
         index = np.floor(at + 0.5).astype(np.intp)
         moved = moved.take(np.clip(index, 0, mask.shape[axis] - 1), axis=axis)
     return _zero_outside(moved, positions, mask.shape)
-
-
-def _decided(at: Floats) -> bool:
-    """Whether no position lies half-way between two voxels, where the last bits of ITK's sums decide."""
-    return bool((np.abs(at + 0.5 - np.rint(at + 0.5)) >= HALF_WAY).all())
 
 
 def _zero_outside(moved: np.ndarray, positions: list[Floats], shape: tuple[int, ...]) -> np.ndarray:
@@ -152,22 +177,38 @@ def _zero_outside(moved: np.ndarray, positions: list[Floats], shape: tuple[int, 
     return moved
 
 
-def _interpolated(pair: Pair, positions: list[Floats], settings: RadiomicsSettings) -> np.ndarray | None:
+def _interpolated(
+    pair: Pair, positions: list[Floats], settings: RadiomicsSettings, lesion: Mask | None
+) -> np.ndarray | None:
     """Interpolate along one axis after the other, where that is what ITK does in three at once.
 
-    Not for a spline at the border of the image, where ITK has rules of its own; not for whole numbers, which are cut
-    off after interpolation, so that the last bit of a sum decides; not between grids turned against each other.
+    Not for a spline at the border of the image, where ITK has rules of its own; not between grids turned against each
+    other. Whole numbers are cut off after interpolation, so that the last bit of a sum decides: only where filters do
+    not look around the lesion and none of its voxels is that close.
     """
-    floating = np.issubdtype(pair.voxels.dtype, np.floating)
-    if not floating or pair.grid != pair.mask_grid or settings.interpolator not in ("linear", "bspline"):
+    if pair.grid != pair.mask_grid or settings.interpolator not in ("linear", "bspline"):
         return None
-    shape = pair.voxels.shape
-    sizes = reversed(shape)
-    within = all(at[0] >= 0 and at[-1] <= n - 1 for at, n in zip(positions, sizes, strict=True))
-    if not within and not (settings.interpolator == "linear" and _decided(np.concatenate(positions))):
+    shape, kind = pair.voxels.shape, pair.voxels.dtype
+    within = all(at[0] >= 0 and at[-1] <= n - 1 for at, n in zip(positions, reversed(shape), strict=True))
+    if not within and settings.interpolator != "linear":
         return None
-    found = interpolate(pair.voxels, positions[::-1], settings.interpolator).astype(pair.voxels.dtype)
-    return found if within else _zero_outside(found, positions, shape)
+    if kind.kind == "f":
+        found = interpolate(pair.voxels, positions[::-1], settings.interpolator).astype(kind)
+        return found if within else _zero_outside(found, positions, shape)
+    if lesion is None or settings.image_types != ("original",) or settings.filters:
+        return None
+    exact = interpolate(pair.voxels, positions[::-1], settings.interpolator)
+    counting = exact[lesion]
+    bounds = np.iinfo(kind)
+    close = np.abs(counting - np.rint(counting)) < CUT_OFF[settings.interpolator]
+    if (
+        close.any()
+        or not within
+        or counting.min(initial=0) < bounds.min
+        or counting.max(initial=0) > bounds.max
+    ):
+        return None
+    return np.clip(exact, bounds.min, bounds.max).astype(kind)
 
 
 def _around(voxels: np.ndarray, grid: Grid, target: Grid, settings: RadiomicsSettings) -> sitk.Image:

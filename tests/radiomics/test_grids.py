@@ -56,7 +56,10 @@ def test_pyradiomics_grid_is_its_own(given, whole):
     ours, volume, lesion = scenes(image, mask, **given)
     assert ours.image.dtype == volume.dtype
     np.testing.assert_array_equal(ours.form, lesion)
-    np.testing.assert_allclose(ours.image, volume, rtol=2e-7, atol=0 if whole else 1e-4)
+    if whole:
+        np.testing.assert_array_equal(ours.image[lesion], volume[lesion])
+    # around the lesion, a whole number may be cut off on the other side: no feature looks there
+    np.testing.assert_allclose(ours.image, volume, rtol=2e-7, atol=1 if whole else 1e-4)
 
 
 @peer
