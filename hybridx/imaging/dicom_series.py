@@ -157,15 +157,12 @@ def _volume(
 
 def _slices(paths: list[Path], *, pixels: bool = True) -> tuple[list[Any], list[str]]:
     """Read and sort slices: a file each, or the frames of one file of the enhanced PET classes."""
-    notes = []
     header = read_header(paths[0])[0] if len(paths) == 1 else None
     if header is not None and str(header.SOPClassUID) in ENHANCED:
         read = [_placed(one) for one in read_frames(paths[0], pixels=pixels)]
-        notes.append("a multi-frame file of the enhanced classes")
     else:
         read = [_read(path, pixels=pixels) for path in paths]
-    slices, more = without_scout(sort_slices(read))
-    return slices, notes + more
+    return without_scout(sort_slices(read))
 
 
 def _enhanced(path: Path) -> SeriesVolume | None:

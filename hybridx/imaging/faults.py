@@ -157,6 +157,16 @@ CATALOGUE: dict[str, tuple[Severity, str, str]] = {
         "a map of organs of its own for every patient",
         "The same content stands under another patient, so it is used for neither of them.",
     ),
+    "I036": (
+        "warning",
+        "an import that had nothing to remark",
+        "Whoever knows the scan should judge it; import/images.csv says the same.",
+    ),
+    "I037": (
+        "warning",
+        "a mask within a fifth of the volume that was drawn",
+        "A lesion may be lost outside the image or between its slices, or be small for its voxels: look at it.",
+    ),
 }
 
 

@@ -26,6 +26,7 @@ from hybridx.measure.extract_blocks import Measured, Source, image_blocks, image
 from hybridx.measure.extract_cache import file_hashes, studies_checkpoint, study_key, versions
 from hybridx.measure.extract_study import StudyTask, measure_study
 from hybridx.measure.genomics import genomics_block
+from hybridx.measure.import_remarks import import_remarks
 from hybridx.measure.labs import lab_block
 from hybridx.measure.settings import ExtractSettings
 from hybridx.measure.uptake_extras import Body
@@ -118,8 +119,10 @@ def extract(
     )
     measured = [_measured(*one) for one in zip(tasks, results, doubts, strict=True)]
     blocks += image_blocks(measured, Source(chosen, encoder, hybridx.__version__))
+    patients = data.tables["patients"]["patient_id"].to_list()
+    measured += import_remarks(data.path, data.tables.get("studies", pl.DataFrame()), patients)
     cohort = Cohort.build(
-        data.tables["patients"]["patient_id"].to_list(),
+        patients,
         blocks,
         tables=_tables(data.tables, image_tables(measured)),
         provenance=_provenance(data.path, chosen, encoder, keys or _table_keys(data)),
