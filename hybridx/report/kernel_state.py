@@ -88,6 +88,7 @@ def _forget() -> str:
     for step in _undo:
         step()
     gc.collect()
+    gc.freeze()  # as in `_remember`: what one notebook left in caches is not looked through after each of the others
     going = [
         t.name
         for t in threading.enumerate()
@@ -282,9 +283,9 @@ def _imports() -> Undo:
     )
 
     def back() -> None:
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if name not in before and file and not file.startswith(installed):
+        for name in [name for name in sys.modules if name not in before]:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and not file.startswith(installed):
                 del sys.modules[name]
 
     return back

@@ -17,6 +17,7 @@ from typing import Any
 
 from hybridx.compute import atomic_write
 from hybridx.errors import InputError
+from hybridx.report.figure_library import fill
 
 __all__ = ["NotebookRun", "end_kernels", "execute_run", "export_html", "extra"]
 
@@ -82,7 +83,7 @@ def execute_run(run: NotebookRun) -> str | None:
     with atomic_write(run.target) as temporary:
         # not nbformat's writer: that indents, which Python does in place of C, ten times slower with figures inside
         text = json.dumps(strip_transient(finished), ensure_ascii=False, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(fill(text, quoted=True) + "\n", encoding="utf-8")
     if run.html:
         export_html(finished, Path(run.target).with_suffix(".html"))
     return reason
@@ -139,4 +140,4 @@ def export_html(notebook: Any, target: Path) -> None:
     text, _ = _exporter().from_notebook_node(notebook)
     text = _MATHJAX.sub("", text).replace("<head>", f"<head>{_OFFLINE}", 1)
     with atomic_write(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(fill(text), encoding="utf-8")

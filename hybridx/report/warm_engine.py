@@ -11,6 +11,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NBClientEngine, NotebookExecutionManager
 from papermill.log import logger
 
+from hybridx.report.figure_library import fill_outputs
 from hybridx.report.warm_kernels import drop_kernel, modules_of, ready_kernel
 
 __all__ = ["COLD_ENGINE", "ENGINE", "ColdEngine", "Kept", "WarmEngine"]
@@ -21,7 +22,7 @@ OUTPUT_SECONDS = 60  # papermill's four are too few for a figure of megabytes on
 
 
 class Kept:
-    """The notebook of a run and its outputs, which papermill does not get to see.
+    """The notebook of a run and its outputs, which papermill does not get to see; to be written through `fill`.
 
     It would turn them into JSON at the end even if nothing is to be written, and that takes longer than all else it
     does. Errors it does see: it raises them and marks their cells.
@@ -55,7 +56,9 @@ class _Keeping(Engine):  # type: ignore[misc]
     ) -> Any:
         """Run a notebook; see `papermill.engines.Engine`."""
         finished = super().execute_notebook(nb, kernel_name, *args, **kwargs)
-        if kept is not None:
+        if kept is None:
+            fill_outputs(finished.cells)
+        else:
             kept.take(finished)
         return finished
 

@@ -22,6 +22,7 @@ from jupyter_core.utils import run_sync
 from traitlets.config import Config
 
 from hybridx.errors import HybridxError
+from hybridx.report import figure_library
 
 __all__ = [
     "KernelLostError",
@@ -37,6 +38,7 @@ START_SECONDS = 180.0  # with all imports, on a busy machine
 WIPE_SECONDS = 30.0
 IDLE_SECONDS = 600.0  # a kernel that nobody needs any more gives its memory back
 _STATE = "hybridx.report.kernel_state"
+_FIGURES = "hybridx.report.figure_library"
 
 logger = logging.getLogger(__name__)
 _kernels: dict[str, WarmKernel] = {}
@@ -82,6 +84,12 @@ class WarmKernel:
         """Wipe the state and load modules; return why the kernel must not be used again, or nothing."""
         call = f"__import__('importlib').import_module({_STATE!r}).prepare({list(modules)!r})"
         return str(ast.literal_eval(self._ask(call, seconds)))
+
+    def name_the_figures_library(self) -> None:
+        """Let figures name their library, not bring it; see `figure_library`."""
+        mark = figure_library.new_mark()
+        call = f"__import__('importlib').import_module({_FIGURES!r}).stand_in({mark!r})"
+        figure_library.remember(mark, str(ast.literal_eval(self._ask(call, WIPE_SECONDS))))
 
     def _ask(self, expression: str, seconds: float) -> str:
         """Evaluate an expression in the kernel, unseen by the notebook, and return its ``repr``."""
@@ -162,6 +170,7 @@ def ready_kernel(name: str, modules: Sequence[str]) -> WarmKernel:
     kernel = _kernels[name] = WarmKernel(name)
     try:
         kernel.prepare(modules)
+        kernel.name_the_figures_library()
     except BaseException:
         drop_kernel(name)
         raise
