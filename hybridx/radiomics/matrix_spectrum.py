@@ -11,6 +11,7 @@ turning is of second).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from hybridx.radiomics.matrix_grid import Grid, Integers
 from hybridx.radiomics.roi import Floats
+from hybridx.radiomics.spectrum_kernel import scale
 
 __all__ = ["maximal_correlation", "maximal_correlation_of_pairs"]
 
@@ -42,39 +44,46 @@ def maximal_correlation(tables: npt.NDArray[np.uint32], weights: Floats, *, symm
         Add to each matrix its transpose.
     """
     if tables.shape[1] - 1 > DENSE:
-        return np.concatenate([_held(tables, weight[None], symmetric=symmetric) for weight in weights])
-    return _held(tables, weights, symmetric=symmetric)
+        each = (_margins(_summed(tables, weight[None], symmetric=symmetric)) for weight in weights)
+        return np.array([math.nan if parts is None else _iterated(*parts) for parts in each])
+    counts = _summed(tables, weights, symmetric=symmetric)
+    scaled, change = np.empty(counts.shape), np.empty(len(counts))
+    scale(counts, EPSILON, scaled, change)
+    second = np.full(len(counts), np.nan)
+    still = change <= NEGLIGIBLE
+    if still.any():
+        some = scaled if still.all() else scaled[still]
+        if symmetric:
+            values = np.linalg.eigvalsh(some)  # rising, to 1
+            second[still] = np.maximum(values[:, -2], -values[:, 0])
+        else:
+            second[still] = np.linalg.svd(some, compute_uv=False)[:, 1]
+    for m in np.flatnonzero(change > NEGLIGIBLE):
+        parts = _margins(counts[m : m + 1])
+        if parts is not None:
+            second[m] = _moved(*_leading(scaled[m], symmetric=symmetric), *parts[3:])
+    return np.minimum(second, 1.0)
 
 
-def _held(tables: npt.NDArray[np.uint32], weights: Floats, *, symmetric: bool) -> Floats:
+def _summed(tables: npt.NDArray[np.uint32], weights: Floats, *, symmetric: bool) -> Floats:
+    """Weigh the tables of the directions and add them up, without the row and the column of what lies outside."""
     used = np.flatnonzero(weights.any(axis=0))
-    counts = np.tensordot(weights[:, used], tables[used, 1:, 1:], axes=1)
-    if symmetric:
-        counts = counts + counts.transpose(0, 2, 1)
-    rows, columns = counts.sum(axis=2), counts.sum(axis=1)
-    several = ((rows > 0).sum(axis=1) > 1) & ((columns > 0).sum(axis=1) > 1)
-    found = np.full(len(weights), np.nan)
-    if not several.any():
-        return found
-    shares = counts[several] / rows[several].sum(axis=1)[:, None, None]
-    row, column = shares.sum(axis=2), shares.sum(axis=1)
+    if len(used) == len(weights) and np.array_equal(weights[:, used], np.eye(len(used))):
+        counts = tables[used, 1:, 1:].astype(np.float64)
+    else:
+        counts = np.tensordot(weights[:, used], tables[used, 1:, 1:], axes=1)
+    return counts + counts.transpose(0, 2, 1) if symmetric else counts
+
+
+def _margins(counts: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats] | None:
+    """Scaled matrix, both margins and both factors of one matrix (1, n, n); None of fewer than two levels."""
+    shares = counts[0] / max(counts[0].sum(), EPSILON)
+    row, column = shares.sum(axis=1), shares.sum(axis=0)
+    if (row > 0).sum() < 2 or (column > 0).sum() < 2:
+        return None
     row, column = np.where(row > 0, row, 1), np.where(column > 0, column, 1)
-    scaled = shares / np.sqrt(row[:, :, None] * column[:, None, :])
-    left, right = _factors(shares, row[:, :, None], column[:, None, :])
-    moved = (np.sqrt((left**2).sum(axis=1)) * np.sqrt((right**2).sum(axis=1))).sum(axis=1) > NEGLIGIBLE
-    if tables.shape[1] - 1 > DENSE:
-        found[several] = [_iterated(*matrix) for matrix in zip(scaled, row, column, left, right, strict=True)]
-        return found
-    second = np.empty(len(shares))
-    if (~moved).any() and symmetric:
-        values = np.linalg.eigvalsh(scaled[~moved])  # rising, to 1
-        second[~moved] = np.maximum(values[:, -2], -values[:, 0])
-    elif (~moved).any():
-        second[~moved] = np.linalg.svd(scaled[~moved], compute_uv=False)[:, 1]
-    for m in np.flatnonzero(moved):
-        second[m] = _moved(*_leading(scaled[m], symmetric=symmetric), left[m], right[m])
-    found[several] = np.minimum(second, 1.0)
-    return found
+    left, right = _factors(shares, row[:, None], column[None])
+    return shares / np.sqrt(row[:, None] * column[None]), row, column, left, right
 
 
 def maximal_correlation_of_pairs(grid: Grid, steps: Integers, weights: Floats, *, symmetric: bool) -> Floats:

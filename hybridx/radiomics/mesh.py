@@ -88,8 +88,8 @@ def measure_surface(mask: Mask, spacing: tuple[float, float, float], *, peer: bo
 
 
 def _symmetric(counts: Codes, edges: Floats) -> tuple[float, float]:
-    corners, owner, weights = _pieces(peer=False)
-    _, normals = _normals(corners, edges)
+    _, owner, weights = _pieces(peer=False)
+    _, normals = _normals(tuple(edges.tolist()), peer=False)
     area = float((counts[owner] * weights) @ np.sqrt((normals**2).sum(axis=1)))
     return area, float(counts @ _shares()) * float(edges.prod())
 
@@ -100,8 +100,8 @@ def _of_peer(
     z, y = np.nonzero(first >= 0)
     corner = np.array([z.min(), y.min(), first[z, y].min()]) - 1
     moved = (places - counts[:, None] * corner) * edges
-    corners, owner, _ = _pieces(peer=True)
-    start, normals = _normals(corners, edges)
+    _, owner, _ = _pieces(peer=True)
+    start, normals = _normals(tuple(edges.tolist()), peer=True)
     area = float(counts[owner] @ np.sqrt((normals**2).sum(axis=1)))
     return area, float(((counts[owner, None] * start + moved[owner]) * normals).sum()) / 3.0
 
@@ -119,6 +119,8 @@ def _shares() -> Floats:
     return np.array([share(code) for code in range(256)])
 
 
-def _normals(found: npt.NDArray[np.int64], edges: Floats) -> tuple[Floats, Floats]:
-    a, b, c = (MIDDLES[found[:, k]] * edges for k in range(3))
+@lru_cache(maxsize=8)
+def _normals(edges: tuple[float, ...], *, peer: bool) -> tuple[Floats, Floats]:
+    """Return a corner and the normal, as long as its area, of each triangle of `_pieces`: the same for equal voxels."""
+    a, b, c = (MIDDLES[_pieces(peer=peer)[0][:, k]] * np.array(edges) for k in range(3))
     return a, np.cross(b - a, c - a) / 2.0

@@ -170,6 +170,8 @@ def _blocks(
 
 def named(blocks: Floats, tags: Sequence[str], features: Sequence[str]) -> Features:
     """Average each feature over the blocks where it is defined, and say why it is in none."""
+    if len(blocks) == 1 and np.isfinite(blocks).all():
+        return Features(dict(zip(tags, blocks[0].tolist(), strict=True)))
     values: dict[str, float] = {}
     reasons: dict[str, str] = {}
     lonely = bool(np.isnan(blocks).all())

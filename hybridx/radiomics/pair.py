@@ -90,16 +90,15 @@ def make_pair(
 
 def box_of(mask: Mask, margin: int = 0) -> Box:
     """Return the smallest box around what is marked, with a margin in voxels that ends at the border."""
-    box = []
-    part = mask
-    for axis in range(3):
-        inside = np.flatnonzero(part.any(axis=tuple(other for other in range(3) if other != axis)))
-        low, high = int(inside[0]), int(inside[-1]) + 1
-        box.append(slice(max(0, low - margin), min(mask.shape[axis], high + margin)))
-        part = part[
-            (slice(None),) * axis + (slice(low, high),)
-        ]  # the next axis is searched where the lesion is
-    return box[0], box[1], box[2]
+    from hybridx.radiomics.box_kernel import corners  # noqa: PLC0415 - compiles on first use
+
+    ends = np.empty((3, 2), np.int64)
+    corners(np.ascontiguousarray(mask, dtype=np.bool_).view(np.uint8), ends)
+    parts = [
+        slice(max(0, low - margin), min(length, high + margin))
+        for (low, high), length in zip(ends.tolist(), mask.shape, strict=True)
+    ]
+    return parts[0], parts[1], parts[2]
 
 
 def _array(given: ImageLike) -> tuple[npt.NDArray[Any], Grid]:

@@ -115,6 +115,8 @@ def pyradiomics_glcm(
     )
     found, correlation = _features(grid, grid.steps(offsets), weights, symmetric=symmetrical)
     table = np.column_stack([found[:, _COLUMNS], correlation])
+    if len(table) and not np.isnan(table).any():
+        return Features(dict(zip(tags, table.mean(axis=0).tolist(), strict=True)))
     values, reasons = {}, {}
     for tag, column in zip(tags, table.T, strict=True):
         defined = column[~np.isnan(column)]

@@ -131,15 +131,18 @@ def _lengths(spacing: tuple[float, float, float], norm: str) -> npt.NDArray[np.f
 
 def _lines_of_two(grid: Grid) -> npt.NDArray[np.bool_]:
     """Which directions have a line that meets the lesion twice, neighbours or not."""
-    inside = padded(grid) > 0
-    return np.array([_meets_twice(inside, grid, step) for step in DIRECTIONS], dtype=np.bool_)
+    shape = np.array(grid.shape)
+    lines = shape.prod() - (shape - np.abs(DIRECTIONS)).prod(axis=1)
+    found: npt.NDArray[np.bool_] = grid.voxels > lines  # more voxels than lines
+    if not found.all():
+        inside = padded(grid) > 0
+        for direction in np.flatnonzero(~found):
+            found[direction] = _meets_twice(inside, grid, DIRECTIONS[direction])
+    return found
 
 
 def _meets_twice(inside: Mask, grid: Grid, step: npt.NDArray[np.int64]) -> bool:
     shape = np.array(grid.shape)
-    lines = int(np.prod(shape) - np.prod(shape - np.abs(step)))
-    if grid.voxels > lines:  # more voxels than lines
-        return True
     if (shape <= np.abs(step)).any():  # no line is longer than one voxel
         return False
     core = inside[1:-1, 1:-1, 1:-1]
