@@ -89,6 +89,9 @@ class Resamples:
         Source
         ------
         Efron B. Better bootstrap confidence intervals. JASA 1987. doi:10.1080/01621459.1987.10478410
+        The end at level p is the (B + 1) p-th of B ordered resamples, beyond which another one falls with chance p:
+        Davison AC, Hinkley DV. Bootstrap Methods and their Application. 1997, section 5.2. The usual (B - 1) p + 1 of
+        400 resamples leaves out 5.5 % for 5 %.
         """
         drawn = self.counts if keep is None else self.counts[:, keep]
         m = drawn.shape[1]
@@ -173,7 +176,7 @@ def _bca(value: float, values: FloatArray, left_out: FloatArray, level: float) -
         if np.all(1.0 - pulled * shifted > 0.1):  # beyond, the correction folds back on itself
             bias, acceleration, name = float(ndtri(below)), pulled, "BCa"
             tails = ndtr(bias + shifted / (1.0 - pulled * shifted))
-    low, high = np.quantile(defined, tails)
+    low, high = np.quantile(defined, tails, method="weibull")
     note = f"{name}, {len(values)} resamples of patients"
     return Interval(value, float(low), float(high), note, _inverse(defined, bias, acceleration))
 
@@ -182,11 +185,12 @@ def _inverse(values: FloatArray, bias: float, acceleration: float) -> Callable[[
     """Return the p-value of a supposed true value: the interval, solved for its level."""
     ordered = np.sort(values)
     least = 2.0 / (len(ordered) + 1)  # what so many resamples can show
+    places = np.arange(1, len(ordered) + 1) / (len(ordered) + 1)
 
     def p_at(truth: float) -> float:
-        share = np.interp(truth, ordered, np.linspace(0.0, 1.0, len(ordered)))
-        if share in (0.0, 1.0):
+        if not ordered[0] < truth < ordered[-1]:
             return least
+        share = np.interp(truth, ordered, places)
         away = float(ndtri(share)) - bias
         below = 1.0 + acceleration * away
         tail = float(ndtr(away / below - bias)) if below > 0 else 0.0

@@ -5,7 +5,7 @@ from scipy.stats import bootstrap
 from hybridx.cohort import Outcome
 from hybridx.errors import SettingsError
 from hybridx.evaluate.discrimination import harrell_values
-from hybridx.evaluate.intervals import Interval, Resamples, perfect_ranking
+from hybridx.evaluate.intervals import Interval, Resamples, _bca, perfect_ranking
 from hybridx.evaluate.panel import Panel
 
 
@@ -85,3 +85,12 @@ def test_a_perfect_ranking_of_six_events_is_not_certain(value, low, high):
 def test_other_intervals_are_left_alone():
     for found in (Interval(0.9, 0.7, 1.0, "BCa"), Interval(0.5, 0.5, 0.5, "agree")):
         assert perfect_ranking(found, 6, 0.95) is found
+
+
+def test_ends_are_the_resamples_beyond_which_another_falls_with_the_nominal_chance():
+    values = np.arange(1.0, 400.0)  # 399 resamples: the 10th and the 390th of them
+    left_out = np.array([-1.0, 0.0, 1.0])
+    found = _bca(200.0, values, left_out, 0.95)
+    assert (found.low, found.high) == pytest.approx((10.0, 390.0))
+    assert found.p_at(10.0) == pytest.approx(0.05) == found.p_at(390.0)
+    assert found.p_at(1.0) == found.p_at(-5.0) == pytest.approx(2 / 400)
