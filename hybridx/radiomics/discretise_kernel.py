@@ -1,4 +1,4 @@
-"""The grey level of every intensity between nearly equidistant edges, exactly."""
+"""The grey level of every intensity between nearly equidistant edges, exactly, and how often each level occurs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["assign_levels"]
+__all__ = ["assign_levels", "count_each"]
 
 
 @compiled
@@ -25,4 +25,14 @@ def assign_levels(values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64
         while k < last and value >= edges[k + 1]:
             k += 1
         found[i] = k + 1
+    return found
+
+
+@compiled
+def count_each(levels: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float64]:
+    """Return how many voxels have the levels 1 to `count`; numpy's bincount would copy the array into 64 bits first."""
+    found = np.zeros(count)
+    for level in levels:
+        if level > 0:
+            found[level - 1] += 1.0
     return found

@@ -16,7 +16,9 @@ ONE_LEVEL = "all voxels are of one grey level"
 
 def level_counts(levels: Levels) -> Floats:
     """Return how many voxels each grey level has, shape (count,), level 1 first."""
-    return np.bincount(levels.array.ravel(), minlength=levels.count + 1)[1:].astype(np.float64)
+    from hybridx.radiomics.discretise_kernel import count_each  # noqa: PLC0415 - compiled code loads where it runs
+
+    return np.asarray(count_each(levels.array.reshape(-1), levels.count))
 
 
 def intensity_histogram(levels: Levels) -> Features:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -37,7 +38,7 @@ class Roi:
     intensity: Mask
     spacing: tuple[float, float, float]
 
-    @property
+    @cached_property
     def values(self) -> Floats:
         """The intensities that count, shape (n,), in the order of the array."""
         return self.image[self.intensity]
