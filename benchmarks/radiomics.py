@@ -32,14 +32,19 @@ ROWS = [
     "pet 1 filters",
     "ct 2 filters",
     "whole ct",
+    "whole ct STS_020",
+    "whole ct spline",
 ]
+WHOLE = "STS_001"  # of the middle in size; STS_020 is the largest
+INTERPOLATORS = {"linear": ("sitkLinear", "linear"), "bspline": ("sitkBSpline", "cubic")}  # theirs for ours
 SIGMAS = (1.0, 2.0, 3.0)
 
 
 def lesions(row, source):
     """Return pairs of image and mask."""
-    if row == "whole ct":
-        return [(Path(source) / "whole_image.nii.gz", Path(source) / "whole_mask.nii.gz")]
+    if row.startswith("whole ct"):
+        who = patient_of(row)
+        return [(Path(source) / f"{who}_image.nii.gz", Path(source) / f"{who}_mask.nii.gz")]
     modality = row.split()[0].upper()
     return [
         (Path(source) / p / f"{modality}_image.nii.gz", Path(source) / p / f"{modality}_mask.nii.gz")
@@ -47,15 +52,25 @@ def lesions(row, source):
     ]
 
 
+def patient_of(row):
+    """Return whose lesion lies in the whole CT."""
+    return next((word for word in row.split() if word.startswith("STS_")), WHOLE)
+
+
+def interpolator_of(row):
+    """Return how images are resampled, the same for every program."""
+    return "bspline" if row.endswith("spline") else "linear"
+
+
 def spacing_of(row):
     """Return the edge of the resampled voxels, mm, or None."""
     words = row.split()
-    return 1.0 if row == "whole ct" else None if words[1] == "native" else float(words[1])
+    return 1.0 if row.startswith("whole ct") else None if words[1] == "native" else float(words[1])
 
 
 def filtered(row):
     """Whether wavelets and Laplacians of Gaussian are asked for."""
-    return row == "whole ct" or row.endswith("filters")
+    return row.startswith("whole ct") or row.endswith("filters")
 
 
 def width_of(row):
@@ -67,7 +82,12 @@ def hybridx_program(row):
     from hybridx.radiomics import RadiomicsSettings, extract_radiomics
 
     more = {"image_types": ("original", "log", "wavelet"), "log_sigma_mm": SIGMAS} if filtered(row) else {}
-    settings = RadiomicsSettings.pyradiomics(bin_width=width_of(row), resample_mm=spacing_of(row), **more)
+    settings = RadiomicsSettings.pyradiomics(
+        bin_width=width_of(row),
+        resample_mm=spacing_of(row),
+        interpolator=interpolator_of(row),
+        **more,
+    )
     return lambda image, mask: extract_radiomics(image, mask, settings)
 
 
@@ -81,6 +101,7 @@ def pyradiomics_program(row):
     extractor = RadiomicsFeatureExtractor(
         binWidth=width_of(row),
         resampledPixelSpacing=None if edge is None else [edge] * 3,
+        interpolator=INTERPOLATORS[interpolator_of(row)][0],
         additionalInfo=False,
         geometryTolerance=1e-3,
     )
@@ -98,7 +119,15 @@ def pictologics_program(row):
     start = (
         []
         if edge is None
-        else [{"step": "resample", "params": {"new_spacing": (edge,) * 3, "interpolation": "linear"}}]
+        else [
+            {
+                "step": "resample",
+                "params": {
+                    "new_spacing": (edge,) * 3,
+                    "interpolation": INTERPOLATORS[interpolator_of(row)][1],
+                },
+            }
+        ]
     )
     levels = {
         "step": "discretise",
@@ -171,14 +200,14 @@ def one(program, row, source, runs):
     )
 
 
-def whole_ct(source, folder):
+def whole_ct(source, folder, who=WHOLE):
     """Put a real lesion with its surroundings into a CT of 512 x 512 x 150 voxels, as a scanner delivers it."""
     import numpy as np
     import SimpleITK as sitk
 
-    image = sitk.ReadImage(str(Path(source) / "STS_001" / "CT_image.nii.gz"), sitk.sitkInt16)
-    mask = sitk.ReadImage(str(Path(source) / "STS_001" / "CT_mask.nii.gz"), sitk.sitkUInt8)
-    size, (x, y, z) = image.GetSize(), (150, 150, 45)
+    image = sitk.ReadImage(str(Path(source) / who / "CT_image.nii.gz"), sitk.sitkInt16)
+    mask = sitk.ReadImage(str(Path(source) / who / "CT_mask.nii.gz"), sitk.sitkUInt8)
+    size, (x, y, z) = image.GetSize(), (100, 100, 40)
     big = np.full((150, 512, 512), -1000, np.int16)
     big += np.random.default_rng(0).normal(0, 8, big.shape).astype(np.int16)
     inside = np.zeros(big.shape, np.uint8)
@@ -187,7 +216,7 @@ def whole_ct(source, folder):
     for name, array in (("image", big), ("mask", inside)):
         out = sitk.GetImageFromArray(array)
         out.SetSpacing(image.GetSpacing())
-        sitk.WriteImage(out, str(Path(folder) / f"whole_{name}.nii.gz"))
+        sitk.WriteImage(out, str(Path(folder) / f"{who}_{name}.nii.gz"))
 
 
 def main():
@@ -218,10 +247,10 @@ def main():
     }
     print(f"{'row':<16} {'program':<12} {'CPU s':>8} {'runs':>5} {'first':>7} {'features':>9} {'peak GB':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        if "whole ct" in arguments.rows:
-            whole_ct(arguments.source, folder)
+        for who in sorted({patient_of(row) for row in arguments.rows if row.startswith("whole ct")}):
+            whole_ct(arguments.source, folder, who)
         for row in arguments.rows:
-            source = folder if row == "whole ct" else arguments.source
+            source = folder if row.startswith("whole ct") else arguments.source
             for program, python in programs.items():
                 command = [
                     "taskset",
