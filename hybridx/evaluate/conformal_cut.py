@@ -35,7 +35,7 @@ def survival_ranges(
     dict of str to array, str
         The ends, or nothing and the reason (see `CohortConformal`).
     """
-    if late_entry(y) is not None:
+    if late_entry(y[y.known]) is not None:
         return {}, "late entry"
     known = y.known
     if int(y.event[known].sum()) <= FEWEST:

@@ -13,7 +13,9 @@ import polars as pl
 from sksurv.nonparametric import kaplan_meier_estimator
 
 from hybridx.cohort import Cohort, Outcome
+from hybridx.evaluate.conformal_cohort import CohortConformal, conformal_of
 from hybridx.evaluate.designs_locked import Locked
+from hybridx.evaluate.kinds import KINDS
 from hybridx.report.curves import Curve
 from hybridx.report.language import language, say
 from hybridx.terms import DAYS_PER_MONTH, Estimate
@@ -21,10 +23,15 @@ from hybridx.terms import DAYS_PER_MONTH, Estimate
 __all__ = ["HORIZON_MONTHS", "Background", "observed_curve"]
 
 HORIZON_MONTHS = (12.0, 24.0, 60.0)
+CONFORMAL_LEVEL = 0.9
 FEWEST_FOR_GROUPS = 15  # groups of fewer than five patients say nothing
 FEWEST_FOR_PERCENTILE = 5
 _GROUP_ORDER = ("low", "intermediate", "high")
-_RESPONSE_WORDS = {"low": "least likely", "intermediate": "middle", "high": "likeliest"}
+_GROUP_WORDS = {
+    "response": {"low": "least likely", "intermediate": "middle", "high": "likeliest"},
+    "ordinal": {"low": "best expected", "intermediate": "middle", "high": "worst expected"},
+    "continuous": {"low": "lowest", "intermediate": "middle", "high": "highest"},
+}
 
 
 def observed_curve(label: str, y: Outcome, style: str = "mid") -> Curve:
@@ -118,11 +125,14 @@ class Background:
 
     @functools.cached_property
     def predicted(self) -> Mapping[str, float]:
-        """Per patient the share of the headline: survival at the main horizon, or probability of response."""
+        """Per patient the number of the headline.
+
+        Survival at the main horizon, probability of response, expected rank of the level, or expected value.
+        """
         if self.is_survival:
             found = {p: curve.at(self.main_horizon)[0] for p, curve in self.curves.items()}
         else:
-            found = {p: estimate.value for p, estimate in self.probabilities.items()}
+            found = {p: estimate.value for p, estimate in self.estimates.items()}
         # A model that fills in what is missing would have a number for someone about whom nothing is known.
         return {p: v for p, v in found.items() if math.isfinite(v) and p in self.anything_measured}
 
@@ -133,17 +143,38 @@ class Background:
         return frozenset(p for p, flag in zip(self.cohort.patients, flags, strict=True) if flag)
 
     @functools.cached_property
-    def probabilities(self) -> Mapping[str, Estimate]:
-        """Per patient the probability of response with its band; empty where there is no one probability."""
-        if self.is_survival or "probability" not in self.result.curves.columns:
+    def estimates(self) -> Mapping[str, Estimate]:
+        """Per patient the one number that is not a curve, with its band; see `predicted`."""
+        column = KINDS[self.result.kind].score
+        if self.is_survival or column not in self.result.curves.columns:
             return {}
         rows = self.result.curves.filter(pl.col("model") == self.result.primary)
         return {
             r["patient_id"]: Estimate(
-                *(math.nan if r[k] is None else float(r[k]) for k in ("probability", "low", "high"))
+                *(math.nan if r[k] is None else float(r[k]) for k in (column, "low", "high"))
             )
             for r in rows.iter_rows(named=True)
         }
+
+    @functools.cached_property
+    def levels(self) -> Mapping[str, tuple[Estimate, ...]]:
+        """Per patient the probability of each level, best to worst, with its band; of an ordered outcome only."""
+        rows = self.result.curves
+        if "levels" not in rows.columns:  # made by an earlier version: probabilities without bands
+            return {}
+        found = {}
+        for p, middle, low, high in rows.select(
+            "patient_id", "levels", "levels_low", "levels_high"
+        ).iter_rows():
+            if middle is not None:
+                ends = [math.nan] * len(middle)
+                found[p] = tuple(map(Estimate, middle, low or ends, high or ends))
+        return found
+
+    @functools.cached_property
+    def conformal(self) -> CohortConformal:
+        """Sets or intervals that hold each patient's own outcome as often as they say."""
+        return conformal_of(self.result, CONFORMAL_LEVEL)
 
     @functools.cached_property
     def groups(self) -> Mapping[str, str]:
@@ -168,12 +199,14 @@ class Background:
         part = {2: "half", 3: "third"}.get(len(self.group_names), "group")
         if self.is_survival:
             return say(f"{group}-risk {part}")
-        return say(f"{_RESPONSE_WORDS[group]} {part}")
+        return say(f"{_GROUP_WORDS[self.result.kind][group]} {part}")
 
     def group_class(self, group: str) -> str:
-        """Return the colour class of a group; for a response a high probability is the good end."""
+        """Return the colour class of a group; for a response a high probability is the good end, a value has none."""
+        if self.result.kind == "continuous":
+            return "mid"
         place = self.group_names.index(group)
-        place = place if self.is_survival else len(self.group_names) - 1 - place
+        place = place if self.result.kind != "response" else len(self.group_names) - 1 - place
         return "mid" if len(self.group_names) == 3 and place == 1 else "low" if place == 0 else "high"
 
     @functools.cached_property

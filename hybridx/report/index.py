@@ -13,9 +13,11 @@ from typing import Any
 from hybridx.report.background import Background
 from hybridx.report.bars import share_cell
 from hybridx.report.language import say
+from hybridx.report.outlook_kinds import found_words
 from hybridx.report.page import Page
-from hybridx.report.rendering import months, number, render
+from hybridx.report.rendering import months, number, percent, render
 from hybridx.report.trust import provenance
+from hybridx.report.value_words import with_unit
 from hybridx.report.who import failures_of
 from hybridx.report.words import (
     INTENDED_USE,
@@ -27,6 +29,9 @@ from hybridx.report.words import (
 )
 
 __all__ = ["index_page", "index_script"]
+
+
+_LAST = -1e12  # where a patient without a prediction sorts, whatever is predicted for the others
 
 
 @functools.cache
@@ -62,8 +67,10 @@ def index_page(
     rows.sort(key=lambda r: (math.isnan(r["share"]), r["share"]))
     if background.is_survival:
         headline = f"{survivors(result.endpoint)} {say('at {n} months', n=number(background.main_horizon))}"
-    else:
+    elif result.kind == "response":
         headline = say("probability of {endpoint}", endpoint=result.endpoint)
+    else:
+        headline = result.endpoint
     title = say("{endpoint}: all patients", endpoint=result.endpoint)
     html = render(
         "index.html.j2",
@@ -102,8 +109,11 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
         "page": page,
         "problem": problem,
         "share": share,
-        "share_sort": -1.0 if math.isnan(share) else share,
-        "bar": share_cell(share, title=f"{100 * share:.0f} %" if math.isfinite(share) else ""),
+        "share_sort": _LAST if math.isnan(share) else share,
+        "shown": "" if math.isnan(share) else _told(background, patient, share),
+        "bar": share_cell(share, title=f"{100 * share:.0f} %" if math.isfinite(share) else "")
+        if background.result.kind in ("survival", "response")
+        else "",
         "group": "" if group is None else background.group_title(group),
         "group_class": "" if group is None else background.group_class(group),
         "measured": measured,
@@ -114,11 +124,27 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
     }
 
 
+def _told(background: Background, patient: str, value: float) -> str:
+    """Write a prediction: a share, the likeliest level with its probability, or a value."""
+    y = background.outcome
+    if y.kind == "continuous":
+        return with_unit(value, y.unit)
+    if y.kind != "ordinal":
+        return percent(value)
+    levels = background.levels.get(patient, ())
+    if not levels:  # of an earlier version, without the probabilities
+        return say("level {n}", n=number(1 + value))
+    best = max(range(len(levels)), key=lambda k: levels[k].value)
+    return f"{y.levels[best]} ({percent(levels[best].value)})"
+
+
 def _observed(background: Background, i: int) -> str:
     y = background.outcome
     if not y.known[i]:
         return say("not recorded")
-    if not background.is_survival:
+    if y.kind in ("ordinal", "continuous"):
+        return found_words(y, i)
+    if y.kind == "response":
         return say("responder") if y.value[i] == 1 else say("non-responder")
     what = say("event") if y.event[i] else say("no event")
     return say("{what}, {n} mo", what=what, n=months(float(y.time_days[i])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from hybridx.report.background import Background
 from hybridx.report.bars import dots_of_hundred, spread_figure
 from hybridx.report.curves import Curve, survival_figure
 from hybridx.report.language import say
+from hybridx.report.outlook_kinds import continuous_outlook, found_words, ordinal_outlook
+from hybridx.report.outlook_words import band_words, no_band, why_not
+from hybridx.report.promise import promise
 from hybridx.report.rendering import months, number, percent
 from hybridx.report.words import survivors
 from hybridx.terms.endpoints import endpoint_title
@@ -20,7 +24,7 @@ __all__ = ["outlook"]
 
 def outlook(background: Background, patient: str) -> dict[str, Any]:
     """Return the content of the risk section; `reason` instead of a number when there is no prediction."""
-    found = _survival(background, patient) if background.is_survival else _response(background, patient)
+    found = _FOUND[background.result.kind](background, patient)
     group = background.groups.get(patient)
     return {
         "reason": None,
@@ -32,47 +36,26 @@ def outlook(background: Background, patient: str) -> dict[str, Any]:
         "columns": (),
         "rows": [],
         "dots": None,
+        "levels": [],
         "filled": say(
             "filled: {who}",
             who=survivors(background.result.endpoint) if background.is_survival else say("responders"),
         ),
         "table": [],
         "remarks": [],
+        "promise": promise(background, patient),
         "observed": _observed(background, patient),
         **found,
     }
 
 
 def _group_note(background: Background) -> str:
-    return (
-        say(
-            "by predicted risk among {n} patients of this cohort; not a clinical category",
-            n=len(background.predicted),
-        )
-        if background.is_survival
-        else say(
-            "by predicted probability among {n} patients of this cohort; not a clinical category",
-            n=len(background.predicted),
-        )
-    )
-
-
-def _why_not(background: Background, patient: str) -> str:
-    i = background.index_of(patient)
-    if not background.predicted:
-        return say(
-            "Not enough data: the model could not be fitted to this cohort and predicts for nobody. The notes under "
-            "'How far to trust it' say what was missing."
-        )
-    if patient not in background.anything_measured:
-        return say("Nothing was measured for this patient, so the model makes no prediction.")
-    if not background.outcome.known[i]:
-        return say(
-            "No outcome {endpoint} is recorded, so the patient took no part in the validation and has no out-of-fold "
-            "prediction.",
-            endpoint=background.result.endpoint,
-        )
-    return say("The model gave no prediction: none of the modalities that it uses was measured.")
+    n = len(background.predicted)
+    if background.is_survival:
+        return say("by predicted risk among {n} patients of this cohort; not a clinical category", n=n)
+    if background.result.kind == "response":
+        return say("by predicted probability among {n} patients of this cohort; not a clinical category", n=n)
+    return say("by predicted value among {n} patients of this cohort; not a clinical category", n=n)
 
 
 def _survival(background: Background, patient: str) -> dict[str, Any]:
@@ -89,7 +72,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
             until=until,
             origin=background.result.origin,
         )
-        return {"reason": _why_not(background, patient), "figure": figure, **_alternative(background, None)}
+        return {"reason": why_not(background, patient), "figure": figure, **_alternative(background, None)}
     shown = [m for m in background.horizons if m <= background.until and math.isfinite(curve.at(m)[0])]
     main = background.main_horizon
     value, low, high = curve.at(main)
@@ -129,7 +112,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
             )
         )
     if curve.low is None:
-        remarks.append(_no_band(background))
+        remarks.append(no_band(background))
     sentence = say(
         "Of 100 patients with this prediction the model expects about {n:.0f} to be {who} at {month} months",
         n=100 * value,
@@ -143,7 +126,7 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
     return {
         "headline": percent(value),
         "headline_unit": say("{who} at {month} months", who=survivors(endpoint), month=number(main)),
-        "band": _band(low, high),
+        "band": band_words(low, high),
         "sentence": sentence,
         "dots": dots_of_hundred(value, title=sentence),
         "figure": figure,
@@ -151,20 +134,6 @@ def _survival(background: Background, patient: str) -> dict[str, Any]:
         "table": table,
         "remarks": remarks,
     }
-
-
-def _no_band(background: Background) -> str:
-    if background.result.bands:
-        return say(
-            "Too few of the bootstrap refits could be fitted for this patient, so this prediction has no band."
-        )
-    return say("The run computed no bootstrap refits, so this prediction has no band.")
-
-
-def _band(low: float, high: float) -> str:
-    if not math.isfinite(low):
-        return say("no band computed")
-    return say("95 % band {low:.0f} to {high:.0f} %", low=100 * low, high=100 * high)
 
 
 def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
@@ -179,8 +148,8 @@ def _alternative(background: Background, curve: Curve | None) -> dict[str, Any]:
 
 def _response(background: Background, patient: str) -> dict[str, Any]:
     if patient not in background.predicted:
-        return {"reason": _why_not(background, patient)}
-    found = background.probabilities[patient]
+        return {"reason": why_not(background, patient)}
+    found = background.estimates[patient]
     value = found.value
     banded = math.isfinite(found.low)
     responders = background.outcome.value[background.outcome.known]
@@ -199,7 +168,7 @@ def _response(background: Background, patient: str) -> dict[str, Any]:
             share=percent(np.mean(responders)),
         )
     sentence += "."
-    remarks = [] if banded else [_no_band(background)]
+    remarks = [] if banded else [no_band(background)]
     y = background.outcome
     if y.criterion:
         means = (
@@ -216,7 +185,7 @@ def _response(background: Background, patient: str) -> dict[str, Any]:
         "headline_unit": say(
             "probability of {endpoint}", endpoint=say(endpoint_title(background.result.endpoint).lower())
         ),
-        "band": _band(found.low, found.high),
+        "band": band_words(found.low, found.high),
         "sentence": sentence,
         "dots": dots_of_hundred(value, title=sentence),
         "figure": spread_figure(
@@ -234,7 +203,9 @@ def _observed(background: Background, patient: str) -> str:
     y = background.outcome
     if not y.known[i]:
         return say("{endpoint}: outcome not recorded.", endpoint=y.endpoint)
-    if not background.is_survival:
+    if y.kind in ("ordinal", "continuous"):
+        return f"{y.endpoint}: {found_words(y, i)}."
+    if y.kind == "response":
         return f"{y.endpoint}: {say('responder') if y.value[i] == 1 else say('non-responder')}."
     month = months(float(y.time_days[i]))
     origin = say(y.origin.replace("_", " "))
@@ -248,3 +219,11 @@ def _observed(background: Background, patient: str) -> str:
         n=month,
         origin=origin,
     )
+
+
+_FOUND: dict[str, Callable[[Background, str], dict[str, Any]]] = {
+    "survival": _survival,
+    "response": _response,
+    "ordinal": ordinal_outlook,
+    "continuous": continuous_outlook,
+}

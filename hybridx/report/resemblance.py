@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from hybridx.report.background import Background
 from hybridx.report.language import say
 from hybridx.report.rendering import number
 from hybridx.report.svg import ACCENT, HIGHER, INK, MUTED, Drawing, Scale, ticks
+from hybridx.report.value_words import with_unit
 from hybridx.terms import DAYS_PER_MONTH
 
 __all__ = ["FEWEST", "NEAREST", "resemblance", "swimmers"]
@@ -50,26 +52,16 @@ def _outcomes(background: Background) -> pl.DataFrame:
     if background.is_survival:
         columns |= {"months": y.time_days / DAYS_PER_MONTH, "event": y.event}
     else:
-        columns |= {"responder": y.value == 1}
+        columns |= {"value": y.value}
     return pl.DataFrame(columns, schema_overrides={"known": pl.Boolean})
 
 
 def _courses(background: Background, seen: pl.DataFrame) -> dict[str, Any]:
     n = seen.height
     predicted = [background.predicted.get(p, math.nan) for p in seen["patient_id"]]
-    shares = ["–" if math.isnan(v) else f"{100 * v:.0f} %" for v in predicted]
     if not background.is_survival:
-        did = int(seen["responder"].sum())
-        return {
-            "reason": None,
-            "figure": None,
-            "sentence": say("Of the {n} nearest {did} responded.", n=n, did=did),
-            "columns": (say("Rank"), say("Predicted"), say("Observed")),
-            "rows": [
-                (str(i + 1), share, say("responder") if r else say("non-responder"))
-                for i, (share, r) in enumerate(zip(shares, seen["responder"], strict=True))
-            ],
-        }
+        return _found(background, seen["value"].to_list(), predicted)
+    shares = ["–" if math.isnan(v) else f"{100 * v:.0f} %" for v in predicted]
     months, events = seen["months"].to_list(), seen["event"].to_list()
     title = say("Courses of the {n} nearest patients", n=n)
     return {
@@ -87,6 +79,44 @@ def _courses(background: Background, seen: pl.DataFrame) -> dict[str, Any]:
             (str(i + 1), f"{m:.1f}", say("event") if e else say("no event so far"), share)
             for i, (m, e, share) in enumerate(zip(months, events, shares, strict=True))
         ],
+    }
+
+
+def _found(background: Background, values: list[float], predicted: list[float]) -> dict[str, Any]:
+    """Return what was found in the nearest patients, without a time axis."""
+    y, n = background.outcome, len(values)
+    if y.kind == "response":
+        sentence = say("Of the {n} nearest {did} responded.", n=n, did=int(sum(values)))
+        found = [say("responder") if v == 1 else say("non-responder") for v in values]
+        told = ["–" if math.isnan(v) else f"{100 * v:.0f} %" for v in predicted]
+    elif y.kind == "ordinal":
+        counts = [(level, values.count(float(k))) for k, level in enumerate(y.levels)]
+        what = ", ".join(f"{count} {level}" for level, count in counts if count)
+        sentence = say("Of the {n} nearest: {what}.", n=n, what=what)
+        found = [y.levels[int(v)] for v in values]
+        told = ["–" if math.isnan(v) else number(1 + v) for v in predicted]
+    else:
+        low, middle, high = (
+            with_unit(v, y.unit) for v in (min(values), statistics.median(values), max(values))
+        )
+        sentence = say(
+            "Of the {n} nearest the median was {middle}, from {low} to {high}.",
+            n=n,
+            low=low,
+            middle=middle,
+            high=high,
+        )
+        found, told = ([with_unit(v, y.unit) for v in part] for part in (values, predicted))
+    return {
+        "reason": None,
+        "figure": None,
+        "sentence": sentence,
+        "columns": (
+            say("Rank"),
+            say("Predicted level (1 the best)") if y.kind == "ordinal" else say("Predicted"),
+            say("Observed"),
+        ),
+        "rows": [(str(i + 1), t, f) for i, (t, f) in enumerate(zip(told, found, strict=True))],
     }
 
 

@@ -16,7 +16,10 @@ from hybridx.report.words import model_title, spoken_design, spoken_note
 __all__ = ["provenance", "trust"]
 
 # In a page's table: the few that a board discusses; the cohort report shows them all.
-_FIRST_METRICS = ("harrell_c", "auc_t", "observed_expected", "roc_auc", "brier")
+_FIRST_METRICS = (
+    *("harrell_c", "auc_t", "observed_expected", "roc_auc", "brier"),
+    *("ordinal_c", "quadratic_kappa", "rps", "within_one", "r2", "rmse", "mae", "spearman"),
+)
 _TABLE_WIDTH = 4  # metrics side by side; five fit where they are all
 _WIDEST = 5
 
@@ -75,15 +78,7 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
         "n_events": events,
         "kind": kind,
         "caption": (
-            say(
-                "{what} with {level:g} % interval; {n} patients, {events} {kind}; {design}.",
-                what=what,
-                level=100 * (level[0] if len(level) else 0.95),
-                n=number(n),
-                events=number(events),
-                kind=kind,
-                design=_design_words(result.design),
-            )
+            _caption(background, what, 100 * (level[0] if len(level) else 0.95), n, events, kind)
             + (
                 " " + say("Models below the line are the baselines that any larger model has to beat.")
                 if any(baseline.values())
@@ -92,6 +87,29 @@ def trust(background: Background, *, every_metric: bool = False) -> dict[str, An
         ),
         "notes": [spoken_note(str(note), result.models) for note in result.notes],
     }
+
+
+def _caption(  # noqa: PLR0917 - one word each
+    background: Background, what: str, level: float, n: int | None, events: int | None, kind: str
+) -> str:
+    design = _design_words(background.result.design)
+    if background.result.kind in ("ordinal", "continuous"):  # nothing happens or not: there are no events
+        return say(
+            "{what} with {level:g} % interval; {n} patients; {design}.",
+            what=what,
+            level=level,
+            n=number(n),
+            design=design,
+        )
+    return say(
+        "{what} with {level:g} % interval; {n} patients, {events} {kind}; {design}.",
+        what=what,
+        level=level,
+        n=number(n),
+        events=number(events),
+        kind=kind,
+        design=design,
+    )
 
 
 def _metric_title(background: Background, name: str) -> str:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from hybridx.report.background import Background
 from hybridx.report.language import say
-from hybridx.report.rendering import number, shorten
+from hybridx.report.rendering import number
+from hybridx.report.response_lines import response_lines
 from hybridx.report.svg import ACCENT, GRID, INK, MUTED, Drawing, Scale
 
 __all__ = ["tumour_course"]
@@ -20,12 +21,11 @@ _MEASURES = {
     "suv_max": ("SUVmax", "max"),
     "tlg": ("TLG, mL·SUV", "sum"),
 }
-_CATEGORIES = ("level", "category")
 
 
 def tumour_course(background: Background, patient: str) -> dict[str, Any]:
-    """Return size and uptake per timepoint with their change from the first, and what response was recorded."""
-    return {**_over_time(background, patient), "response": _response(background, patient)}
+    """Return size and uptake per timepoint with their change from the first, and the response: stated, computed."""
+    return {**_over_time(background, patient), "response": response_lines(background, patient)}
 
 
 def _over_time(background: Background, patient: str) -> dict[str, Any]:
@@ -106,24 +106,3 @@ def _figure(times: list[float], shares: dict[str, list[float]], width: float = 5
         if points:
             drawing.text(points[-1][0] + 8, points[-1][1] + 4, name, size=11, colour=INK)
     return drawing.markup()
-
-
-def _response(background: Background, patient: str) -> str:
-    """Say which response was recorded, with its criterion; nothing where none was."""
-    rows = background.rows_of("outcomes", patient)
-    if rows is None:
-        return ""
-    for row in rows.iter_rows(named=True):
-        category = next(
-            (row[c] for c in _CATEGORIES if c in row and isinstance(row[c], str) and row[c]), None
-        )
-        if category is None and row.get("responder") is not None:
-            category = say("responder") if row["responder"] else say("non-responder")
-        if category is not None:
-            criterion = shorten(row["criterion"], 40) if row.get("criterion") else ""
-            return say(
-                "Response recorded: {category} {criterion}",
-                category=shorten(category, 40),
-                criterion=criterion,
-            ).strip()
-    return ""

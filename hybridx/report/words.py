@@ -45,11 +45,15 @@ _MODELS = {
     "mtv": "PET tumour volume alone",
     "kaplan_meier": "Kaplan-Meier, no predictor",
     "prevalence": "Prevalence, no predictor",
+    "level_shares": "Shares of the levels, no predictor",
+    "mean_value": "Mean value, no predictor",
 }
 _SCALES = {
     "log-mortality": "log-mortality (+0.7 doubles the expected events)",
     "log-hazard": "log-hazard (+0.7 doubles the hazard)",
     "log-odds": "log-odds (+0.7 doubles the odds)",
+    "ordinal log-odds": "log-odds of a worse level (+0.7 doubles the odds)",
+    "value": "the unit of the outcome",
 }
 
 
@@ -190,4 +194,8 @@ def contribution_ends(scale: str) -> tuple[str, str]:
     """Say what negative and positive contributions mean."""
     if scale == "log-odds":
         return say("response less likely"), say("more likely")
+    if scale == "ordinal log-odds":
+        return say("better level"), say("worse level")
+    if scale == "value":
+        return say("lower value"), say("higher value")
     return say("lower risk"), say("higher risk")

@@ -142,9 +142,9 @@ def test_a_result_of_each_kind_shows_itself_and_comes_back(ordinal, continuous, 
                 ask()
 
 
-def test_a_patient_page_of_another_kind_is_refused_and_the_cohort_report_is_there(ordinal):
-    with pytest.raises(InputError, match="pages are for survival and response"):
-        patient_page(ordinal, patient=ordinal.scored_patients[0])
+def test_a_patient_page_and_the_cohort_report_of_another_kind(ordinal, continuous):
+    assert "the likeliest level" in patient_page(ordinal, patient=ordinal.scored_patients[0]).html
+    assert "predicted: change" in patient_page(continuous, patient=continuous.scored_patients[0]).html
     assert "Ordinal C" in cohort_report(ordinal).html
 
 
