@@ -1,4 +1,4 @@
-"""Below the bars: contributions at several times, what knowing a modality does, where the picture's part lies."""
+"""Below the bars: what each modality adds to the risk at several times, and what knowing it at all does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DASHES = (None, "6 3", "2 3", "8 3 2 3")
 _MONTHS = (3, 6, 12, 18, 24, 36, 60)
 
 
-def deeper(background: Background, patient: str, voxels: Any = None) -> dict[str, Any]:
+def deeper(background: Background, patient: str) -> dict[str, Any]:
     """Return sentences, and for survival what each modality adds to the risk at several times as figure and table.
 
     What a modality adds over time needs a fitted model to ask: it is told where one model was explained, not where
@@ -34,8 +34,7 @@ def deeper(background: Background, patient: str, voxels: Any = None) -> dict[str
     why = background.explanation
     if why is None or patient not in background.predicted or patient not in why.patients:
         return nothing
-    sentences = [*_knowing(why, patient), *_picture(voxels, patient)]
-    return {**nothing, "sentences": sentences, **_over_time(background, patient)}
+    return {**nothing, "sentences": _knowing(why, patient), **_over_time(background, patient)}
 
 
 def _knowing(why: Any, patient: str) -> list[str]:
@@ -58,22 +57,6 @@ def _knowing(why: Any, patient: str) -> list[str]:
             values=signed(values),
             knowing=signed(knowing),
         )
-    ]
-
-
-def _picture(voxels: Any, patient: str) -> list[str]:
-    """Say how much of a map of voxels lies in the lesion, against how much of the volume the lesion fills."""
-    if voxels is None or voxels.patient_id != patient:
-        return []
-    return [
-        say(
-            "Of what {image} adds, {inside:.0f} % lies inside the lesion, which fills {fills:.0f} % of the "
-            "volume looked at.",
-            image=modality_words(name),
-            inside=100 * share,
-            fills=100 * voxels.lesion_share,
-        )
-        for name, share in voxels.inside.items()
     ]
 
 

@@ -9,6 +9,7 @@ from hybridx.errors import InputError
 from hybridx.report.background import Background
 from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import alarm
+from hybridx.report.deeper import deeper
 from hybridx.report.findings import labs, lesions, timeline, variants
 from hybridx.report.language import say, speaking
 from hybridx.report.missing import missing_costs
@@ -65,7 +66,7 @@ def patient_page(
     Raises
     ------
     InputError
-        The patient is not in the cohort (the nearest name is offered).
+        The patient is not in the cohort (the nearest name is offered), or the endpoint is ordered or continuous.
     """
     return build_patient_page(Background(result, why, cohort), patient, voxels=voxels, language=language)
 
@@ -109,6 +110,12 @@ def build_patient_page(
 
 def _page(background: Background, patient: str, inputs_hash: str, library: str, voxels: Any) -> Page:
     cohort, result = background.cohort, background.result
+    if result.kind not in ("survival", "response"):
+        msg = (
+            f"{result.endpoint!r} is a {result.kind} endpoint: patients' pages are for survival and response. "
+            "`result.patient(...)` says what is predicted, `cohort_report` shows the scores."
+        )
+        raise InputError(msg)
     if patient not in set(cohort.patients):
         guess = nearest(str(patient), cohort.patients)
         hint = f" Did you mean {guess!r}?" if guess else ""
@@ -138,6 +145,7 @@ def _page(background: Background, patient: str, inputs_hash: str, library: str, 
         images=_images(background, patient),
         lesions=lesions(background, patient),
         why=reasons(background, patient),
+        deeper=deeper(background, patient),
         alike=resemblance(background, patient),
         other=other_group(background, patient),
         costs=missing_costs(background, patient),

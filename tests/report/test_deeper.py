@@ -1,10 +1,9 @@
-"""Below the bars of a patient's page: sums over time, knowing against values, where the picture's part lies."""
+"""Below the bars of a patient's page: sums over time, knowing against values."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -13,6 +12,7 @@ import pytest
 import hybridx as hx
 from hybridx.fusion import EarlyFusion
 from hybridx.models import XGBoostCox
+from hybridx.report import patient_page
 from hybridx.report.background import Background
 from hybridx.report.deeper import deeper
 from tests.report.world import NOTHING
@@ -50,13 +50,6 @@ def test_knowing_is_told_only_where_it_differs_much(asked):
     assert any(told.values()), "trees take absence as a sign"
 
 
-def test_the_map_of_this_patient_only(asked):
-    voxels = SimpleNamespace(patient_id="P000", inside={"pet": 0.31}, lesion_share=0.07)
-    line = "Of what PET adds, 31 % lies inside the lesion, which fills 7 % of the volume looked at."
-    assert line in deeper(asked, "P000", voxels)["sentences"]
-    assert line not in deeper(asked, "P001", voxels)["sentences"]
-
-
 def test_without_one_model_nothing_is_drawn(result):
     found = deeper(Background(result), "P000")
     assert found["figure"] is None and found["rows"] == []
@@ -71,3 +64,10 @@ def test_an_explanation_without_knowing_says_nothing_of_it(asked):
     bare = dataclasses.replace(why, details=dataclasses.replace(why.details, knowing=None))
     assert deeper(dataclasses.replace(asked, why=bare), "P000")["sentences"] == []
     assert pl.DataFrame(deeper(asked, "P000")["rows"], orient="row").width >= 3
+
+
+def test_the_page_shows_it(asked, result):
+    page = patient_page(result, asked.explanation, patient="P000").html
+    section = page[page.index('id="why"') : page.index('id="course"')]
+    assert "What each modality adds at each time" in section and "an average patient" in section
+    assert "What each modality adds at each time" not in patient_page(result, patient="P000").html
