@@ -66,7 +66,7 @@ def patient_page(
     Raises
     ------
     InputError
-        The patient is not in the cohort (the nearest name is offered), or the endpoint is ordered or continuous.
+        The patient is not in the cohort (the nearest name is offered).
     """
     return build_patient_page(Background(result, why, cohort), patient, voxels=voxels, language=language)
 
@@ -110,12 +110,6 @@ def build_patient_page(
 
 def _page(background: Background, patient: str, inputs_hash: str, library: str, voxels: Any) -> Page:
     cohort, result = background.cohort, background.result
-    if result.kind not in ("survival", "response"):
-        msg = (
-            f"{result.endpoint!r} is a {result.kind} endpoint: patients' pages are for survival and response. "
-            "`result.patient(...)` says what is predicted, `cohort_report` shows the scores."
-        )
-        raise InputError(msg)
     if patient not in set(cohort.patients):
         guess = nearest(str(patient), cohort.patients)
         hint = f" Did you mean {guess!r}?" if guess else ""
