@@ -65,7 +65,7 @@ for endpoint in endpoints.split():
             endpoint,
             hx.designs.NestedCV(folds=3, repeats=1, seed=0),
             explain=hx.explain,
-            bands=10,
+            bands=16,
             workers=1,
         ).save(place)
     found[endpoint] = hx.Result.load(place)

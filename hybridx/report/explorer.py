@@ -191,7 +191,8 @@ class CohortExplorer:
         """
         try:
             widgets = importlib.import_module("ipywidgets")
-            canvas = _canvas(go.FigureWidget())
+            # filled before the browser hears of it: what changes before it is drawn for the first time is lost there
+            canvas = go.FigureWidget(self.figure().update_layout(width=1050))  # wide enough for three panels
         except ImportError as error:
             msg = "The explorer needs the extra `notebook`: pip install 'hybridx[notebook]'."
             raise InputError(msg) from error
@@ -212,17 +213,20 @@ def _linked(explorer: CohortExplorer, widgets: Any, canvas: Any) -> Any:
     patient = widgets.Dropdown(options=[], description="Patient", style=wide)
     busy = [False]  # a change that the explorer itself makes is not a choice
 
-    def show() -> None:
+    def offer() -> None:
         busy[0] = True
         try:
             modalities.options = _options(explorer)
             modalities.value = explorer.modalities
             patient.options = [(_short(p), p) for p in explorer.table()["patient_id"]]
             patient.value = explorer.patient or None
-            with canvas.batch_update():
-                explorer._fill(canvas)  # noqa: SLF001 - its own
         finally:
             busy[0] = False
+
+    def show() -> None:
+        offer()
+        with canvas.batch_update():
+            explorer._fill(canvas)  # noqa: SLF001 - its own
 
     def chosen(_: Any) -> None:
         if not busy[0]:
@@ -238,7 +242,7 @@ def _linked(explorer: CohortExplorer, widgets: Any, canvas: Any) -> Any:
         control.observe(chosen, names="value")
     for trace in canvas.data[:2]:
         trace.on_click(clicked)
-    show()
+    offer()
     return widgets.VBox([widgets.HBox([endpoint, modalities, patient]), canvas])
 
 
