@@ -111,8 +111,8 @@ def explain_voxels(
     same, and how a sum is divided among them is less sure than the sum.
 
     Bone and other organs may light up: the networks' last layer also looks at the whole box, and leans on it a little,
-    whether or not it has to do with the outcome. That is the model's doing, not the map's (taking the bone out changes
-    the prediction as the map says); it is small, 3 to 5 % of what the lesion moves, and looks larger in absolute values,
+    whether or not it has to do with the outcome. That is the model's doing, not the map's: taking the bone out changes
+    the prediction as the map says. It is small, 3 to 5 % of what the lesion moves, and looks larger in absolute values,
     because neighbours of opposite signs do not cancel there (`benchmarks/voxel_bone.py`).
     """
     check_name(method, ("auto", "gradient", "regions"), "method")
