@@ -243,6 +243,17 @@ def report(
     language: Annotated[
         str, typer.Option("--language", help="Of all pages, the checklists and the model card: en or de.")
     ] = "en",
+    saliency: Annotated[
+        Path | None,
+        typer.Option(
+            "--saliency",
+            help="Data folder of the images: show what each place adds; up to half a minute per patient.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="With --saliency, for results of a locked model: its folder."),
+    ] = None,
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Print the cohort report to cohort.pdf as well; needs Chromium.")
     ] = False,
@@ -250,10 +261,15 @@ def report(
     """Write a tumour-board page per patient, a cohort report and an index, each a file that needs no network.
 
     Example: `hybridx report results/ --patient P012`
+
+    Example: `hybridx report results/ --patient P012 --saliency data/`
     """
     with refusing():
         if patient and all_patients:
             msg = "--patient and --all contradict each other: give one of them."
+            raise InputError(msg)
+        if model is not None and saliency is None:
+            msg = "--model says by which model images are explained: give --saliency DATA as well."
             raise InputError(msg)
         index = hx.report.write_reports(
             results,
@@ -264,6 +280,8 @@ def report(
             single_file=single_file,
             pdf=pdf,
             language=language,
+            saliency=saliency,
+            model=None if model is None else str(model),
             **place_of(scheduler),
         )
     say(f"{len(index.written)} pages written, {len(index.kept)} up to date. Open {out / 'index.html'}")

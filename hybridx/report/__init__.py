@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "cohort_tables": "beside",
         "index_page": "index",
         "model_card": "card",
+        "patient_voxels": "saliency",
         "patient_page": "tumour_board",
         "run_notebooks": "notebooks",
         "save_pdf": "pdf",

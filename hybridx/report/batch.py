@@ -26,6 +26,7 @@ from hybridx.report.index import index_page
 from hybridx.report.language import speaking
 from hybridx.report.pdf import find_browser, save_pdf
 from hybridx.report.report_index import ReportIndex
+from hybridx.report.saliency import check_saliency, voxels_for
 from hybridx.report.tumour_board import build_patient_page
 from hybridx.report.viewer import LIBRARY_FILE, library_code
 from hybridx.terms import listing, nearest, safe_name
@@ -48,6 +49,8 @@ class _PageTask:
     inputs_hash: str
     library: str  # relative address of the viewer's file; empty: inside the page
     language: str
+    saliency: str = ""  # data folder whose images are explained; empty: none
+    model: Any = None  # see `patient_voxels`
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,14 @@ def _loaded(results: str, state: str, language: str) -> Background:
 
 
 def _write(background: Background, task: _PageTask) -> None:
+    voxels = voxels_for(background, task.patient, task.saliency, model=task.model) if task.saliency else None
     page = build_patient_page(
-        background, task.patient, task.inputs_hash, library=task.library, language=task.language
+        background,
+        task.patient,
+        task.inputs_hash,
+        library=task.library,
+        voxels=voxels,
+        language=task.language,
     )
     page.save(task.target)
 
@@ -99,6 +108,8 @@ def write_reports(
     single_file: bool = False,
     language: str = "en",
     pdf: bool = False,
+    saliency: str | os.PathLike[str] | None = None,
+    model: Any = None,
 ) -> ReportIndex:
     """Write a page per patient, the cohort report and an index that sorts and filters.
 
@@ -129,6 +140,11 @@ def write_reports(
         of failures stay in English; names of columns in the tables, too.
     pdf : bool
         Print the cohort report to ``cohort.pdf`` as well; needs Chromium.
+    saliency : path, optional
+        The data folder that the cohort was extracted from: each page then shows what each place of PET and CT adds to
+        the prediction, as an overlay that can be switched off. Seconds to half a minute per patient.
+    model : estimator, LockedModel or path, optional
+        With `saliency`, where the model behind the result cannot be known from it; see `patient_voxels`.
 
     Returns
     -------
@@ -149,11 +165,13 @@ def write_reports(
     from_disk = isinstance(results, str | os.PathLike)
     background = Background(Result.load(results), why) if from_disk else Background(results, why)
     chosen = _chosen(background, patients)
+    if saliency is not None:
+        check_saliency(background, saliency, model)
     state = _state(Path(results), folder) if from_disk and why is None else ""
     names = _file_names(background.cohort.patients)
     library = "" if single_file else _library(background, folder)
     tasks = {
-        p: _task(background, p, folder / "pages" / names[p], state, library, language)
+        p: _task(background, p, folder / "pages" / names[p], state, library, language, saliency, model)
         for p in background.cohort.patients
     }
     # the pages of patients who were not asked for stay as well, as long as they are of this result
@@ -275,11 +293,22 @@ def _state(results: Path, out: Path) -> str:
 
 
 def _task(  # noqa: PLR0917 - one page each
-    background: Background, patient: str, target: Path, state: str, library: str, language: str
+    background: Background,
+    patient: str,
+    target: Path,
+    state: str,
+    library: str,
+    language: str,
+    saliency: str | os.PathLike[str] | None,
+    model: Any,
 ) -> _PageTask:
     stored = "\0".join(background.cohort.image_address(patient, kind) or "" for kind in ("views", "volumes"))
-    inputs = hashlib.sha256(f"{state}\0{stored}\0{library}\0{language}\0{patient}".encode()).hexdigest()
-    return _PageTask(patient, str(target), inputs, library, language)
+    data = "" if saliency is None else str(Path(saliency).absolute())
+    explained = f"\0{data}\0{model!r}" if data else ""
+    inputs = hashlib.sha256(
+        f"{state}\0{stored}\0{library}\0{language}\0{patient}{explained}".encode()
+    ).hexdigest()
+    return _PageTask(patient, str(target), inputs, library, language, data, model)
 
 
 def _library(background: Background, folder: Path) -> str:

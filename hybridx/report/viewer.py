@@ -21,8 +21,8 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 
-from hybridx.imaging import Image, resample
 from hybridx.measure.volumes import CT_LOWEST, CT_STEP, PET_STEP
+from hybridx.report.overlay import OPACITY, Overlay, veil
 from hybridx.report.views import CT_WINDOW, SUV_CEILING
 
 __all__ = ["LIBRARY_FILE", "library_code", "library_record", "viewer"]
@@ -34,7 +34,7 @@ CT_WINDOWS = {
     "liver": (-20.0, 140.0),
 }
 _FOLDER = "vendor"
-_STEPS = 100  # of a saliency map, to either side
+_STEPS = 100  # of a saliency map, to either side; the library squares the share of it to get the opacity
 _LARGEST = 5_500_000  # bytes of packed volumes; with the library and the page this stays below 8 MB
 
 Array = npt.NDArray[np.generic]
@@ -132,42 +132,30 @@ def _point(volumes: Mapping[str, Array]) -> tuple[list[float], float]:
     )
 
 
-def _saliency(voxels: Any, volumes: Mapping[str, Array]) -> tuple[dict[str, str], float]:
-    """Lay the maps of an explanation onto the viewer's grid, all on one scale that ends at the 99.9th percentile."""
+def _saliency(overlay: Overlay, volumes: Mapping[str, Array]) -> dict[str, str]:
+    """Write the maps of an overlay as what the viewer squares to get the opacity: root of contribution and scale."""
     spacing, origin = (np.asarray(volumes[n], dtype=float) for n in ("spacing", "origin"))
-    like = next(volumes[n] for n in ("pet", "ct") if n in volumes)
-    grid = Image(np.zeros(like.shape, np.uint8), tuple(spacing), tuple(origin)).grid
-    laid = {
-        name: np.asarray(resample(_density(one), reference=grid).array, dtype=float)
-        for name, one in voxels.maps.items()
-        if one.array.any()
-    }
-    sizes = [np.abs(a[np.isfinite(a) & (a != 0)]) for a in laid.values()]
-    top = max((float(np.quantile(s, 0.999)) for s in sizes if s.size), default=0.0)
-    if top <= 0:
-        return {}, 0.0
     return {
-        name: _nifti(
-            np.rint(_STEPS * np.clip(np.nan_to_num(a) / top, -1, 1)).astype(np.int16), spacing, origin
-        )
-        for name, a in laid.items()
-    }, top
+        name: _nifti(np.rint(_STEPS * _root(overlay.share(name))).astype(np.int16), spacing, origin)
+        for name in overlay.maps
+    }
 
 
-def _density(one: Image) -> Image:
-    """Contribution per millilitre: what stays the same when voxels become smaller or larger."""
-    return one.with_array((one.array / one.grid.voxel_ml).astype(np.float32))
+def _root(share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.sign(share) * np.sqrt(OPACITY * np.abs(share))
 
 
-def viewer(volumes: Mapping[str, Array], *, voxels: Any = None, library: str = "") -> dict[str, Any] | None:
+def viewer(
+    volumes: Mapping[str, Array], *, overlay: Overlay | None = None, library: str = ""
+) -> dict[str, Any] | None:
     """Return what the viewer of a page needs; None when no volumes are stored or they are too large for a page.
 
     Parameters
     ----------
     volumes : mapping of str to ndarray
         What ``cohort.load_images(patient, "volumes")`` gives; see `hybridx.measure.key_volumes`.
-    voxels : VoxelExplanation, optional
-        Maps to be laid over the images.
+    overlay : Overlay, optional
+        Maps to be laid over the images: each picture gets that of its image, the fused one their sum.
     library : str
         Relative address of the library beside the page; empty: it stands inside the page.
 
@@ -188,8 +176,8 @@ def viewer(volumes: Mapping[str, Array], *, voxels: Any = None, library: str = "
         data["mask"] = _nifti(volumes["mask"], spacing, origin)
     point, ceiling = _point(volumes)
     settings: dict[str, Any] = {
-        "window": CT_WINDOW, "ceiling": ceiling, "point": point, "saliency": [], "saliency_top": _STEPS,
-        "library": library,
+        "window": CT_WINDOW, "ceiling": ceiling, "point": point, "saliency": {}, "saliency_top": _STEPS,
+        "veils": {name: veil(name) for name in ("raises", "lowers")}, "library": library,
     }  # fmt: skip
     if "pet_turns" in volumes:
         data["turns"] = _packed(np.ascontiguousarray(volumes["pet_turns"]).tobytes())
@@ -199,16 +187,16 @@ def viewer(volumes: Mapping[str, Array], *, voxels: Any = None, library: str = "
             "spacing": [float(s) for s in volumes["turns_spacing"]],
             "top": round(float(volumes["turns_top"]), 2),
         }
-    top = 0.0
-    if voxels is not None:
-        maps, top = _saliency(voxels, volumes)
-        data |= {f"saliency-{name}": text for name, text in maps.items()}
-        settings["saliency"] = list(maps)
+    kinds = [n for n, there in (("ct", "ct" in volumes), ("pet", "pet" in volumes)) if there]
+    if overlay is not None:
+        maps = _saliency(overlay, volumes)
+        wanted = {"fused": "all", "pet": "pet", "ct": "ct"} if len(kinds) == 2 else {kinds[0]: "all"}
+        settings["saliency"] = {kind: name for kind, name in wanted.items() if name in maps}
+        data |= {f"saliency-{name}": maps[name] for name in settings["saliency"].values()}
     if sum(map(len, data.values())) > _LARGEST:
         return None
     if not library:
         data["library"] = _text(_packed_library())
-    kinds = [n for n, there in (("ct", "ct" in volumes), ("pet", "pet" in volumes)) if there]
     return {
         "settings": json.dumps(settings),
         "data": list(data.items()),
@@ -220,8 +208,6 @@ def viewer(volumes: Mapping[str, Array], *, voxels: Any = None, library: str = "
         "highest": max(20, math.ceil(ceiling)),
         "turns": settings.get("turns"),
         "outlined": "mask" in data,
-        "saliency": settings["saliency"],
-        "saliency_top": top,
         "step_mm": float(spacing[0]),
         "library": library_record(),
     }

@@ -23,7 +23,7 @@ from PIL import Image
 from hybridx.report.language import say
 from hybridx.report.svg import Drawing
 
-__all__ = ["CT_WINDOW", "SUV_CEILING", "key_images"]
+__all__ = ["CT_WINDOW", "SUV_CEILING", "key_images", "slice_picture"]
 
 CT_WINDOW = (-160.0, 240.0)  # soft tissue: level 40 HU, width 400 HU
 SUV_CEILING = 10.0  # PET is shown from SUV 0 to this, or lower when the lesion is faint
@@ -79,6 +79,7 @@ def _picture(
     plane: str,
     title: str,
     dark: bool = True,
+    veil: npt.NDArray[np.uint8] | None = None,
 ) -> Markup:
     rows, columns = pixels.shape[:2]
     height, width = rows * spacing[0], columns * spacing[1]  # the drawing is in millimetres
@@ -87,6 +88,15 @@ def _picture(
     drawing.add(
         "image", href=_png(pixels), width=float(width), height=float(height), preserveAspectRatio="none"
     )
+    if veil is not None:
+        drawing.add(
+            "image",
+            href=_png(veil),
+            width=float(width),
+            height=float(height),
+            preserveAspectRatio="none",
+            class_="veil",
+        )
     if mask is not None and (mask > 0.5).any():
         _contour(drawing, np.asarray(mask > 0.5, dtype=np.float64), spacing)
     ink, halo = ("#fff", "#000") if dark else ("#000", "#fff")
@@ -106,6 +116,34 @@ def _picture(
         drawing.line(letter * 0.5, y, letter * 0.5 + bar, y, colour, stroke_width=letter * thick)
     drawing.text(letter * 0.5, y - letter * 0.4, f"{bar:.0f} mm", **{**light, "size": letter * 0.8})
     return drawing.markup()
+
+
+def slice_picture(
+    values: Pixels,
+    window: tuple[float, float],
+    spacing: tuple[float, float],
+    mask: Pixels | None,
+    *,
+    plane: str,
+    title: str,
+    veil: npt.NDArray[np.uint8] | None = None,
+    inverted: bool = False,
+) -> Markup:
+    """Draw one slice in grey, with the lesion's outline and, in a layer of its own, colours over it.
+
+    Parameters
+    ----------
+    values, mask : ndarray, shape (rows, columns)
+        Head or front up, the patient's right on the left.
+    window : (float, float)
+        Values shown black and white (white and black when `inverted`).
+    spacing : (float, float)
+        mm per pixel: down, across.
+    veil : uint8 ndarray, shape (rows, columns, 4), optional
+        RGBA, of class ``veil``, so that a style can hide it.
+    """
+    grey = _grey(values, window, inverted=inverted)
+    return _picture(grey, spacing, mask, plane=plane, title=title, dark=not inverted, veil=veil)
 
 
 def _contour(drawing: Drawing, mask: Pixels, spacing: tuple[float, float]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from hybridx.report import patient_page, write_reports
 from tests.report.browser import Chromium, browser
+from tests.report.test_saliency import told
 from tests.report.test_viewer import volumes, with_volumes  # noqa: F401 - fixtures
 
 pytestmark = [
@@ -82,3 +83,31 @@ def test_a_script_that_slipped_in_does_not_run(with_volumes, tmp_path):  # noqa:
     with Chromium() as chromium:
         chromium.open(target)
         assert chromium("window.slipped") is None
+
+
+def test_overlay_is_switched_by_keyboard_and_leaves_no_trace(with_volumes, tmp_path):  # noqa: F811
+    page = patient_page(with_volumes, patient="P000", voxels=[told()]).save(tmp_path / "page.html")
+    with Chromium() as chromium:
+        chromium.open(page)
+        shown = "getComputedStyle(document.querySelector('.veil')).display"
+        assert chromium(shown) != "none", "the key images show it without the viewer"
+        assert _start(chromium, page) == "ready"
+        assert not chromium.complaints
+        pictures = []
+        chromium("document.getElementById('saliency-on').focus()")
+        for name in ("off", "on", "again"):
+            for kind in ("keyDown", "keyUp"):
+                chromium.ask(
+                    "Input.dispatchKeyEvent",
+                    type=kind,
+                    key=" ",
+                    code="Space",
+                    windowsVirtualKeyCode=32,
+                    text=" ",
+                )
+            pictures.append(_photograph(chromium, tmp_path, name))
+        assert chromium("document.getElementById('saliency-on').checked") is False
+        off, on, again = pictures
+        assert (abs(on - off).max(axis=2) > 30).sum() > 500
+        assert (abs(off - again).max(axis=2) > 30).sum() < 50
+        assert not chromium.complaints

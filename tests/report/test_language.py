@@ -23,7 +23,8 @@ from tests.report.world import ATTACK, FAILED, NOTHING
 
 ROOM = Path(hybridx.report.__file__).parent
 TEMPLATES = [
-    ROOM / f"templates/{name}.html.j2" for name in ("patient", "parts", "base", "viewer", "cohort", "index")
+    ROOM / f"templates/{name}.html.j2"
+    for name in ("patient", "parts", "base", "viewer", "saliency", "cohort", "index")
 ]
 NOT_WORDS = {"hybridx", "PET", "CT", "ECOG", "tables", "doi"}
 ANSWERS = {"seen": 1, "not_seen": 0, "absent": 0, "for_person": 0}  # which argument says what was found

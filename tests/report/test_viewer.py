@@ -19,6 +19,7 @@ from hybridx.cohort.images import pack
 from hybridx.imaging import Image, Study
 from hybridx.measure.volumes import CT_LOWEST, CT_STEP, PET_STEP, key_volumes
 from hybridx.report import patient_page, write_reports
+from hybridx.report.overlay import overlay_of
 from hybridx.report.viewer import LIBRARY_FILE, library_code, library_record, viewer
 from tests.report.reading import read
 from tests.report.world import NO_IMAGES
@@ -145,8 +146,8 @@ def test_saliency_is_laid_on_the_same_grid(volumes):
     array = np.zeros((40, 50, 60), np.float32)
     array[15, 20, 42], array[30, 25, 30] = 0.4, -0.1
     maps = {"pet": Image(array, (4.0,) * 3, (-100.0, -80.0, 10.0), modality="map")}
-    found = viewer(volumes, voxels=SimpleNamespace(maps=maps))
-    assert found["saliency"] == ["pet"]
+    overlay = overlay_of([SimpleNamespace(maps=maps, scale="log-hazard")], volumes)
+    found = viewer(volumes, overlay=overlay)
     laid = nibabel.Nifti1Image.from_bytes(
         gzip.decompress(base64.b64decode(dict(found["data"])["saliency-pet"]))
     )

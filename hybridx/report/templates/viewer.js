@@ -77,10 +77,15 @@
       view.addVolume(image);
       names.push(name);
     }
-    for (const name of settings.saliency.filter((n) => n === kind || kind === "fused" || n === "contour")) {
-      const how = { colormap: "warm", colormapNegative: "winter", cal_min: 0.1 * settings.saliency_top, cal_max: settings.saliency_top, opacity: 0 };
-      view.addVolume(await NVImage.loadFromBase64({ base64: base64(`saliency-${name}`), name: `s-${name}.nii.gz`, ...how }));
-      names.push(`saliency-${name}`);
+    const map = settings.saliency[kind];
+    if (map) {
+      for (const [name, colours] of Object.entries(settings.veils)) view.addColormap(name, colours);
+      const top = settings.saliency_top;
+      const how = { colormap: "raises", colormapNegative: "lowers", cal_min: 0.99 * top, cal_max: top, opacity: 0 };
+      const image = await NVImage.loadFromBase64({ base64: base64(`saliency-${map}`), name: `s-${map}.nii.gz`, ...how });
+      image.colormapType = 1; // below cal_min the opacity is the square of the value
+      view.addVolume(image);
+      names.push("saliency");
     }
     if (base64("mask")) {
       view.loadDrawing(await NVImage.loadFromBase64({ base64: base64("mask"), name: "mask.nii.gz" }));
@@ -190,10 +195,10 @@
     });
     by("viewer-fusion")?.addEventListener("input", (event) => {
       opacity = Number(event.target.value) / 100;
-      each("pet", (volume, kind) => Object.assign(volume, { opacity: kind === "fused" ? opacity : 1 }));
+      blend();
     });
     by("viewer-outline")?.addEventListener("change", outline);
-    by("viewer-saliency")?.addEventListener("change", saliency);
+    by("saliency-on")?.addEventListener("change", saliency);
   }
 
   function outline() {
@@ -204,9 +209,15 @@
     }
   }
 
+  // Under the overlay the fused picture is its CT alone: colours of uptake and of the map cannot be told apart.
+  const covered = () => Boolean(by("saliency-on")?.checked && settings.saliency.fused);
+  function blend() {
+    each("pet", (volume, kind) => Object.assign(volume, { opacity: kind !== "fused" ? 1 : covered() ? 0 : opacity }));
+  }
   function saliency() {
-    const on = by("viewer-saliency").checked;
-    for (const name of settings.saliency) each(`saliency-${name}`, (volume) => Object.assign(volume, { opacity: on ? 0.7 : 0 }));
+    const on = by("saliency-on")?.checked;
+    each("saliency", (volume) => Object.assign(volume, { opacity: on ? 1 : 0 }));
+    blend();
   }
 
   async function start() {
@@ -221,6 +232,7 @@
       if (settings.turns) turns = await unpacked("turns");
       listen();
       outline();
+      saliency();
       moved(views[0].view);
       say("ready");
       document.body.classList.add("viewing");
