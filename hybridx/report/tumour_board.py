@@ -15,6 +15,7 @@ from hybridx.report.language import say, speaking
 from hybridx.report.missing import missing_costs
 from hybridx.report.other_group import other_group
 from hybridx.report.outlook import outlook
+from hybridx.report.overlay import saliency_part
 from hybridx.report.page import Page
 from hybridx.report.reasons import reasons
 from hybridx.report.rendering import render, shorten
@@ -51,8 +52,8 @@ def patient_page(
         A patient of the cohort. One who lacks modalities, images or an outcome gets a page that says so.
     cohort : Cohort, optional
         Where the images lie, when `result` does not know (it was not loaded from disk).
-    voxels : hybridx.explain.VoxelExplanation, optional
-        Of this patient; the viewer lays it over the images.
+    voxels : Saliency, VoxelExplanation or sequence of them, optional
+        Of this patient (see `patient_voxels`): laid over the images, in the viewer and in key images.
     language : {"en", "de"}
         Of the page. Numbers keep their decimal point, units and names of features their spelling; notes of the
         evaluation are in English.
@@ -83,12 +84,11 @@ def _images(background: Background, patient: str) -> dict[str, Any]:
     }
 
 
-def _viewer(background: Background, patient: str, voxels: Any, library: str) -> dict[str, Any] | None:
+def _volumes(background: Background, patient: str) -> dict[str, Any]:
     try:
-        volumes = background.cohort.load_images(patient, "volumes")
+        return dict(background.cohort.load_images(patient, "volumes") or {})
     except InputError:  # the key images, kept in the same place, say what happened
-        return None
-    return viewer(volumes, voxels=voxels, library=library)
+        return {}
 
 
 def build_patient_page(
@@ -120,10 +120,13 @@ def _page(background: Background, patient: str, inputs_hash: str, library: str, 
         for f in failures_of(background, patient)
     ]
     title = f"{shorten(patient, 60)}: {say('tumour-board page')}"
-    shown = _viewer(background, patient, voxels, library)
+    volumes = _volumes(background, patient)
+    overlay, saliency = saliency_part(voxels, volumes)
+    shown = viewer(volumes, overlay=overlay, library=library)
     html = render(
         "patient.html.j2",
         viewer=shown,
+        saliency=saliency,
         script_source=shown["policy"] if shown else "",
         title=title,
         patient=patient,
