@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from hybridx.radiomics.wavelet_simoncelli import simoncelli, simoncelli_margin, 
 from hybridx.radiomics.whole_image import WholeImage
 from hybridx.terms.text import check_name
 
-__all__ = ["FILTERS", "cut", "filter_box", "filter_image", "filter_whole", "needed_margin"]
+__all__ = ["FILTERS", "check_filter", "cut", "filter_box", "filter_image", "filter_whole", "needed_margin"]
 
 _FILTERS: dict[str, tuple[Callable[..., Floats], Callable[..., tuple[int, int, int] | None]]] = {
     "mean": (mean_filter, mean_margin),
@@ -87,6 +88,34 @@ def filter_image(image: Floats, spacing_zyx: Sequence[float], kind: str, **param
         raise InputError(msg)
     response: Floats = run(pixels, _spacing(spacing_zyx), **params)
     return response
+
+
+@lru_cache(maxsize=256)
+def check_filter(options: tuple[tuple[str, Any], ...]) -> None:
+    """Refuse a filter that cannot be meant, before any image is read: tried on a few voxels.
+
+    Parameters
+    ----------
+    options : tuple of (str, value)
+        Its ``kind`` and parameters.
+
+    Raises
+    ------
+    SettingsError
+        Unknown, missing or impossible.
+    """
+    params = dict(options)
+    kind = params.pop("kind")
+    if not isinstance(kind, str):
+        msg = f"kind={kind!r} is not the name of a filter. Known: {', '.join(FILTERS)}."
+        raise SettingsError(msg)
+    try:
+        filter_image(np.zeros((2, 2, 2)), (1.0, 1.0, 1.0), kind, **params)
+    except SettingsError:
+        raise
+    except (TypeError, ValueError) as error:  # a word where a number belongs
+        msg = f"A filter of the kind {kind!r} cannot have {params!r}: {error}."
+        raise SettingsError(msg) from error
 
 
 def filter_whole(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy import fft, ndimage
 
 from hybridx.errors import SettingsError
+from hybridx.radiomics.filter_boundaries import BOUNDARIES
 from hybridx.radiomics.filter_mean import check_positive
 from hybridx.radiomics.gaussian_filters import laplacian_margin, laplacian_of_gaussian
 from hybridx.radiomics.roi import Floats
@@ -111,6 +112,7 @@ def riesz_on(
 ) -> Floats:
     """Return what `riesz` gives on a box of the image, without transformed images of the whole."""
     powers = _check(order, of, sigma, steer_sigma)
+    check_name(boundary, BOUNDARIES, "boundary condition")
     dimensions = len(powers)
     source = image
     if sigma is not None and of == "laplacian_of_gaussian":

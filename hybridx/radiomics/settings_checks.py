@@ -211,6 +211,13 @@ def _check_filters(settings: RadiomicsSettings) -> None:
         if "kind" not in dict(options) or "_" in name or name in IMAGE_TYPES:
             msg = f"filters[{name!r}]: wanted a name without '_' that is no image type, and a 'kind', such as 'mean'."
             raise SettingsError(msg)
+        from hybridx.radiomics.filters import check_filter  # noqa: PLC0415 - filters load where one is asked for
+
+        try:
+            check_filter(options)
+        except SettingsError as error:
+            error.add_note(f"In filters[{name!r}].")
+            raise
     for name, options in settings.by_image_type:
         check_name(name, (*IMAGE_TYPES, *dict(settings.filters)), "image type in by_image_type")
         for one, _ in options:

@@ -125,11 +125,11 @@ def test_every_setting_is_in_the_hash_and_equal_settings_are_one():
 def test_settings_of_filters_are_frozen_and_hashable():
     settings = RadiomicsSettings(
         bin_width=25,
-        filters={"laws": {"kind": "laws", "kernels": ["L5", "E5", "E5"]}},
-        by_image_type={"laws": {"bin_count": 16}},
+        filters={"ramps": {"kind": "riesz", "order": [1, 0, 0]}},
+        by_image_type={"ramps": {"bin_count": 16}},
     )
     assert hash(settings) == hash(copy.deepcopy(settings))
-    own = settings.of_image_type("laws")
+    own = settings.of_image_type("ramps")
     assert (own.bin_width, own.bin_count) == (None, 16)
     assert settings.of_image_type("original") is settings
 
@@ -201,3 +201,23 @@ def test_features_are_chosen_by_name_and_misspelling_is_an_error():
         RadiomicsSettings(bin_width=25, features=("glcm_Contrast",), families=("shape",))
     with pytest.raises(SettingsError, match="Did you mean 'stat_mean'"):
         RadiomicsSettings.ibsi(families=("statistics",), features=("stat_meen",))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"kind": "gaborr"}, "Did you mean 'gabor'"),
+        ({"kind": ["gabor"]}, "is not the name of a filter"),
+        ({"kind": "gabor", "sigma": 1.0, "wavelenght": 2.0}, "Did you mean 'wavelength'"),
+        ({"kind": "gabor", "sigma": 1.0}, "needs wavelength"),
+        ({"kind": "gabor", "sigma": "wide", "wavelength": 2.0}, "cannot have"),
+        ({"kind": "gabor", "sigma": 1.0, "wavelength": 2.0, "planes": "axal"}, "Did you mean 'axial'"),
+        ({"kind": "riesz", "order": (1,)}, "two or three whole numbers"),
+        ({"kind": "riesz", "order": (1, 0, 0), "boundary": "miror"}, "Did you mean 'mirror'"),
+        ({"kind": "mean", "support": 4}, "odd number"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_refused_before_any_image_is_read(options, words):
+    with pytest.raises(SettingsError, match=words) as caught:
+        RadiomicsSettings.ibsi(bin_count=32, families=("statistics",), filters={"mine": options})
+    assert caught.value.__notes__ == ["In filters['mine']."]
