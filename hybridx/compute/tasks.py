@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybridx.compute.bars import progress as progress_bar
+from hybridx.compute.bundles import run_bundled
 from hybridx.compute.checkpoint import Checkpoint, Load, Save
 from hybridx.compute.local import run_here, run_pool, worker_count
 from hybridx.compute.results import TaskError, TaskResult
@@ -46,7 +47,7 @@ def map_tasks(
     items : iterable
         What to work on.
     engine : {"local", "dask"}
-        A pool on this machine, or a Dask cluster.
+        A pool on this machine, or a Dask cluster; there, more than two thousand items are sent several to a task.
     workers : int, optional
         Local processes; by default one per usable core. 1 runs in this process.
     client : distributed.Client or str, optional
@@ -96,7 +97,7 @@ def map_tasks(
             # an extra that need not be installed, and takes a second to load
             from hybridx.compute.cluster import run_dask  # noqa: PLC0415
 
-            stream = run_dask(work, jobs, client)
+            stream = run_bundled(lambda fn, some: run_dask(fn, some, client), work, jobs)
         elif count == 1:
             stream = run_here(work, jobs)
         else:
