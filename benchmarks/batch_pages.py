@@ -7,23 +7,30 @@ The content is notebooks/02_tumor_board for one patient after the other, as an e
 in one process, a kernel per notebook. *Warm* is ``hybridx.report.run_notebooks``; *page* is
 ``hybridx.report.write_reports``, whose page is what the notebook shows, without the notebook.
 
-Printed on two cores of a machine whose load average was 13 (so that all times are several times too long, and only the
-ratios say something), 40 patients of `hybridx demo`, ``--pages 3 --many 14``::
+Core seconds are what the notebook used of the cores, in its kernel and beside it: other work on the machine makes
+seconds longer, these hardly.
+
+Printed on two cores of a machine whose load average was above 20 (so that all times are several times too long, and
+only ratios and core seconds say something), 40 patients of `hybridx demo`, ``--pages 3 --many 40``::
 
     Python 3.11.7, papermill 2.7.0, nbclient 0.11.0, nbconvert 7.17.2, ipykernel 7.4.0, plotly 7.1.0
-    plain: 18.9 to 23.0 s a notebook, 2.9 pages per minute
-    warm, 1 worker: 4.44 s a notebook once warm (first two, kernel's start included: 31.3 s), 10 pages per minute over
-    12, start included: 3.3 times plain; 14 per minute in a long batch: 4.7 times plain
-    page without a kernel, 1 process: 47 pages per minute, index and cohort report included: 16.5 times plain
+    plain: 25.9 to 31.2 s a notebook, 2.0 a minute; 5.97 core seconds
+    warm, 1 worker: 2.61 s a notebook once warm, 23 a minute: 11.3 times plain; 0.46 core seconds: 12.9 times
+      start of the kernel included (49 s), 20 notebooks: 5.8 times plain
+      start of the kernel included (49 s), 200 notebooks: 10.3 times plain
+    page without a kernel, 1 process, index and report included: 20 a minute: 9.7 times plain; 0.17 core seconds:
+          34.1 times
 
-So a page is more than ten times plain papermill, a warm notebook is not: what is left of it is work that the notebook
-itself does (reading the result, its notes, figures of five megabytes), not starting.
+Half of what had been left of a warm notebook was work that nobody asked for: nbconvert compiled its templates anew,
+papermill turned outputs into JSON that was not written, plotly's library of five megabytes went through all of it, and
+comparisons were resampled that had been when the result was saved.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import resource
 import tempfile
 import time
 import warnings
@@ -42,36 +49,43 @@ def parameters(results: Path, patients: list[str]) -> list[dict[str, str]]:
     return [{**common, "patient": patient} for patient in patients]
 
 
-def plain(given: list[dict[str, str]], out: Path) -> list[float]:
-    """Run papermill and nbconvert as they are; return seconds per notebook."""
+def core_seconds() -> float:
+    """Return what this process and the processes it has ended have used of the cores."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def plain(given: list[dict[str, str]], out: Path) -> tuple[list[float], list[float]]:
+    """Run papermill and nbconvert as they are; return seconds per notebook, and core seconds."""
     import nbconvert  # noqa: PLC0415
     import papermill  # noqa: PLC0415
 
-    seconds = []
+    seconds, cores = [], []
     for one in given:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), core_seconds()
         target = out / f"{one['patient']}.ipynb"
         node = papermill.execute_notebook(str(NOTEBOOK), str(target), parameters=one, progress_bar=False)
         text, _ = nbconvert.HTMLExporter(exclude_input=True).from_notebook_node(node)
         target.with_suffix(".html").write_text(text, encoding="utf-8")
         seconds.append(time.perf_counter() - start)
-    return seconds
+        cores.append(core_seconds() - before)
+    return seconds, cores
 
 
-def warm(given: list[dict[str, str]], out: Path, workers: int) -> float:
-    """Run the warm engine; return seconds in all."""
-    start = time.perf_counter()
+def warm(given: list[dict[str, str]], out: Path, workers: int) -> tuple[float, float]:
+    """Run the warm engine; return seconds in all, and core seconds."""
+    start, before = time.perf_counter(), core_seconds()
     runs = run_notebooks(NOTEBOOK, given, out, workers=workers, progress=False)
     if not runs.failed.is_empty():
         raise SystemExit(str(runs.failed))
-    return time.perf_counter() - start
+    return time.perf_counter() - start, core_seconds() - before
 
 
-def pages(results: Path, patients: list[str], out: Path, workers: int) -> float:
-    """Write the pages without a kernel; return seconds in all."""
-    start = time.perf_counter()
+def pages(results: Path, patients: list[str], out: Path, workers: int) -> tuple[float, float]:
+    """Write the pages without a kernel; return seconds in all, and core seconds."""
+    start, before = time.perf_counter(), core_seconds()
     write_reports(results, out, patients=patients, workers=workers, progress=False)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, core_seconds() - before
 
 
 def main() -> None:
@@ -88,23 +102,31 @@ def main() -> None:
         folder = Path(place)
         for name in ("plain", "one", "two"):
             (folder / name).mkdir()
-        cold = plain(parameters(chosen.results, patients[: chosen.pages]), folder / "plain")
-        rate = 60 / (sum(cold) / len(cold))
-        print(f"plain: {min(cold):.1f} to {max(cold):.1f} s a notebook, {rate:.1f} pages per minute")
-        many = parameters(chosen.results, patients[: chosen.many])
-        few = warm(many[:2], folder / "one", 1)
-        more = warm(many[2:], folder / "two", 1)
-        each = (more - few) / (len(many) - 4)
+        cold, cold_cores = plain(parameters(chosen.results, patients[: chosen.pages]), folder / "plain")
+        one, one_core = sum(cold) / len(cold), min(cold_cores)  # the first also loads nbconvert: not counted
         print(
-            f"warm, 1 worker: {each:.2f} s a notebook once warm (first two, kernel's start included: {few:.1f} s), "
-            f"{60 * (len(many) - 2) / more:.0f} pages per minute over {len(many) - 2}, start included: "
-            f"{60 * (len(many) - 2) / more / rate:.1f} times plain; {60 / each:.0f} per minute in a long batch: "
-            f"{60 / each / rate:.1f} times plain"
+            f"plain: {min(cold):.1f} to {max(cold):.1f} s a notebook, {60 / one:.1f} a minute; "
+            f"{one_core:.2f} core seconds"
         )
-        took = pages(chosen.results, patients[: chosen.many], folder / "pages", 1)
+        many = parameters(chosen.results, patients[: chosen.many])
+        few, few_cores = warm(many[:2], folder / "one", 1)
+        more, more_cores = warm(many[2:], folder / "two", 1)
+        each, each_core = (more - few) / (len(many) - 4), (more_cores - few_cores) / (len(many) - 4)
+        start = few - 2 * each
         print(
-            f"page without a kernel, 1 process: {60 * len(many) / took:.0f} pages per minute, index and cohort report "
-            f"included: {60 * len(many) / took / rate:.1f} times plain"
+            f"warm, 1 worker: {each:.2f} s a notebook once warm, {60 / each:.0f} a minute: "
+            f"{one / each:.1f} times plain; {each_core:.2f} core seconds: {one_core / each_core:.1f} times"
+        )
+        for n in (20, 200):
+            print(
+                f"  start of the kernel included ({start:.0f} s), {n} notebooks: "
+                f"{n * one / (start + n * each):.1f} times plain"
+            )
+        took, cores = pages(chosen.results, patients[: chosen.many], folder / "pages", 1)
+        print(
+            f"page without a kernel, 1 process, index and report included: {60 * len(many) / took:.0f} a minute: "
+            f"{one * len(many) / took:.1f} times plain; {cores / len(many):.2f} core seconds: "
+            f"{one_core * len(many) / cores:.1f} times"
         )
 
 
