@@ -98,11 +98,16 @@ def _figure(times: list[float], shares: dict[str, list[float]], width: float = 5
     for day in times:
         drawing.text(x(day), 168, f"{day:.0f}".replace("-", "−"), anchor="middle", size=11)
     drawing.text(x.end, 184, say("day"), anchor="end", size=11)
+    names: list[tuple[float, float, str]] = []
     for (name, values), dashes in zip(shares.items(), (None, "5 3", "1.5 3"), strict=False):
         points = [(x(d), y(v)) for d, v in zip(times, values, strict=True) if math.isfinite(v)]
         drawing.path(points, ACCENT, stroke_width=2.0, stroke_dasharray=dashes)
         for px, py in points:
             drawing.circle(px, py, 3.2, ACCENT)
         if points:
-            drawing.text(points[-1][0] + 8, points[-1][1] + 4, name, size=11, colour=INK)
+            names.append((points[-1][1], points[-1][0], name))
+    below = -math.inf
+    for height, end, name in sorted(names):  # two lines that end together must not write over each other
+        below = max(height, below + 12)
+        drawing.text(end + 8, below + 4, name, size=11, colour=INK)
     return drawing.markup()
