@@ -44,7 +44,9 @@ def theirs(family, roi: Roi, **choice):
     computed.enableAllFeatures()
     for name in OFF.get(family, ("SphericalDisproportion",)):
         computed.enableFeatureByName(name)
-    return {f"{family}_{name}": float(np.real(np.squeeze(value))) for name, value in computed.execute().items()}
+    return {
+        f"{family}_{name}": float(np.real(np.squeeze(value))) for name, value in computed.execute().items()
+    }
 
 
 def binned(roi: Roi, width: float) -> Levels:
