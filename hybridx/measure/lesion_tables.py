@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from hybridx.compute import map_tasks
 from hybridx.errors import ExtractionError, InputError
-from hybridx.imaging import Image, bounding_box, crop, read_image, read_mask
+from hybridx.imaging import Image, read_image, read_mask
 from hybridx.imaging.image import UNITS
 from hybridx.measure.lesions import LESION_SCHEMA, lesion_rows
 from hybridx.measure.pet_uptake import components
@@ -23,7 +23,6 @@ __all__ = ["lesion_radiomics", "measure_lesions"]
 
 ImageLike: TypeAlias = str | os.PathLike[str] | sitk.Image | Image
 Extract: TypeAlias = Callable[[Image, Image, Any], Mapping[str, float]]
-MARGIN_MM = 30.0  # what filters look at
 
 
 def lesion_radiomics(
@@ -111,9 +110,9 @@ def measure_lesions(
     rows = lesion_rows(image, mask)
     for row in rows:
         part = mask.with_array((labels == int(str(row["lesion"]))).astype(np.uint8))
-        box = bounding_box(part, margin_mm=MARGIN_MM)
         try:
-            values = extract(crop(image, box), crop(part, box), settings)
+            # in the whole image, not cut out: a new grid, a normalisation and a spectrum are those of the image
+            values = extract(image, part, settings)
         except (ExtractionError, InputError) as error:
             row["reason"] = str(error)
             continue

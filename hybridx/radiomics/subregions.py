@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import ExtractionError, InputError, SettingsError
-from hybridx.imaging import Image, bounding_box, crop
+from hybridx.imaging import Image, bounding_box
 from hybridx.radiomics.measured_again import Extract, engine
 from hybridx.radiomics.roi import Features
 from hybridx.radiomics.surface_distance import signed_distance
@@ -19,7 +19,6 @@ from hybridx.terms.text import listing
 
 __all__ = ["Subregions", "core_rim", "divide_lesion", "subregion_features"]
 
-MARGIN_MM = 30.0
 SAME = 0.01  # of a voxel
 LEAST_VOXELS = 64  # 4 x 4 x 4: fewer have no texture to speak of
 
@@ -192,7 +191,7 @@ def subregion_features(
 
 
 def _placed(image: Image, mask: Image) -> tuple[Image, Image]:
-    """Return both on one grid, cut out around the part with what filters look at."""
+    """Return both on the image's grid: a new grid, a normalisation and a spectrum are those of the whole image."""
     if not mask.grid.same(image.grid):
         corner = image.grid.index([mask.origin])[0]
         first = np.round(corner).astype(int)
@@ -205,5 +204,4 @@ def _placed(image: Image, mask: Image) -> tuple[Image, Image]:
         whole = np.zeros(image.array.shape, dtype=np.uint8)
         whole[tuple(slice(a, b) for a, b in zip(first[::-1], last[::-1], strict=True))] = mask.array
         mask = Image(whole, image.spacing, image.origin, image.direction, "mask")
-    box = bounding_box(mask, margin_mm=MARGIN_MM)
-    return crop(image, box), crop(mask, box)
+    return image, mask

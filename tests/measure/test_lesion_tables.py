@@ -12,6 +12,7 @@ from hybridx.imaging import Image
 from hybridx.measure.lesion_aggregate import HOW, aggregate_lesions
 from hybridx.measure.lesion_tables import lesion_radiomics
 from hybridx.measure.lesions import LESION_SCHEMA
+from hybridx.radiomics import RadiomicsSettings, core_rim, extract_radiomics, subregion_features
 
 
 def patient(seed: int, sizes: tuple[int, ...] = (8, 5, 3)) -> tuple[Image, Image]:
@@ -158,3 +159,30 @@ def test_tables_that_are_none_of_lesions(lesions):
         aggregate_lesions(lesions.drop("suv_max"), ["hottest"])
     with pytest.raises(InputError, match="no lesion at timepoint 3"):
         aggregate_lesions(lesions, ["mean"], timepoint=3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        RadiomicsSettings.pyradiomics(
+            bin_width=5.0, normalise=True, resample_mm=1.7, families=("shape", "firstorder")
+        ),
+        RadiomicsSettings.ibsi(
+            resample_mm=1.7, families=("statistics",), filters={"ring": {"kind": "simoncelli"}}
+        ),
+    ],
+    ids=["normalised", "in Fourier space"],
+)
+def test_a_lesion_has_the_values_that_it_has_alone(settings):
+    image, mask = patient(0)
+    image = image.with_array(np.pad(image.array, ((20, 9), (0, 0), (31, 0)), mode="edge"))
+    mask = mask.with_array(np.pad(mask.array, ((20, 9), (0, 0), (31, 0))))
+    table = lesion_radiomics(image, mask, settings, workers=1, progress=False)
+    largest = np.zeros_like(mask.array)
+    largest[23:31, 3:11, 35:43] = 1
+    alone = extract_radiomics(image, mask.with_array(largest), settings)
+    assert {name: table[0, f"pet.{name}"] for name in alone} == pytest.approx(alone, rel=1e-12)
+    parts = core_rim(mask.with_array(largest), rim_mm=4.0)
+    rim = extract_radiomics(image, parts.masks["rim"], settings)
+    found = subregion_features(image, parts, settings).values
+    assert {name: found[f"rim_{name}"] for name in rim} == pytest.approx(rim, rel=1e-12)
