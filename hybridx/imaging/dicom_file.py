@@ -55,6 +55,7 @@ def _unfit_bytes(path: Path) -> str:
     return "" if start[:2] in (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08") else NO_DICOM
 
 
+@quiet_dicom()
 def read_header(path: Path, *, whole: bool = False) -> tuple[Any, str]:
     """Read a file's header without its pixels.
 
@@ -67,11 +68,10 @@ def read_header(path: Path, *, whole: bool = False) -> tuple[Any, str]:
     if unfit:
         return None, unfit
     try:
-        with quiet_dicom():
-            header = pydicom.dcmread(
-                path, stop_before_pixels=True, force=True, specific_tags=None if whole else list(TAGS)
-            )
-            header.get("Modality")
+        header = pydicom.dcmread(
+            path, stop_before_pixels=True, force=True, specific_tags=None if whole else list(TAGS)
+        )
+        header.get("Modality")
     except Exception:  # noqa: BLE001 - damaged bytes can fail in any way, and are never more than a file left out
         return None, NO_DICOM
     if "SOPClassUID" not in header:

@@ -61,6 +61,7 @@ def structure_names(path: str | Path) -> list[str]:
         return [name for _, name in _items(_read(Path(path)))]
 
 
+@quiet_dicom()
 def mask_of(
     markings: Sequence[SeriesFiles | str | Path], volume: SeriesVolume, structures: Sequence[str] = ()
 ) -> DicomMask | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hybridx.errors import HybridxError
 from hybridx.imaging.dicom_masks import mask_of
+from hybridx.imaging.dicom_quiet import quiet_dicom
 from hybridx.imaging.dicom_series import MODALITIES, SeriesVolume, read_series
 from hybridx.imaging.dicom_tree import SeriesFiles
 from hybridx.imaging.identifiers import without_identifiers
@@ -74,6 +75,13 @@ def import_study(task: StudyImport) -> dict[str, Any]:
         JSON-serialisable and without identifiers: ``studies`` (rows of the studies table), ``facts`` (rows about each
         image), ``patient`` (sex, age, height, weight as of this study), ``failures`` [modality, stage, reason].
     """
+    with (
+        quiet_dicom()
+    ):  # whose remarks would quote the headers, and values are decoded wherever they are asked for
+        return _imported(task)
+
+
+def _imported(task: StudyImport) -> dict[str, Any]:
     found: dict[str, Any] = {"studies": [], "facts": [], "patient": {}, "failures": []}
     for kind, series in task.series.items():
         modality = MODALITIES[kind]

@@ -13,6 +13,7 @@ from hybridx.compute import ensure_writable, map_tasks
 from hybridx.errors import InputError
 from hybridx.imaging.dicom_choice import choose_series, lonely_markings
 from hybridx.imaging.dicom_file import PICTURES
+from hybridx.imaging.dicom_quiet import quiet_dicom
 from hybridx.imaging.dicom_tree import scan_dicom
 from hybridx.imaging.import_choices import read_choices
 from hybridx.imaging.import_finished import finished_studies, set_aside, task_key
@@ -103,13 +104,15 @@ def import_dicom(
     names = secret.pseudonyms((one.uid for one in tree.series), "S")
     decided = {} if choices is None else read_choices(Path(choices), names)
     wanted = (structures,) if isinstance(structures, str) else tuple(structures)
-    plans = plan_studies(choose_series(tree, decided), secret, wanted, target, baseline or {})
+    with quiet_dicom():
+        plans = plan_studies(choose_series(tree, decided), secret, wanted, target, baseline or {})
     if corrections is not None:
         plans = corrected_plans(plans, Path(corrections), names)
     write_series(target, plans, names)
     (target / MARK).write_text(secret.fingerprint() + "\n", encoding="ascii")
     # before the work: who is who must be known even of an import that was killed
-    write_links(secret, tree, plans, names)
+    with quiet_dicom():
+        write_links(secret, tree, plans, names)
     tasks = [plan.task for plan in plans if not plan.refused]
     keys = [secret.fingerprint(task_key(task)) for task in tasks]
     set_aside(target, keys)

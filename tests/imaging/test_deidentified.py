@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import logging
+import warnings
 
 import numpy as np
 import pydicom
@@ -333,3 +334,26 @@ def test_the_folder_says_what_went_on_and_by_which_option(export, tmp_path):
     import_dicom(place / "ID-777001", tmp_path / "out", **QUIET)
     text = (tmp_path / "out" / "import" / "deidentified.csv").read_text()
     assert "113108" in text and "113107" in text and "a head shows a face" in text
+
+
+def test_no_warning_quotes_a_header(tmp_path):
+    """Warnings go to the screen and to logs; a reader's remark on an invalid value repeats that value."""
+    image = small("pet")
+    mask = Image(np.ones(image.array.shape, np.uint8), image.spacing, image.origin, modality="mask")
+    paths = write_series(image, tmp_path / "in", visit())
+    marked = write_structures({"GTV": mask}, paths, tmp_path / "in" / "rs", visit())
+    # invalid as a UID: where contours refer to slices, and as the class of a file that is none
+    content, uid = marked.read_bytes(), str(pydicom.dcmread(paths[0]).SOPInstanceUID).encode()
+    assert uid in content
+    marked.write_bytes(content.replace(uid, b"QUELLMANN" + uid[9:]))
+    content = paths[0].read_bytes()
+    at = content.index(b"\x08\x00\x16\x00UI")  # SOP Class UID: another attribute's name from now on
+    broken = content[:at] + b"\x08\x00\x17\x00" + content[at + 4 :]
+    (tmp_path / "in" / "broken").write_bytes(
+        broken.replace(b"1.2.840.10008.5.1.4.1.1.128", b"QUELLMANN0008.5.1.4.1.1.128")
+    )
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        done = import_dicom(tmp_path / "in", tmp_path / "out", **QUIET)
+    assert [str(one.message) for one in seen] == []
+    assert done.studies.height + done.failures.height > 0
