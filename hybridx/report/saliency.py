@@ -80,7 +80,9 @@ def patient_voxels(
     InputError
         No data folder, no such patient, or the model behind the result is not known.
     """
-    return voxels_for(Background(result), patient, data, model=model, regions=regions)
+    background = Background(result)
+    background.cohort.select([patient])  # refuses a name that is not in it
+    return voxels_for(background, patient, data, model=model, regions=regions)
 
 
 def check_saliency(background: Background, data: str | os.PathLike[str], model: Any = None) -> None:

@@ -151,6 +151,8 @@ def test_what_cannot_be_explained_is_refused_before_any_page(result, tmp_path):
         write_reports(result, tmp_path / "out", patients=["P000"], progress=False, saliency=tmp_path)
     assert not (tmp_path / "out" / "pages").exists()
     (tmp_path / "studies.csv").write_text("patient_id,timepoint\nP999,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"P0000"):
+        patient_voxels(result, "P0000", tmp_path)
     other = dataclasses.replace(result, primary="mine", models=("mine",), _known={})
     with pytest.raises(
         InputError, match=r"'mine', is none of the default ones .kernel, late, early.: give the estim"
