@@ -64,7 +64,7 @@ def index_page(
     script, script_source = index_script()
     rows = [_row(background, p, pages.get(p, ""), (problems or {}).get(p, "")) for p in cohort.patients]
     # Worst first: the index opens on those whom a board would want to see; no prediction comes last.
-    rows.sort(key=lambda r: (math.isnan(r["share"]), r["share"]))
+    rows.sort(key=lambda r: (math.isnan(r["share"]), r["share_sort"]))
     if background.is_survival:
         headline = f"{survivors(result.endpoint)} {say('at {n} months', n=number(background.main_horizon))}"
     elif result.kind == "response":
@@ -109,7 +109,12 @@ def _row(background: Background, patient: str, page: str, problem: str) -> dict[
         "page": page,
         "problem": problem,
         "share": share,
-        "share_sort": _LAST if math.isnan(share) else share,
+        # of levels the higher rank is the worse, of shares the lower
+        "share_sort": _LAST
+        if math.isnan(share)
+        else -share
+        if background.result.kind == "ordinal"
+        else share,
         "shown": "" if math.isnan(share) else _told(background, patient, share),
         "bar": share_cell(share, title=f"{100 * share:.0f} %" if math.isfinite(share) else "")
         if background.result.kind in ("survival", "response")
