@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import escape
 
 from hybridx.compute import atomic_write
+from hybridx.errors import InputError
 
 __all__ = ["Page"]
 
@@ -33,8 +34,17 @@ class Page:
     title: str = ""
 
     def save(self, path: str | Path) -> Path:
-        """Write the page, whole or not at all, and return where it stands."""
+        """Write the page, whole or not at all, and return where it stands.
+
+        Raises
+        ------
+        InputError
+            A folder stands there.
+        """
         target = Path(path)
+        if target.is_dir():
+            msg = f"A folder stands where the page should be: {target.name!r}. Remove it, or choose another place."
+            raise InputError(msg)
         with atomic_write(target) as temporary:
             Path(temporary).write_text(self.html, encoding="utf-8")
         return target
