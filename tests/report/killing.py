@@ -1,4 +1,4 @@
-"""A batch with planted failures that is killed in the middle and started again; what is left is held against one go."""
+"""A batch with planted failures that loses a worker, is killed in the middle and started again, held against one go."""
 
 from __future__ import annotations
 
@@ -38,11 +38,15 @@ STAMP = re.compile(rb'name="hybridx-inputs" content="[0-9a-f]{64}"')
 
 @dataclasses.dataclass(frozen=True)
 class Left:
-    """What a batch left: pages equal to the reference's, patients explained in the index, and what is wrong."""
+    """What a batch left: pages equal to the reference's, patients explained in the index, and what is wrong.
+
+    `before_worker` pages were there when a worker was killed, `before_kill` when the whole program was.
+    """
 
     right: list[str]
     explained: dict[str, str]
     wrong: list[str]
+    before_worker: int
     before_kill: int
     seconds: float
 
@@ -84,7 +88,7 @@ def plant(results: Path, out: Path) -> list[str]:
 
 
 def interrupted_batch(results: Path, folder: Path) -> Left:
-    """Write all pages in one go; then spoil images, write again, kill that in the middle, and go on."""
+    """Write all pages in one go; then spoil images, write again, kill a worker, kill all, and go on."""
     write_reports(results, folder / "whole", workers=2, progress=False)
     spoilt = folder / "spoilt"
     shutil.copytree(results, spoilt)
@@ -93,16 +97,32 @@ def interrupted_batch(results: Path, folder: Path) -> Left:
     command = [sys.executable, "-c", BATCH, str(spoilt), str(out)]
     total = len(list((folder / "whole" / "pages").iterdir()))
     running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    while running.poll() is None and len(_pages(out)) < total // 2:
-        time.sleep(0.02)
+    _wait_for(running, out, total // 4)
+    before_worker = len(_pages(out))
+    os.kill(_workers(running.pid)[0], signal.SIGKILL)
+    _wait_for(running, out, total // 2)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     before = len(_pages(out))
     again = subprocess.run(command, check=True, capture_output=True, text=True)
     del again
     return dataclasses.replace(
-        _held(folder / "whole", out, planted), before_kill=before, seconds=time.monotonic() - start
-    )
+        _held(folder / "whole", out, planted), before_worker=before_worker, before_kill=before,
+        seconds=time.monotonic() - start,
+    )  # fmt: skip
+
+
+def _wait_for(running: subprocess.Popen[bytes], out: Path, pages: int) -> None:
+    while running.poll() is None and len(_pages(out)) < pages:
+        time.sleep(0.02)
+
+
+def _workers(pid: int) -> list[int]:
+    """Return the processes that write pages for a batch."""
+    import psutil  # of the extra `notebook`
+
+    own = psutil.Process(pid).children(recursive=True)
+    return [child.pid for child in own if any("popen_loky" in part for part in child.cmdline())]
 
 
 def _pages(out: Path) -> list[Path]:
@@ -135,8 +155,9 @@ def _held(whole: Path, out: Path, planted: list[str]) -> Left:
         else:
             wrong.append(f"{patient}: page missing, not linked, or another")
     wrong += [f"{page}: left over" for page in _pages(out) if f"pages/{page.name}" not in linked]
+    wrong += [f"{f.name}: a page half written" for f in (out / "pages").iterdir() if f.name.startswith(".")]
     wrong += [f"{p}: failed, and nobody planted that" for p in reasons if p not in planted[:3]]
-    return Left(right, explained, wrong, 0, 0.0)
+    return Left(right, explained, wrong, 0, 0, 0.0)
 
 
 def _plain(page: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""A batch that loses five images and is killed in the middle: all other pages right, five explained, the index true."""
+"""Five planted failures, a worker killed, then all killed: the other pages right, five explained, the index true."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tests.report.killing import interrupted_batch, make_result
 
 @pytest.mark.slow
 def test_killed_batch_goes_on_and_explains_what_is_missing(tmp_path):
+    pytest.importorskip("psutil", reason="the extra `notebook` is not installed")
     left = interrupted_batch(make_result(tmp_path, 80), tmp_path)
-    assert 40 <= left.before_kill < 75, "killed in the middle"
+    assert 20 <= left.before_worker < 40 <= left.before_kill < 75, "killed in the middle"
     assert left.wrong == []
     assert (len(left.right), len(left.explained)) == (75, 5)
