@@ -25,6 +25,8 @@ ONE_THREAD_ENVIRONMENT = {
     "POLARS_MAX_THREADS": "1",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
     "MALLOC_TRIM_THRESHOLD_": "65536",  # not a thread: glibc gives freed memory back, or a worker only ever grows
+    # a fixed threshold above fixes this one too, at 128 KiB, and each image's pages are then faulted in anew
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
 
 
