@@ -21,7 +21,7 @@ def fitted(name, rows=TRAIN):
     return clone(STEPS[name]).fit(X[rows], Y[rows])
 
 
-def same(a, b, tolerance=1e-9):
+def assert_same(a, b, tolerance=1e-9):
     assert a.columns == b.columns
     for column in a.columns:
         if a[column].dtype.is_float():
@@ -58,8 +58,8 @@ def test_rows_flags_and_other_columns_stay(name, table):
         assert out[column].to_list() == X[column].to_list()
     step = clone(STEPS[name]).fit(X, Y)
     assert feature_columns(out) == list(step.get_feature_names_out())
-    same(out, step.transform(X), 1e-12)
-    same(clone(STEPS[name]).fit_transform(X, Y), out, 1e-12)
+    assert_same(out, step.transform(X), 1e-12)
+    assert_same(clone(STEPS[name]).fit_transform(X, Y), out, 1e-12)
 
 
 @every_step
@@ -81,7 +81,7 @@ def test_old_values_behind_a_false_flag_are_no_values(name):
     )
     assert stale["pet.x1"].max() == 777.0
     step = clone(STEPS[name]).fit(stale[TRAIN], Y[TRAIN])
-    same(step.transform(stale), fitted(name).transform(X))
+    assert_same(step.transform(stale), fitted(name).transform(X))
 
 
 @every_step
@@ -95,14 +95,14 @@ def test_test_rows_teach_nothing(name):
     for damaged in (emptied, wild, X[TEST][:1]):
         step.transform(damaged)
     assert state(step) == before
-    same(step.transform(X[TRAIN]), first, 0)
+    assert_same(step.transform(X[TRAIN]), first, 0)
 
 
 @every_step
 def test_a_row_does_not_depend_on_the_rows_beside_it(name):
     step = fitted(name)
     alone = pl.concat([step.transform(X[[i]]) for i in TEST[:6].tolist()])
-    same(alone, step.transform(X[TEST])[:6], 1e-12)
+    assert_same(alone, step.transform(X[TEST])[:6], 1e-12)
 
 
 @every_step
@@ -113,7 +113,7 @@ def test_fitting_twice_is_fitting_once(name):
 
 @every_step
 def test_row_order_does_not_matter(name):
-    same(
+    assert_same(
         fitted(name, np.random.default_rng(1).permutation(TRAIN)).transform(X),
         fitted(name).transform(X),
         1e-7,
@@ -126,10 +126,10 @@ def test_column_order_does_not_matter(name):
     out = clone(STEPS[name]).fit(backwards[TRAIN], Y[TRAIN]).transform(backwards)
     expected = fitted(name).transform(X)
     assert sorted(out.columns) == sorted(expected.columns)
-    same(out.select(expected.columns), expected, 1e-7)
+    assert_same(out.select(expected.columns), expected, 1e-7)
     # and a table whose columns stand in another order than in training is read by name
     again = fitted(name).transform(backwards)
-    same(again.select(expected.columns), expected, 1e-12)
+    assert_same(again.select(expected.columns), expected, 1e-12)
 
 
 @every_step
@@ -145,7 +145,9 @@ def test_a_modality_without_any_column_stays_absent_and_one_missing_column_is_na
     out = step.transform(X.drop(feature_columns(X, ["lab"])))
     assert "lab" not in modalities_in(out)
     expected = step.transform(X)
-    same(out.select(c for c in expected.columns if c in out.columns), expected.select(out.columns), 1e-12)
+    assert_same(
+        out.select(c for c in expected.columns if c in out.columns), expected.select(out.columns), 1e-12
+    )
     with pytest.raises(InputError, match=rf"{type(step).__name__} was fitted on 1 columns .* lab\.x2"):
         step.transform(X.drop("lab.x2"))
 
@@ -158,7 +160,7 @@ def test_parameters_and_the_locked_file(name):
         assert getattr(clone(step).set_params(**{key: value}), key) is value
     content = skops.io.dumps(fitted(name))
     assert set(skops.io.get_untrusted_types(data=content)) <= set(TRUSTED)
-    same(skops.io.loads(content, trusted=list(TRUSTED)).transform(X), fitted(name).transform(X), 0)
+    assert_same(skops.io.loads(content, trusted=list(TRUSTED)).transform(X), fitted(name).transform(X), 0)
 
 
 @every_step

@@ -45,7 +45,7 @@ def both(image, mask, width, spacing=SPACING, **options):
     return (runs | pyradiomics_glszm(levels, **asked)), wanted
 
 
-def same(found, wanted, tolerance=1e-9):
+def assert_same(found, wanted, tolerance=1e-9):
     assert set(found.values) == set(wanted)
     assert len(wanted) == 32
     for name, value in wanted.items():
@@ -85,13 +85,13 @@ def lesions():
 )
 def test_random_lesions(name, options):
     found, wanted = both(*lesions()[name], 25.0, **options)
-    same(found, wanted)
+    assert_same(found, wanted)
 
 
 @pytest.mark.parametrize("norm", WEIGHTINGS)
 def test_directions_weighted_by_their_length(norm):
     for name in ("ball", "slab"):
-        same(*both(*lesions()[name], 25.0, weightingNorm=norm))
+        assert_same(*both(*lesions()[name], 25.0, weightingNorm=norm))
 
 
 def test_an_unknown_norm_names_the_nearest():
@@ -131,4 +131,4 @@ def test_real_patients(patient, modality, width, edge):
     inside = sitk.GetArrayFromImage(mask) > 0
     box = tuple(slice(max(0, i.min() - 1), i.max() + 2) for i in np.nonzero(inside))
     array = sitk.GetArrayFromImage(image).astype(np.float64)[box]
-    same(*both(array, inside[box], width, spacing=image.GetSpacing()[::-1]))
+    assert_same(*both(array, inside[box], width, spacing=image.GetSpacing()[::-1]))

@@ -61,14 +61,14 @@ def several():
 @settings(max_examples=40, deadline=None)
 @given(st.lists(volumes, min_size=1, max_size=3))
 def test_matrices_are_those_of_the_compiled_kernels(many):
-    same_matrices([lesion(array) for array in many])
+    assert_same_matrices([lesion(array) for array in many])
 
 
 def test_matrices_of_larger_lesions_are_those_of_the_compiled_kernels():
-    same_matrices(several())
+    assert_same_matrices(several())
 
 
-def same_matrices(lesions):
+def assert_same_matrices(lesions):
     grids = [level_grid(each) for each in lesions]
     batch = batch_of(grids, CPU)
     offsets = directions((1,), tuple(edge - 2 for edge in batch.shape), planar=False)
@@ -95,7 +95,7 @@ def same_matrices(lesions):
 @settings(max_examples=40, deadline=None)
 @given(st.lists(volumes, min_size=1, max_size=3), st.integers(0, 2), st.booleans())
 def test_zones_are_those_of_the_compiled_scan(many, grow, planar):
-    same_zones([lesion(array, grow) for array in many], planar)
+    assert_same_zones([lesion(array, grow) for array in many], planar)
 
 
 @pytest.mark.parametrize("planar", [True, False])
@@ -103,10 +103,10 @@ def test_zones_that_wind_are_those_of_the_compiled_scan(planar):
     spiral = np.ones((5, 21, 21), np.int32)
     spiral[:, 1::2] = 2
     spiral[:, 1::4, 0] = spiral[:, 3::4, -1] = 1
-    same_zones([*several(), lesion(spiral)], planar)
+    assert_same_zones([*several(), lesion(spiral)], planar)
 
 
-def same_zones(lesions, planar):
+def assert_same_zones(lesions, planar):
     batch = batch_of([level_grid(each) for each in lesions], CPU)
     whole = border_distances([each.morphology for each in lesions], CPU)
     boxes = [ndimage.find_objects((each.array > 0).astype(int))[0] for each in lesions]
