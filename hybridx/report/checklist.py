@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from hybridx.cohort import Cohort
-from hybridx.report import checklist_cohort, checklist_model, checklist_results
+from hybridx.report import checklist_cohort, checklist_images, checklist_model, checklist_results
 from hybridx.report.background import Background
 from hybridx.report.checklist_answer import RULES, STATUSES, Answer, absent, for_person, place_words
 from hybridx.report.checklist_scores import score_said
@@ -33,7 +33,12 @@ from hybridx.terms.modalities import IMAGING
 
 __all__ = ["CHECKLISTS", "Checklist", "Item", "checklists", "fill_checklist", "filled", "items_of"]
 
-_RULES_FROM = (checklist_cohort, checklist_model, checklist_results)  # their import fills RULES
+_RULES_FROM = (
+    checklist_cohort,
+    checklist_images,
+    checklist_model,
+    checklist_results,
+)  # their import fills RULES
 
 
 @dataclass(frozen=True)
