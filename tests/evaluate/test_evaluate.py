@@ -324,7 +324,7 @@ def test_what_every_page_compares_is_not_resampled_again(which, request, tmp_pat
     result = request.getfixturevalue(which)
     result.save(tmp_path / "r")
     back = Result.load(tmp_path / "r")
-    monkeypatch.setattr("hybridx.evaluate.result.paired_difference", None)
+    monkeypatch.setattr("hybridx.evaluate.scoring.paired_difference", None)
     assert back.notes == result.notes
     assert back.comparisons().equals(result.comparisons())
     with pytest.raises(TypeError):  # others are computed when they are asked for
