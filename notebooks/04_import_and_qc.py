@@ -95,6 +95,14 @@ pl.read_csv(home / "data" / "import" / "series.csv").drop("timepoint").to_pandas
 done.left_out.to_pandas()
 
 # %% [markdown]
+# **What went on from the headers**, attribute by attribute, with the option of DICOM's own profile (PS3.15, Annex E) under
+# which it may: everything that is not in this table stayed behind. Times and identifiers are used by the import itself
+# and are not written; faces in the images are not removed.
+
+# %%
+pl.read_csv(home / "data" / "import" / "deidentified.csv").head(8).to_pandas()
+
+# %% [markdown]
 # # Part 3. The factor of the uptake
 #
 # SUV by body weight is activity per millilitre, times body weight, over the injected dose as it was left by decay

@@ -404,7 +404,7 @@ block = hx.measure.aggregate_lesions(
     ("largest", "hottest", "vmean", "sum", "cv"),
     columns=["volume_ml", "suv_max", "pet.original_glcm_Contrast"],
 )
-block.features.select("column", "title", "unit", "ibsi_id").with_columns(
+block.features.select("title", "unit", "ibsi_id").with_columns(
     value=pl.Series(block.frame.drop("patient_id").row(0))
 ).to_pandas().round(2)
 
