@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hybridx.compute.compiled import compiled
+from hybridx.radiomics.matrix_grid import ends_of_row
 
 __all__ = ["FEATURES", "LOGS", "count_pairs", "finish", "planar_features", "table_features"]
 
@@ -42,10 +43,11 @@ def count_pairs(flat: Any, box: Any, first_slice: int, end_slice: int, steps: An
     for z in range(first_slice, end_slice):
         for y in range(box[2]):
             row = box[0] + z * box[4] + y * box[5]
+            left, right = ends_of_row(flat, row, row + box[3])
             for d in range(0, many - 3, 4):
                 a, b, c, e = steps[d], steps[d + 1], steps[d + 2], steps[d + 3]
                 base = d * area
-                for p in range(row, row + box[3]):
+                for p in range(left, right):
                     rank = np.int64(flat[p])
                     if rank == 0:
                         continue
@@ -57,7 +59,7 @@ def count_pairs(flat: Any, box: Any, first_slice: int, end_slice: int, steps: An
             for d in range(many // 4 * 4, many):
                 a = steps[d]
                 base = d * area
-                for p in range(row, row + box[3]):
+                for p in range(left, right):
                     rank = np.int64(flat[p])
                     if rank:
                         cells[np.uint64(base + rank * size + flat[p + a])] += one

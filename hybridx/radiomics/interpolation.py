@@ -14,8 +14,8 @@ from hybridx.radiomics.roi import Floats, Mask
 __all__ = ["Axis", "aligned_axis", "interpolate", "interpolate_mask"]
 
 ORDERS = {"nearest": 0, "linear": 1, "bspline": 3}
-# the influence of a voxel on cubic spline coefficients falls by 0.268 a voxel: 1e-11 after this many
-SPLINE_REACH = 20
+# the influence of a voxel on cubic spline coefficients falls by 0.268 a voxel: 1e-16 after this many
+SPLINE_REACH = 28
 SLACK = 1e-6  # of a voxel: half a voxel of lesion is half, whatever the last bits of a weight say
 
 

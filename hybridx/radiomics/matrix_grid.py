@@ -21,7 +21,7 @@ from hybridx.compute.compiled import compiled
 from hybridx.errors import InputError, SettingsError
 from hybridx.radiomics.roi import Levels
 
-__all__ = ["MOST_LEVELS", "Grid", "check_distances", "directions", "level_grid"]
+__all__ = ["MOST_LEVELS", "Grid", "check_distances", "directions", "ends_of_row", "level_grid"]
 
 MOST_LEVELS = 2**22
 Integers = npt.NDArray[np.int64]
@@ -173,6 +173,16 @@ def survey(array: Any, present: Any, corners: Any) -> int:
             corners[1], corners[4] = min(corners[1], y), max(corners[4], y + 1)
             corners[2], corners[5] = min(corners[2], left), max(corners[5], right)
     return voxels
+
+
+@compiled
+def ends_of_row(flat: Any, left: int, right: int) -> Any:
+    """Return where the lesion begins and ends between two places of a row; the same place twice where it is not."""
+    while left < right and flat[left] == 0:
+        left += 1
+    while left < right and flat[right - 1] == 0:
+        right -= 1
+    return left, right
 
 
 @compiled

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hybridx.compute.compiled import compiled
+from hybridx.radiomics.matrix_grid import ends_of_row
 
 __all__ = ["DEPENDENCE", "TONE", "count_neighbours", "dependence_features", "slice_features", "tone_features"]
 
@@ -42,19 +43,20 @@ def count_neighbours(  # noqa: PLR0917 - compiled code takes no keywords
     without any are counted in apart[r, 0]. `steps` holds one of each pair of opposite neighbours; `highest` is the
     highest level (no bound may leave the type of the levels).
     """
-    width = box[3]
-    total = np.empty(width, dtype=np.uint32)
-    known, near = np.empty(width, dtype=np.uint16), np.empty(width, dtype=np.uint16)
-    low, high = np.empty(width, dtype=heights.dtype), np.empty(width, dtype=heights.dtype)
+    total = np.empty(box[3], dtype=np.uint32)
+    known, near = np.empty(box[3], dtype=np.uint16), np.empty(box[3], dtype=np.uint16)
+    low, high = np.empty(box[3], dtype=heights.dtype), np.empty(box[3], dtype=heights.dtype)
     for z in range(first_slice, end_slice):
         for y in range(box[2]):
             row = box[0] + z * box[4] + y * box[5]
+            left, right = ends_of_row(heights, row, row + box[3])
+            row, width = left, right - left
             for x in range(width):
                 here = np.int64(heights[row + x])
                 low[x], high[x] = max(here - alpha, 1), min(here + alpha, highest)
-            total[:] = 0
-            known[:] = 0
-            near[:] = 0
+            total[:width] = 0
+            known[:width] = 0
+            near[:width] = 0
             for e in range(len(steps)):
                 ahead = heights[row + steps[e] : row + steps[e] + width]
                 behind = heights[row - steps[e] : row - steps[e] + width]

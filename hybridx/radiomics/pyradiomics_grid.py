@@ -39,7 +39,8 @@ INTERPOLATORS = {
 # of a voxel: nearer than this to half-way between two voxels, ITK's own rounding decides
 HALF_WAY = 1e-6
 # of an intensity: nearer than this to a whole number, the last bits of ITK's sums decide what is cut off
-CUT_OFF = {"linear": 1e-9, "bspline": 1e-6}
+CUT_OFF = {"linear": 1e-9, "bspline": 1e-6, "bspline_inside": 1e-9}
+BORDER = 12  # voxels from the border of the image: 1e-7 of ITK's there are 1e-14 here
 # voxels of the image kept around the box that is resampled; a b-spline's memory falls by 0.268 a voxel
 REACH = 24
 
@@ -183,8 +184,8 @@ def _interpolated(
     """Interpolate along one axis after the other, where that is what ITK does in three at once.
 
     Not for a spline at the border of the image, where ITK has rules of its own; not between grids turned against each
-    other. Whole numbers are cut off after interpolation, so that the last bit of a sum decides: only where filters do
-    not look around the lesion and none of its voxels is that close.
+    other. Whole numbers are cut off after interpolation, so that the last bit of a sum decides: only where no voxel of
+    the lesion, or for filters around it, is that close.
     """
     if pair.grid != pair.mask_grid or settings.interpolator not in ("linear", "bspline"):
         return None
@@ -195,20 +196,46 @@ def _interpolated(
     if kind.kind == "f":
         found = interpolate(pair.voxels, positions[::-1], settings.interpolator).astype(kind)
         return found if within else _zero_outside(found, positions, shape)
-    if lesion is None or settings.image_types != ("original",) or settings.filters:
+    if lesion is None:
+        return None
+    if settings.interpolator == "linear" and kind.itemsize <= 2:
+        from hybridx.radiomics.whole_numbers import cut_off_linear  # noqa: PLC0415 - compiles on first use
+
+        cut = cut_off_linear(pair.voxels, positions[::-1])
+        if cut is not None:
+            return cut if within else _zero_outside(cut, positions, shape)
+    if settings.interpolator == "linear" and _filtered(settings):
         return None
     exact = interpolate(pair.voxels, positions[::-1], settings.interpolator)
-    counting = exact[lesion]
+    looked_at = exact if _filtered(settings) else exact[lesion]
     bounds = np.iinfo(kind)
-    close = np.abs(counting - np.rint(counting)) < CUT_OFF[settings.interpolator]
     if (
-        close.any()
-        or not within
-        or counting.min(initial=0) < bounds.min
-        or counting.max(initial=0) > bounds.max
+        not within
+        or looked_at.min(initial=0) < bounds.min
+        or looked_at.max(initial=0) > bounds.max
+        or _undecided(looked_at, _cut_off(settings.interpolator, positions, shape))
     ):
         return None
     return np.clip(exact, bounds.min, bounds.max).astype(kind)
+
+
+def _filtered(settings: RadiomicsSettings) -> bool:
+    """Whether voxels around the lesion count too."""
+    return settings.image_types != ("original",) or bool(settings.filters)
+
+
+def _cut_off(interpolator: str, positions: list[Floats], shape: tuple[int, ...]) -> float:
+    """How near to a whole number ITK's own error decides; that of its splines comes from the border of the image."""
+    inner = all(
+        at[0] >= BORDER and at[-1] <= n - 1 - BORDER for at, n in zip(positions, reversed(shape), strict=True)
+    )
+    return CUT_OFF["bspline_inside" if interpolator == "bspline" and inner else interpolator]
+
+
+def _undecided(values: Floats, limit: float) -> bool:
+    away = np.rint(values)
+    np.abs(np.subtract(values, away, out=away), out=away)
+    return bool(away.min(initial=1.0) < limit)
 
 
 def _around(voxels: np.ndarray, grid: Grid, target: Grid, settings: RadiomicsSettings) -> sitk.Image:

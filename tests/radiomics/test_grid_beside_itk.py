@@ -77,12 +77,43 @@ def test_whole_numbers_are_cut_off_where_itk_does(monkeypatch, interpolator):
     assert found.image.dtype == theirs.image.dtype == np.int16
     assert np.array_equal(found.form, theirs.form)
     assert np.array_equal(found.image[found.form], theirs.image[theirs.form])
-    flat = dataclasses.replace(
-        pair, voxels=np.full_like(pair.voxels, 7)
-    )  # every sum is a whole number: ITK decides
+    flat = dataclasses.replace(pair, voxels=np.full_like(pair.voxels, 7))  # every sum is a whole number
     assert (pyradiomics_grid.pyradiomics_scene(flat, settings).image == 7).any()
+    if interpolator == "linear":  # of equal voxels, exactly
+        assert (without_itk(monkeypatch, flat, settings).image == 7).all()
+    else:
+        with pytest.raises(TypeError):
+            without_itk(monkeypatch, flat, settings)
+
+
+@pytest.mark.parametrize("interpolator", ["linear", "bspline"])
+def test_for_filters_every_voxel_around_the_lesion_is_itks(monkeypatch, interpolator):
+    filters = {"image_types": ("original", "log"), "log_sigma_mm": (2.0,), "pad_voxels": 4}
+    settings = RadiomicsSettings.pyradiomics(
+        bin_width=25, resample_mm=1.0, interpolator=interpolator, **filters
+    )
+    rng = np.random.default_rng(8)
+    voxels = rng.integers(-1000, 1500, (40, 50, 44)).astype(np.int16)
+    voxels[18:24, 16:30, 20:28] = -1000  # air, cut off by the scanner
+    mask = np.zeros(voxels.shape, bool)
+    mask[16:22, 22:28, 18:24] = rng.random((6, 6, 6)) < 0.7
+    for origin in ((0.0, 0.0, 0.0), (-249.51, -171.3, 812.6)):
+        grid = Grid(voxels.shape[::-1], (0.977, 0.977, 1.31), origin, (1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0))
+        pair = Pair(voxels, mask, grid, grid)
+        found, theirs = (way(monkeypatch, pair, settings) for way in (without_itk, by_itk))
+        assert found.image.dtype == np.int16 and found.image.size > 4000
+        assert np.array_equal(found.image, theirs.image) and np.array_equal(found.form, theirs.form)
+
+
+def test_where_the_last_bit_of_a_position_decides_itk_is_asked(monkeypatch):
+    settings = RadiomicsSettings.pyradiomics(bin_width=25, resample_mm=1.0, interpolator="linear")
+    mask = np.zeros((9, 9, 9), bool)
+    mask[3:6, 3:6, 3:6] = True
+    grid = Grid((9, 9, 9), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel().tolist()))
+    ramp = np.arange(9, dtype=np.int16)[:, None, None] * 4 + np.zeros_like(mask, np.int16)
+    pair = Pair(ramp, mask, grid, grid)  # quarters of a voxel, fourths of a step
     with pytest.raises(TypeError):
-        without_itk(monkeypatch, flat, settings)
+        without_itk(monkeypatch, pair, settings)
 
 
 def test_half_way_between_two_voxels_both_take_the_same(monkeypatch):
