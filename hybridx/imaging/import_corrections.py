@@ -15,7 +15,7 @@ from hybridx.errors import InputError
 from hybridx.imaging.body import HEIGHT_M
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.radionuclide import TOLERANCE, radionuclide_of
-from hybridx.imaging.suv import DOSE_BQ, WEIGHT_KG
+from hybridx.imaging.suv_amounts import DOSE_BQ, WEIGHT_KG
 from hybridx.terms import check_name
 from hybridx.terms.text import listing
 from hybridx.terms.tracers import HALF_LIFE_S

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import InputError
-from hybridx.imaging.body import HEIGHT_M, body_surface_m2, lean_mass_kg
 from hybridx.imaging.pet_header import PetHeader
 from hybridx.imaging.radionuclide import half_life
+from hybridx.imaging.suv_amounts import body_size, injected_dose, size_name
 from hybridx.imaging.suv_time import decay_seconds
 from hybridx.terms import check_name
 
@@ -41,9 +41,6 @@ STORED: dict[str, str] = {
     "BSA": "bsa",
 }
 
-WEIGHT_KG = (0.5, 400.0)  # a premature child; beyond it somebody wrote grams
-DOSE_BQ = (1e6, 2e10)  # 1 MBq, less than any child gets, to a therapy; outside it somebody wrote MBq or mCi
-BMI = (4.0, 210.0)  # premature children to the heaviest ever; beyond it weight and height were swapped
 PRIVATE_TOLERANCE = 0.05
 DECAY_TOLERANCE = 0.1
 # Terms that may be repeated in a message; any other text of a header may be a name that slipped into the wrong field.
@@ -162,7 +159,7 @@ def size_ratios(header: PetHeader) -> dict[str, float | None]:
     kinds = {"sul_janma": "sul_janma", "sul_james": "sul_james", "suvbsa": "bsa"}
     for name, kind in kinds.items():
         try:
-            ratio = _size(header, kind) / _size(header, "bw")
+            ratio = body_size(header, kind) / body_size(header, "bw")
         except InputError:
             ratio = None
         ratios[f"{name}_per_suvbw"] = ratio
@@ -189,7 +186,7 @@ def _stored(header: PetHeader, kind: SuvKind) -> SuvFactors:
     notes: list[str] = []
     factor = 1.0
     if have != kind:
-        factor = _size(header, kind) / _size(header, have)
+        factor = body_size(header, kind) / body_size(header, have)
         notes.append(f"stored as {SUV_KINDS[have][0]}, converted by weight, height and sex")
     values = np.full(len(header.slices), factor)
     return _made(kind, values, f"stored as {SUV_KINDS[have][0]} (GML)", math.nan, notes)
@@ -207,7 +204,7 @@ def _counts(header: PetHeader, kind: SuvKind) -> SuvFactors:
         if header.philips_activity:
             notes += _held_against(header, values)
         if kind != "bw":
-            values = values * (_size(header, kind) / _size(header, "bw"))
+            values = values * (body_size(header, kind) / body_size(header, "bw"))
             notes.append("converted by weight, height and sex")
         return _made(kind, values, "counts x Philips SUV scale factor (7053,xx00)", math.nan, notes)
     if header.philips_activity:
@@ -234,7 +231,7 @@ def _held_against(header: PetHeader, values: npt.NDArray[np.float64]) -> list[st
 
 def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], what: str) -> SuvFactors:
     """Activity concentration: SUV = concentration x size of the body / dose at the reference time."""
-    dose, problems = _dose(header)
+    dose, problems = injected_dose(header)
     notes: list[str] = []
     if header.doses > 1:
         problems.append(
@@ -244,7 +241,7 @@ def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], 
     seconds = np.zeros(len(header.slices))
     nuclide_s = math.nan
     try:
-        size = _size(header, kind)
+        size = body_size(header, kind)
     except InputError as error:
         problems.append(str(error))
         size = math.nan
@@ -269,7 +266,7 @@ def _activity(header: PetHeader, kind: SuvKind, scale: npt.NDArray[np.float64], 
         msg = "No uptake values: " + "; ".join(problems) + "."
         raise InputError(msg)
     left = dose * (np.exp2(-seconds / nuclide_s) if seconds.any() else np.ones_like(seconds))
-    formula = f"{what} x {_size_name(kind)} / dose; {reference}"
+    formula = f"{what} x {size_name(kind)} / dose; {reference}"
     return _made(kind, scale * size / left, formula, float(seconds.mean()), notes)
 
 
@@ -289,48 +286,6 @@ def _admin_doubt(header: PetHeader) -> list[str]:
         f"leads back to the injection: if values refer to the scan, uptake is {1.0 - 1.0 / least:.0%} too low"
     )
     return [text]
-
-
-def _dose(header: PetHeader) -> tuple[float, list[str]]:
-    dose = header.dose_bq
-    if dose is not None and DOSE_BQ[0] <= dose <= DOSE_BQ[1]:
-        return dose, []
-    shown = "missing" if dose is None else f"{dose:g} Bq"
-    hint = ", which looks like MBq" if dose is not None and 1.0 <= dose < 2e4 else ""
-    text = (
-        f"Radionuclide Total Dose (0018,1074) is {shown}{hint}; wanted Bq, {DOSE_BQ[0]:g} to {DOSE_BQ[1]:g}"
-    )
-    return math.nan, [text]
-
-
-def _size(header: PetHeader, kind: str) -> float:
-    """Grams of body weight or lean mass, or square centimetres of body surface."""
-    weight = header.weight_kg
-    if weight is None or not WEIGHT_KG[0] <= weight <= WEIGHT_KG[1]:
-        shown = "missing" if weight is None else f"{weight:g} kg"
-        msg = f"Patient's Weight (0010,1030) is {shown}; wanted {WEIGHT_KG[0]:g} to {WEIGHT_KG[1]:g} kg"
-        raise InputError(msg)
-    height = header.height_m
-    if (
-        height is not None
-        and HEIGHT_M[0] <= height <= HEIGHT_M[1]
-        and not BMI[0] <= weight / height**2 <= BMI[1]
-    ):
-        msg = (
-            f"Patient's Weight (0010,1030) is {weight:g} kg and Size (0010,1020) {height:g} m, a body mass index of "
-            f"{weight / height**2:.0f} kg/m2: one of the two is wrong, or they were swapped"
-        )
-        raise InputError(msg)
-    if kind == "bw":
-        return 1000.0 * weight
-    if kind == "bsa":
-        return 1e4 * body_surface_m2(weight, header.height_m)
-    formula: Literal["janma", "james"] = "janma" if kind == "sul_janma" else "james"
-    return 1000.0 * lean_mass_kg(weight, header.height_m, header.sex, formula)
-
-
-def _size_name(kind: str) -> str:
-    return {"bw": "body weight", "bsa": "body surface"}.get(kind, "lean body mass")
 
 
 def _made(
