@@ -18,14 +18,13 @@ from hybridx.evaluate.curves import curves_frame
 from hybridx.evaluate.designs import Locked, design_to_dict
 from hybridx.evaluate.designs_split import counts_of
 from hybridx.evaluate.folds import FoldResult, Prediction, predict_rows
-from hybridx.evaluate.frames import predictions_frame
-from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.found import planned_predictions, result_of
+from hybridx.evaluate.horizon import times_of
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.notes import outcome_notes
 from hybridx.evaluate.panel import FloatArray
 from hybridx.evaluate.plan import Plan
 from hybridx.evaluate.provenance import provenance_of
-from hybridx.evaluate.registry import Moment
 from hybridx.evaluate.result import Result
 from hybridx.fusion.drift import drift_notes, fingerprint
 from hybridx.fusion.image_need import wants_images
@@ -96,11 +95,7 @@ def score_locked(
     frame, doubts, notes = _seen(locked, manifest, estimator, cohort, y)
     notes += met
     last_day = float((manifest or {}).get("last_day") or np.inf)
-    moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)
-    if y.kind == "survival":
-        moment, sentence = moment_of(_followed_until(y[y.known], last_day), horizon_days)
-        times = time_grid(moment)
-        notes = [sentence, *notes]
+    moment, times, said = times_of(_followed_until(y[y.known], last_day), horizon_days)
     design = Locked(
         f"{type(estimator).__name__} for {(manifest or {}).get('endpoint', endpoint)}",
         int((manifest or {}).get("n_patients", 0)),
@@ -118,48 +113,27 @@ def score_locked(
         name,
         moment,
         times,
-        None,
-        0,
-        1,
-        False,
+        explain=None,
+        bands=0,
+        workers=1,
+        progress=False,
     )
     rows = np.concatenate([splits[0].test, plan.open_rows])
     survival = None if predicted.survival is None else predicted.survival[rows]
     results = [FoldResult(0, 0, {name: Prediction(predicted.score[rows], survival)})]
-    predictions = predictions_frame(
-        cohort.patients,
-        y,
-        open_rows=plan.open_rows,
-        splits=splits,
-        results=results,
-        names=[name],
-        times=times,
-    )
+    predictions = planned_predictions(plan, results, [name])
     curves, _, _ = curves_frame(plan, results, predictions)
-    return Result(
-        endpoint=endpoint,
-        kind=y.kind,
-        origin=y.origin,
-        criterion=y.criterion,
-        responder=y.responder,
-        primary=name,
-        models=(name,),
-        roles={name: "model"},
-        design=design,
-        cohort=cohort,
-        predictions=predictions,
-        curves=curves,
-        times_days=tuple(times.tolist()),
-        moment=moment,
+    return result_of(
+        plan,
         resamples=resamples,
         level=level,
-        seed=0,
-        bands=0,
-        run_notes=(*_whose(cohort, y), *design.notes(cohort, y), *notes),
+        notes=(*_whose(cohort, y), *design.notes(cohort, y), *said, *notes),
         provenance={
             **provenance_of(cohort, design_to_dict(design)),
             "model": dict((manifest or {}).get("training", {})),
         },
+        predictions=predictions,
+        curves=curves,
         doubts=doubts,
     )
 

@@ -14,7 +14,7 @@ from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.kinds import KINDS, truth_columns
 from hybridx.evaluate.panel import FloatArray, Panel
 
-__all__ = ["apparent_frame", "panel_from_frame", "predictions_frame"]
+__all__ = ["apparent_frame", "panel_from_frame", "panel_of_folds", "predictions_frame"]
 
 
 def predictions_frame(
@@ -169,6 +169,25 @@ def panel_from_frame(
     if y.kind == "ordinal":
         return Panel(y, fold, score, levels=curve)
     return Panel(y, fold, score, curve, times if curve is not None else None)
+
+
+def panel_of_folds(
+    patients: Sequence[str],
+    y: Outcome,
+    splits: Sequence[Split],
+    results: Sequence[FoldResult],
+    *,
+    name: str,
+    times: FloatArray,
+) -> Panel:
+    """Return what folds found for one model as arrays: patients with a known outcome, in the order of identifiers."""
+    nobody = np.empty(0, dtype=np.intp)
+    frame = predictions_frame(
+        patients, y, open_rows=nobody, splits=splits, results=results, names=[name], times=times
+    )
+    order = np.argsort(np.asarray(patients, dtype=object), kind="stable")
+    rows = order[y.known[order]]
+    return panel_from_frame(frame, name, y[rows], [patients[i] for i in rows], times)
 
 
 def _with_null(values: FloatArray) -> pl.Series:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from hybridx.evaluate.folds import FoldResult
-from hybridx.evaluate.frames import predictions_frame
+from hybridx.evaluate.found import planned_predictions
 from hybridx.evaluate.plan import Plan
 from hybridx.fusion.support import FAR_OUT
 
@@ -29,16 +29,7 @@ def without_frame(plan: Plan, results: Sequence[FoldResult]) -> pl.DataFrame:
         nothing = replace(result.predictions[plan.primary], survival=None)
         nothing = replace(nothing, score=np.full_like(nothing.score, np.nan))
         lost.append(replace(result, predictions={m: result.without.get(m, nothing) for m in plan.without}))
-    frame = predictions_frame(
-        plan.cohort.patients,
-        plan.outcome,
-        open_rows=plan.open_rows,
-        splits=plan.splits,
-        results=lost,
-        names=plan.without,
-        times=plan.times,
-    )
-    return frame.rename({"model": "without"})
+    return planned_predictions(plan, lost, plan.without).rename({"model": "without"})
 
 
 def support_frame(plan: Plan, results: Sequence[FoldResult]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from hybridx.evaluate.registry import Moment
 from hybridx.evaluate.weighted_km import censoring_curves, late_entry
 from hybridx.terms.text import DAYS_PER_MONTH
 
-__all__ = ["LANDMARK_MONTHS", "moment_of", "months", "time_grid"]
+__all__ = ["LANDMARK_MONTHS", "moment_of", "months", "time_grid", "times_of"]
 
 LANDMARK_MONTHS = (3, 6, 12, 18, 24, 36, 48, 60, 84, 120)
 GRID_STEPS = 60
@@ -65,6 +65,28 @@ def moment_of(y: Outcome, horizon_days: float | None = None) -> tuple[Moment, st
         f"{months(tau)}."
     )
     return moment, sentence
+
+
+def times_of(y: Outcome, horizon_days: float | None = None) -> tuple[Moment, FloatArray, list[str]]:
+    """Settle the times of an outcome of any kind: the moment, where its curves are predicted, and a sentence about it.
+
+    Parameters
+    ----------
+    y : Outcome
+        Of the patients whose follow-up decides.
+    horizon_days : float, optional
+        See `moment_of`.
+
+    Returns
+    -------
+    tuple of Moment, array, list of str
+        The array holds days for survival, the ranks of its levels for an ordinal outcome, and is empty where one number
+        is predicted. Nothing is said where nothing was chosen.
+    """
+    if y.kind != "survival":
+        return Moment(), np.arange(len(y.levels), dtype=np.float64), []
+    moment, sentence = moment_of(y, horizon_days)
+    return moment, time_grid(moment), [sentence]
 
 
 def time_grid(moment: Moment) -> FloatArray:

@@ -33,8 +33,8 @@ from hybridx.errors import HybridxError, InputError
 from hybridx.evaluate.cuts import Cut, run_cut
 from hybridx.evaluate.designs import Design, NestedCV, Split
 from hybridx.evaluate.folds import FoldResult, FoldTask
-from hybridx.evaluate.frames import panel_from_frame, predictions_frame
-from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.frames import panel_of_folds
+from hybridx.evaluate.horizon import times_of
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.max_t import stretched
 from hybridx.evaluate.metric import Metric, Moment
@@ -157,10 +157,7 @@ def learning_curve(
     asked = metrics_of(y.kind)[0] if metric is None else metric_named(metric, y.kind)
     design = NestedCV(repeats=repeats) if design is None else design
     splits = [split for split in design.splits(cohort, y) if len(split.test)]
-    moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)
-    if y.kind == "survival":
-        moment, _ = moment_of(y[y.known], None)
-        times = time_grid(moment)
+    moment, times, _ = times_of(y[y.known])
     (entry,), _ = models_to_run({"model": model}, cohort, y.kind, baselines=False)
     table = cohort.frame(images=wants_images(model))
     grown = [[_part_of(split, share, y, cohort) for split in splits] for share in parts]
@@ -183,7 +180,7 @@ def learning_curve(
     panels, counts, failed = [], [], []
     for k, row in enumerate(grown):
         results = [_value(task) for task in done[k * len(row) : (k + 1) * len(row)]]
-        panels.append(_panel(cohort, y, row, results, times))
+        panels.append(panel_of_folds(cohort.patients, y, row, results, name="model", times=times))
         counts.append(float(np.mean([len(split.train) for split in row])))
         failed.append(sum(bool(result.predictions["model"].failure) for result in results))
     seed = int(getattr(design, "seed", 0))
@@ -220,23 +217,6 @@ def _stratum(y: Outcome) -> npt.NDArray[Any]:
     if y.kind == "survival":
         return y.event
     return np.zeros(len(y)) if y.kind == "continuous" else y.value
-
-
-def _panel(
-    cohort: Cohort, y: Outcome, splits: list[Split], results: list[FoldResult], times: FloatArray
-) -> Panel:
-    frame = predictions_frame(
-        cohort.patients,
-        y,
-        open_rows=np.empty(0, dtype=np.intp),
-        splits=splits,
-        results=results,
-        names=["model"],
-        times=times,
-    )
-    order = np.argsort(np.asarray(cohort.patients, dtype=object), kind="stable")
-    rows = order[y.known[order]]
-    return panel_from_frame(frame, "model", y[rows], [cohort.patients[i] for i in rows], times)
 
 
 def _curve(

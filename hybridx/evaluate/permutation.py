@@ -23,8 +23,8 @@ from hybridx.evaluate.baselines import Model
 from hybridx.evaluate.designs import Design, NestedCV, Split
 from hybridx.evaluate.designs_centres import centres_of
 from hybridx.evaluate.folds import FoldTask, run_fold
-from hybridx.evaluate.frames import panel_from_frame, predictions_frame
-from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.frames import panel_of_folds
+from hybridx.evaluate.horizon import times_of
 from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.metric import Metric, Moment
 from hybridx.evaluate.panel import FloatArray
@@ -188,10 +188,7 @@ def permutation_test(
     y = cohort.outcomes(endpoint)
     asked = metrics_of(y.kind)[0] if metric is None else metric_named(metric, y.kind)
     groups = _groups(cohort, permutations, asked, within)
-    moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)
-    if y.kind == "survival":
-        moment, _ = moment_of(y[y.known], None)
-        times = time_grid(moment)
+    moment, times, _ = times_of(y[y.known])
     (entry,), _ = models_to_run({"model": model}, cohort, y.kind, baselines=False)
     design = NestedCV(repeats=1) if design is None else design
     table = cohort.frame(images=wants_images(model))
@@ -265,18 +262,7 @@ def _score(deal: _Deal) -> float | None:
         )
         for split in deal.splits
     ]
-    frame = predictions_frame(
-        deal.patients,
-        y,
-        open_rows=np.empty(0, dtype=np.intp),
-        splits=deal.splits,
-        results=results,
-        names=[deal.model.name],
-        times=deal.times,
-    )
-    order = np.argsort(np.asarray(deal.patients, dtype=object), kind="stable")
-    rows = order[y.known[order]]
-    panel = panel_from_frame(frame, deal.model.name, y[rows], [deal.patients[i] for i in rows], deal.times)
+    panel = panel_of_folds(deal.patients, y, deal.splits, results, name=deal.model.name, times=deal.times)
     panel = panel.rows(panel.predicted)
     lacks_curve = deal.metric.eats == "survival" and panel.survival is None
     if panel.n == 0 or lacks_curve:

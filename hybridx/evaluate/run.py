@@ -19,15 +19,15 @@ from hybridx.evaluate.cuts import cut_of, run_cut
 from hybridx.evaluate.designs import Design, NestedCV, design_to_dict
 from hybridx.evaluate.enough import enough_notes
 from hybridx.evaluate.folds import Explain, FoldResult
-from hybridx.evaluate.frames import apparent_frame, predictions_frame
+from hybridx.evaluate.found import planned_predictions, result_of
+from hybridx.evaluate.frames import apparent_frame
 from hybridx.evaluate.frames_modalities import support_frame, support_notes, without_frame
-from hybridx.evaluate.horizon import moment_of, time_grid
+from hybridx.evaluate.horizon import times_of
 from hybridx.evaluate.identity import code_version, digest
 from hybridx.evaluate.intervals import Resamples
 from hybridx.evaluate.notes import failure_notes, outcome_notes, warning_notes
 from hybridx.evaluate.plan import Plan, models_to_run
 from hybridx.evaluate.provenance import provenance_of
-from hybridx.evaluate.registry import Moment
 from hybridx.evaluate.result import Result
 from hybridx.terms.text import check_name, listing
 
@@ -129,21 +129,17 @@ def evaluate(
     entries, notes = models_to_run(models, checked, y.kind, baselines=baselines)
     given = observe_given({e.name: e.estimator for e in entries if e.role == "model"}, asked)
     primary = entries[0].name if primary is None else check_name(primary, [e.name for e in entries], "model")
-    moment, times = Moment(), np.arange(len(y.levels), dtype=np.float64)  # ordinal: the ranks of its levels
-    if y.kind == "survival":
-        tested = np.unique(np.concatenate([split.test for split in splits]))
-        moment, sentence = moment_of(y[tested], horizon_days)
-        times = time_grid(moment)
-        notes = [sentence, *notes]
+    tested = np.unique(np.concatenate([split.test for split in splits]))
+    moment, times, said = times_of(y[tested], horizon_days)
     main = next(entry for entry in entries if entry.name == primary)
     added, coalition_notes = coalition_models(main, checked) if coalitions else ((), [])
-    entries = (*entries, *added)
+    used = tuple(used_modalities(main.estimator, checked)) if stress or bands else ()
     plan = Plan(
         checked,
         y,
         design,
         splits,
-        entries,
+        (*entries, *added),
         primary,
         moment,
         times,
@@ -152,61 +148,47 @@ def evaluate(
         workers,
         progress,
         checkpoint,
-        without=tuple(used_modalities(main.estimator, checked)) if stress else (),
+        without=used if stress else (),
         engine=engine,
         client=client,
-        hidden=tuple(used_modalities(main.estimator, checked)) if bands else (),
+        hidden=used if bands else (),
     )
-    results = _run_folds(plan)
-    names = [entry.name for entry in entries]
-    predictions = predictions_frame(
-        checked.patients,
-        y,
-        open_rows=plan.open_rows,
-        splits=splits,
-        results=results,
-        names=names,
-        times=times,
-    )
-    apparent = apparent_frame(
-        checked.patients,
-        y.kind,
-        n_open=len(plan.open_rows),
-        splits=splits,
-        results=results,
-        names=names,
-        times=times,
-    )
-    support = support_frame(plan, results)
-    shown, lost_notes = apart(results, entries)
-    curves, bands_without, refit_notes = curves_frame(plan, results, predictions)
-    explanation, explanation_notes = _explanation(results)
-    result = Result(
-        endpoint=endpoint,
-        kind=y.kind,
-        origin=y.origin,
-        criterion=y.criterion,
-        responder=y.responder,
-        primary=primary,
-        models=tuple(entry.name for entry in entries if entry.role != "coalition"),
-        roles={entry.name: entry.role for entry in entries},
-        design=design,
-        cohort=checked,
-        predictions=predictions,
-        curves=curves,
-        times_days=tuple(times.tolist()),
-        moment=moment,
-        resamples=resamples,
-        level=level,
-        seed=plan.seed,
-        bands=bands,
-        run_notes=(
+    result = _made(
+        plan,
+        _run_folds(plan),
+        before=(
             *outcome_notes(checked, y),
             *later,
             *design.notes(checked, y),
+            *said,
             *notes,
             *enough_notes(checked, endpoint),
             *coalition_notes,
+        ),
+        given=given,
+        resamples=resamples,
+        level=level,
+    )
+    result.checks()  # remembered: whoever looks at the result sees what they found
+    return result
+
+
+def _made(
+    plan: Plan, results: list[FoldResult], *, before: Sequence[str], given: Any, resamples: int, level: float
+) -> Result:
+    """Return the result of a plan's folds; its notes begin with what was known before them."""
+    names = [model.name for model in plan.models]
+    predictions = planned_predictions(plan, results, names)
+    support = support_frame(plan, results)
+    shown, lost_notes = apart(results, plan.models)
+    curves, bands_without, refit_notes = curves_frame(plan, results, predictions)
+    explanation, explanation_notes = _explanation(results)
+    return result_of(
+        plan,
+        resamples=resamples,
+        level=level,
+        notes=(
+            *before,
             *lost_notes,
             *failure_notes(shown),
             *warning_notes(shown),
@@ -214,15 +196,23 @@ def evaluate(
             *refit_notes,
             *explanation_notes,
         ),
-        provenance={**provenance_of(checked, design_to_dict(design)), "given": given},
+        provenance={**provenance_of(plan.cohort, design_to_dict(plan.design)), "given": given},
+        predictions=predictions,
+        curves=curves,
         explanation=explanation,
-        apparent=apparent,
+        apparent=apparent_frame(
+            plan.cohort.patients,
+            plan.outcome.kind,
+            n_open=len(plan.open_rows),
+            splits=plan.splits,
+            results=results,
+            names=names,
+            times=plan.times,
+        ),
         predictions_without=without_frame(plan, results),
         bands_without=bands_without,
         support=support,
     )
-    result.checks()  # remembered: whoever looks at the result sees what they found
-    return result
 
 
 def _arguments(cohort: Any, endpoint: str | None, bands: Any) -> tuple[Cohort, str]:
