@@ -176,30 +176,7 @@ class Cohort:
         ids = pl.DataFrame({"patient_id": self.patients}, schema={"patient_id": pl.String})
         rows = self.tables["outcomes"].filter(pl.col("endpoint") == endpoint)
         rows = ids.join(rows, on="patient_id", how="left", maintain_order="left")
-        other = from_rows(rows, endpoint)
-        if other is not None:
-            return other
-        if "responder" in rows.columns and rows["responder"].is_not_null().any():
-            return Outcome.response(
-                rows["responder"],
-                endpoint=endpoint,
-                criterion=_first(rows, "criterion"),
-                responder=_first(rows, "responder_means") or "responder",
-            )
-        entry = (
-            rows["entry_days"]
-            if "entry_days" in rows.columns and rows["entry_days"].is_not_null().any()
-            else None
-        )
-        cause = rows["cause"] if "cause" in rows.columns and rows["cause"].is_not_null().any() else None
-        return Outcome.survival(
-            rows["time_days"],
-            rows["event"],
-            endpoint=endpoint,
-            origin=_first(rows, "origin") or "baseline",
-            entry_days=None if entry is None else entry.fill_null(0.0),
-            cause=None if cause is None else cause.fill_null("").to_list(),
-        )
+        return from_rows(rows, endpoint)
 
     def with_outcome(self, outcome: Outcome) -> Cohort:
         """Return the cohort with one more endpoint, or with another outcome in the place of one of that name.
@@ -332,10 +309,3 @@ class Cohort:
             hint = f" Did you mean {guess!r}?" if guess else ""
             msg = f"The cohort has no modality {name!r}.{hint} It has: {listing(self.modalities, limit=12)}."
             raise InputError(msg)
-
-
-def _first(rows: pl.DataFrame, column: str) -> str:
-    if column not in rows.columns:
-        return ""
-    values = rows[column].drop_nulls()
-    return str(values[0]) if len(values) else ""

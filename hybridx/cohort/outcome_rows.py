@@ -1,4 +1,4 @@
-"""Outcomes as rows of the cohort's outcome table, and the ordered and continuous ones read from them.
+"""Outcomes as rows of the cohort's outcome table, and read from them again.
 
 An ordered outcome has `level` (a name) and `levels` (all of them, best to worst); a continuous one `value` and `unit`.
 """
@@ -16,15 +16,25 @@ from hybridx.cohort.outcome import Outcome
 __all__ = ["from_rows", "to_rows", "with_rows"]
 
 
-def from_rows(rows: pl.DataFrame, endpoint: str) -> Outcome | None:
-    """Return the ordered or continuous outcome that rows hold, one per patient; None when they hold neither."""
+def from_rows(rows: pl.DataFrame, endpoint: str) -> Outcome:
+    """Return the outcome that the rows of one endpoint hold, one per patient; the filled columns tell its kind."""
+    criterion = _first(rows, "criterion")
     if _has(rows, "level"):
         levels = rows["levels"].drop_nulls()[0]
-        criterion = _first(rows, "criterion")
         return Outcome.ordinal(rows["level"], levels=list(levels), endpoint=endpoint, criterion=criterion)
     if _has(rows, "value"):
         return Outcome.continuous(rows["value"], endpoint=endpoint, unit=_first(rows, "unit"))
-    return None
+    if _has(rows, "responder"):
+        meaning = _first(rows, "responder_means") or "responder"
+        return Outcome.response(rows["responder"], endpoint=endpoint, criterion=criterion, responder=meaning)
+    return Outcome.survival(
+        rows["time_days"],
+        rows["event"],
+        endpoint=endpoint,
+        origin=_first(rows, "origin") or "baseline",
+        entry_days=rows["entry_days"].fill_null(0.0) if _has(rows, "entry_days") else None,
+        cause=rows["cause"].fill_null("").to_list() if _has(rows, "cause") else None,
+    )
 
 
 def to_rows(y: Outcome, patients: Sequence[str]) -> pl.DataFrame:
