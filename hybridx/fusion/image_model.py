@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,13 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from hybridx.cohort import Outcome
-from hybridx.cohort.columns import feature_columns, measured_mask, modalities_in, to_frame
+from hybridx.cohort.columns import feature_columns, measured_mask, to_frame
 from hybridx.compute import one_thread
-from hybridx.errors import InputError, NotEnoughDataError, SettingsError
+from hybridx.errors import InputError
 from hybridx.fusion.base import BoolArray, FloatArray, FusionModel
+from hybridx.fusion.image_checks import Start, check_enough, tables_beside, training_settings
 from hybridx.fusion.image_held_out import Training, choose, held_out_images, held_out_tables
-from hybridx.fusion.image_network import STAGES, make_network
+from hybridx.fusion.image_network import make_network
 from hybridx.fusion.image_patches import read_patches
 from hybridx.fusion.image_term import ImageTerm, has_image
 from hybridx.fusion.image_training import Pictures, TrainingSettings, trained
@@ -26,14 +27,10 @@ from hybridx.fusion.late import LateFusion
 from hybridx.fusion.patterns import pattern_table
 from hybridx.fusion.protocols import WeightedMembers
 from hybridx.fusion.recalibration import Recalibration
-from hybridx.measure.encoder import torch_device
 from hybridx.models import frozen
 from hybridx.models.data import Endpoint, event_folds, known_rows
-from hybridx.terms.text import check_name
 
 __all__ = ["ImageFusion"]
-
-Start = Literal["pretrained", "random"]
 
 _LOOK = 2  # epochs between two looks at held-out patients
 
@@ -181,9 +178,9 @@ class ImageFusion(FusionModel):
             An impossible setting, or no such device.
         """
         self._check_endpoint()
-        settings = self._settings()
+        settings = training_settings(self)
         frame, outcome = known_rows(X, y, self.endpoint, late_entry=True)
-        names = self._table_names(frame)
+        names = tables_beside(self, frame)
         has = has_image(frame, self.image)
         if not has.any():
             msg = (
@@ -191,7 +188,7 @@ class ImageFusion(FusionModel):
                 "patches. Take it from cohort.frame(images=True)."
             )
             raise InputError(msg)
-        self._check_enough(outcome, has)
+        check_enough(outcome, has, self.min_events)
         with one_thread():  # as in the models: the number of threads would change the order of sums
             return self._learn(frame, outcome, has, names, settings)
 
@@ -235,81 +232,10 @@ class ImageFusion(FusionModel):
             del self.tabular_.held_out_  # single patients are no part of a model
         return self
 
-    def _settings(self) -> TrainingSettings:
-        check_name(self.init, get_args(Start), "init")
-        stages = self.frozen_stages
-        if stages is None:
-            stages = 2 if self.init == "pretrained" else 0
-        if stages not in range(len(STAGES)) or (stages and self.init == "random"):
-            msg = (
-                f"frozen_stages={self.frozen_stages!r} with init={self.init!r}: wanted 0, 1 or 2 for a pretrained "
-                "encoder, and 0 for a random one, whose stages know nothing yet."
-            )
-            raise SettingsError(msg)
-        if not 0.0 <= self.modality_dropout < 1.0:
-            msg = f"modality_dropout={self.modality_dropout!r}: wanted a share of at least 0 and below 1."
-            raise SettingsError(msg)
-        for name in ("max_epochs", "batch_size", "min_events"):
-            if getattr(self, name) < 1:
-                msg = f"{name}={getattr(self, name)!r}: wanted at least 1."
-                raise SettingsError(msg)
-        if self.tabular is not None and not isinstance(self.tabular, LateFusion):
-            msg = f"`tabular` takes a LateFusion, got {self.tabular!r}."
-            raise SettingsError(msg)
-        if self.epochs is not None and self.epochs < 0:
-            msg = f"epochs={self.epochs!r}: wanted None or a number of at least 0."
-            raise SettingsError(msg)
-        torch_device(self.device)
-        return TrainingSettings(
-            init=self.init,
-            stages=stages,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            modality_dropout=self.modality_dropout,
-            augment=self.augment,
-            batch_size=self.batch_size,
-            device=self.device,
-            seed=self.random_state,
-        )
-
     def _looks(self) -> list[int]:
         if self.epochs is None:
             return list(range(_LOOK, self.max_epochs + 1, _LOOK)) or [1]
         return [self.epochs] if self.epochs else []
-
-    def _table_names(self, frame: pl.DataFrame) -> list[str]:
-        """Return the tables to use, in the order of the table."""
-        asked = self.modalities
-        if asked is None and self.tabular is not None:
-            asked = self.tabular.modalities
-        there = modalities_in(frame)
-        if asked is None:
-            return [m for m in there if m != self.image]
-        asked = [asked] if isinstance(asked, str) else list(asked)
-        if self.image in asked:
-            msg = (
-                f"{self.image!r} is read as the image; leave it out of `modalities`, or name another `image`."
-            )
-            raise SettingsError(msg)
-        feature_columns(frame, asked)
-        return [m for m in there if m in asked]
-
-    def _check_enough(self, y: Outcome, has: BoolArray) -> None:
-        events = int(y.event[has].sum()) if y.kind == "survival" else int((y.value[has] == 1.0).sum())
-        rest = int(has.sum()) - events
-        enough = events if y.kind == "survival" else 2 * min(events, rest)
-        if enough >= self.min_events:
-            return
-        half = -(-self.min_events // 2)
-        wanted, got = f"{self.min_events} events of {y.endpoint!r}", f"{events or 'no'} events"
-        if y.kind == "response":
-            wanted, got = f"{half} responders and {half} non-responders", f"{events} and {rest}"
-        msg = (
-            f"ImageFusion needs at least {wanted} among the patients with an image; got {got} in {int(has.sum())} "
-            "patients. With fewer, held-out patients cannot tell an image that helps from one that does not, and a "
-            "network of 0.4 million weights only adds noise: use LateFusion, or lower `min_events` to try."
-        )
-        raise NotEnoughDataError(msg)
 
     def _fit_tables(self, frame: pl.DataFrame, y: Outcome, names: list[str]) -> None:
         self.tabular_, self.table_center_, self.table_empty_ = None, 0.0, 0.0
