@@ -13,7 +13,7 @@ import pytest
 import hybridx as hx
 from hybridx.errors import InputError, SettingsError
 from hybridx.evaluate import NestedCV, riley
-from hybridx.evaluate.learning import _power_law
+from hybridx.evaluate.learning_ahead import power_law
 from hybridx.models import CoxRidge
 from tests.evaluate.doubles import ByColumn
 from tests.evaluate.world import make_cohort
@@ -107,9 +107,9 @@ def test_the_power_law_finds_its_own_parameters():
     size = np.array([30.0, 50.0, 80.0, 120.0, 200.0])
     truth = 0.8 - 0.9 * size**-0.7
     at = np.array([400.0, 1000.0])
-    found = _power_law(size, np.column_stack([truth, truth]), np.ones(5), at)
+    found = power_law(size, np.column_stack([truth, truth]), np.ones(5), at)
     np.testing.assert_allclose(found, np.tile(0.8 - 0.9 * at**-0.7, (2, 1)), atol=2e-4)  # the grid of powers
-    flat = _power_law(
+    flat = power_law(
         size, truth[::-1, None], np.ones(5), at
     )  # a falling curve is continued as flat, not down
     np.testing.assert_allclose(flat, truth.mean())
