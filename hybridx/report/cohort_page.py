@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from hybridx.cohort import Cohort, Outcome
-from hybridx.evaluate.horizon import median_follow_up
+from hybridx.cohort import Cohort
 from hybridx.evaluate.registry import metrics_of
 from hybridx.report.background import Background
 from hybridx.report.best_response import response_part
@@ -18,15 +16,16 @@ from hybridx.report.card_facts import facts_of_result
 from hybridx.report.card_words import card_rows
 from hybridx.report.check_lines import checks_table
 from hybridx.report.checklist import CHECKLISTS, filled
+from hybridx.report.cohort_facts import description_rows, endpoint_row, modality_rows, outcome_facts
 from hybridx.report.decision_lines import decision_part
 from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure
 from hybridx.report.group_lines import curves_part
 from hybridx.report.language import say, speaking
-from hybridx.report.missing_map import failed_patients, map_part
+from hybridx.report.missing_map import map_part
 from hybridx.report.modality_lines import added_value_part, stress_part
 from hybridx.report.page import Page
 from hybridx.report.part_lines import doubts_part, parts_of_cohort
-from hybridx.report.rendering import months, number, percent, render
+from hybridx.report.rendering import render
 from hybridx.report.swimmer import swimmer_part
 from hybridx.report.trust import provenance, trust
 from hybridx.report.words import (
@@ -42,8 +41,6 @@ __all__ = ["build_cohort_report", "cohort_report"]
 
 _MOST_FAILURES = 200
 _MOST_FEATURES = 12
-_MOST_VALUES = 8
-_RANKED = ("stage", "ecog")
 
 
 def cohort_report(
@@ -80,7 +77,7 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         facts=[
             (say("Patients"), str(len(cohort))),
             (say("With known {endpoint}", endpoint=result.endpoint), str(int(y.known.sum()))),
-            *_outcome_facts(y),
+            *outcome_facts(y),
             (say("Model"), model_title(result.primary)),
         ],
         synthetic=bool(cohort.provenance.get("synthetic")),
@@ -99,9 +96,9 @@ def build_cohort_report(background: Background, *, inputs_hash: str = "", index_
         added=added_value_part(background),
         stress=stress_part(background),
         map=map_part(background),
-        modalities=_modalities(cohort),
-        endpoints=[_endpoint_row(cohort.outcomes(e)) for e in cohort.endpoints],
-        description=_description(cohort),
+        modalities=modality_rows(cohort),
+        endpoints=[endpoint_row(cohort.outcomes(e)) for e in cohort.endpoints],
+        description=description_rows(cohort),
         checklists=_checklists(background),
         card=card_rows(facts_of_result(background)),
         failures=[]
@@ -137,32 +134,6 @@ def _checklists(background: Background) -> list[dict[str, Any]]:
 def _failure(row: tuple[Any, ...]) -> list[str]:
     patient, modality, *rest = ("–" if value is None else str(value) for value in row)
     return [patient, modality_words(modality), *rest]
-
-
-def _outcome_facts(y: Outcome) -> list[tuple[str, str]]:
-    if y.kind == "survival":
-        known = y[np.flatnonzero(y.known)]
-        followed = median_follow_up(known) if len(known) else math.nan
-        return [
-            (say("Events"), str(y.n_events)),
-            (say("Median follow-up"), say("{n} months", n=months(followed))),
-        ]
-    if y.kind != "response":
-        return []
-    meant = "" if y.responder in ("", "responder") else f" ({y.responder})"
-    return [(say("Responders") + meant, str(y.n_events))]
-
-
-def _follow_up(y: Outcome) -> str:
-    if y.kind != "survival" or not y.known.any():
-        return "–"
-    return say("{n} months", n=months(float(np.median(y.time_days[y.known]))))
-
-
-def _endpoint_row(y: Outcome) -> list[str]:
-    detail = _follow_up(y) if y.kind == "survival" else y.criterion or say(y.kind)
-    happened = str(y.n_events) if y.kind in ("survival", "response") else "–"
-    return [endpoint_words(y.endpoint), str(int(y.known.sum())), happened, detail]
 
 
 def _forest(background: Background) -> dict[str, Any]:
@@ -278,49 +249,3 @@ def _importance(background: Background) -> dict[str, Any] | None:
         "n": why.features.height,
         "scale": scale,
     }
-
-
-def _modalities(cohort: Cohort) -> list[list[str]]:
-    rows = []
-    for name, block in cohort.blocks.items():
-        values = block.filter(cohort.measured[name]).drop("patient_id").fill_nan(None)
-        cells = values.height * values.width
-        empty = sum(values.null_count().row(0)) if cells else 0
-        rows.append(
-            [
-                modality_words(name),
-                say("{n} of {of}", n=int(cohort.measured[name].sum()), of=len(cohort)),
-                str(values.width),
-                percent(empty / cells, 1) if cells else "–",
-                str(len(failed_patients(cohort, name))),
-            ]
-        )
-    return rows
-
-
-def _description(cohort: Cohort) -> list[tuple[str, str]]:
-    patients = cohort.tables["patients"]
-    rows: list[tuple[str, str]] = []
-    if "age_years" in patients.columns and patients["age_years"].drop_nulls().len():
-        q = [patients["age_years"].quantile(s, "linear") for s in (0.5, 0.25, 0.75)]
-        ages = f"{number(q[0])} ({say('{low} to {high}', low=number(q[1]), high=number(q[2]))})"
-        rows.append((say("Age, median (quartiles)"), say("{n} years", n=ages)))
-    for column, title in (
-        ("sex", say("Sex")),
-        ("diagnosis", say("Diagnosis")),
-        ("stage", say("Stage")),
-        ("ecog", "ECOG"),
-        ("centre", say("Centre")),
-    ):
-        if column in patients.columns and patients[column].drop_nulls().len():
-            rows.append((title, _counted(patients[column].drop_nulls().cast(pl.String), column in _RANKED)))
-    return rows
-
-
-def _counted(values: pl.Series, ranked: bool) -> str:  # noqa: FBT001 - two ways of ordering one list
-    """Return values with their counts: those with an order in it, others the most frequent first."""
-    counts = values.value_counts().rows()
-    counts.sort(key=lambda pair: pair[0] if ranked else (-pair[1], pair[0]))
-    more = len(counts) - _MOST_VALUES
-    shown = ", ".join(f"{say(value)}: {count}" for value, count in counts[:_MOST_VALUES])
-    return f"{shown} {say('and {n} more', n=more)}" if more > 0 else shown
