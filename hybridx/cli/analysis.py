@@ -227,6 +227,12 @@ def report(
     results: Annotated[Path, typer.Argument(help="Results written by `hybridx evaluate`.")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the pages are written.")] = Path("reports"),
+    response: Annotated[
+        Path | None,
+        typer.Option(
+            "--response", help="Results of the response endpoint of the same cohort: shown beside the risk."
+        ),
+    ] = None,
     patient: Annotated[
         list[str] | None, typer.Option("--patient", "-p", help="Only these patients (repeatable).")
     ] = None,
@@ -262,6 +268,8 @@ def report(
 
     Example: `hybridx report results/ --patient P012`
 
+    Example: `hybridx report results/ --response results_response/`
+
     Example: `hybridx report results/ --patient P012 --saliency data/`
     """
     with refusing():
@@ -274,6 +282,7 @@ def report(
         index = hx.report.write_reports(
             results,
             out,
+            response=response,
             patients=patient or "all",
             workers=workers,
             resume=resume,

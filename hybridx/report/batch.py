@@ -26,6 +26,7 @@ from hybridx.report.index import index_page
 from hybridx.report.language import speaking
 from hybridx.report.pdf import find_browser, save_pdf
 from hybridx.report.report_index import ReportIndex
+from hybridx.report.response_outlook import response_background
 from hybridx.report.saliency import check_saliency, voxels_for
 from hybridx.report.tumour_board import build_patient_page
 from hybridx.report.viewer import LIBRARY_FILE, library_code
@@ -58,10 +59,11 @@ class _FromFolder:
     """Writes pages in a worker, from the saved result; loaded once per process."""
 
     results: str
+    response: str  # folder of the second result; empty: none
     state: str
 
     def __call__(self, task: _PageTask) -> None:
-        _write(_loaded(self.results, self.state, task.language), task)
+        _write(*_loaded(self.results, self.response, self.state, task.language), task)
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,28 @@ class _FromMemory:
     """Writes pages in this process, from the result at hand."""
 
     background: Background
+    response: Background | None
 
     def __call__(self, task: _PageTask) -> None:
-        _write(self.background, task)
+        _write(self.background, self.response, task)
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(results: str, state: str, language: str) -> Background:
+def _loaded(results: str, response: str, state: str, language: str) -> tuple[Background, Background | None]:
     # `state` only tells the cache that the folder has changed, `language` that labels kept so far are in another one
     del state, language
-    return Background(Result.load(results))
+    background = Background(Result.load(results))
+    return background, response_background(background, Result.load(response) if response else None)
 
 
-def _write(background: Background, task: _PageTask) -> None:
+def _write(background: Background, response: Background | None, task: _PageTask) -> None:
     voxels = voxels_for(background, task.patient, task.saliency, model=task.model) if task.saliency else None
     page = build_patient_page(
         background,
         task.patient,
         task.inputs_hash,
         library=task.library,
+        response=response,
         voxels=voxels,
         language=task.language,
     )
@@ -99,6 +104,7 @@ def write_reports(
     out: str | os.PathLike[str],
     *,
     why: Any = None,
+    response: Any = None,
     patients: str | Sequence[str] = "all",
     workers: int | None = None,
     engine: str = "local",
@@ -121,6 +127,8 @@ def write_reports(
         Folder of the reports.
     why : Explanation, optional
         Default: the one stored with the result.
+    response : path or Result, optional
+        Of the therapy response of the same patients: each page then shows it beside the risk; see `patient_page`.
     patients : "all" or sequence of str
         Whose pages to write; the index lists everyone either way.
     workers : int, optional
@@ -129,7 +137,7 @@ def write_reports(
         ``engine="dask"`` writes the pages on the workers of a cluster, which must see `results` and `out`; see
         `hybridx.compute.map_tasks`.
     resume : bool
-        Keep a page whose recorded hash of inputs (result, images, code) still fits; False writes all anew.
+        Keep a page whose recorded hash of inputs (results, images, code) still fits; False writes all anew.
     progress : bool
         Show a bar when it takes longer than two seconds.
     single_file : bool
@@ -153,8 +161,8 @@ def write_reports(
     Raises
     ------
     InputError
-        No result in the folder, an unknown patient, or an output folder that cannot be written to or holds an
-        ``index.html`` of something else.
+        No result in the folder, an unknown patient, a `response` that is none or of another cohort, or an output
+        folder that cannot be written to or holds an ``index.html`` of something else.
     """
     folder = Path(out)
     ensure_writable(folder)
@@ -162,12 +170,16 @@ def write_reports(
     refuse_foreign_card(folder)
     if pdf:
         find_browser()  # before hours of pages, not after
-    from_disk = isinstance(results, str | os.PathLike)
-    background = Background(Result.load(results), why) if from_disk else Background(results, why)
+    background = Background(_result(results), why)
+    other = response_background(background, None if response is None else _result(response))
     chosen = _chosen(background, patients)
     if saliency is not None:
         check_saliency(background, saliency, model)
-    state = _state(Path(results), folder) if from_disk and why is None else ""
+    from_disk = all(isinstance(one, str | os.PathLike) for one in (results, response or ""))
+    sources = (
+        [Path(one) for one in (results, response) if one is not None] if from_disk and why is None else []
+    )
+    state = _state(sources, folder) if sources else ""
     names = _file_names(background.cohort.patients)
     library = "" if single_file else _library(background, folder)
     tasks = {
@@ -186,7 +198,8 @@ def write_reports(
     for task in todo:  # a page of an older result must not stand there as if it were of this one
         with contextlib.suppress(OSError):  # what is in the way fails this page later, and no other
             Path(task.target).unlink()
-    writer = _FromFolder(str(results), state) if state else _FromMemory(background)
+    second = "" if response is None else str(response)
+    writer = _FromFolder(str(results), second, state) if state else _FromMemory(background, other)
     done = map_tasks(
         writer, todo, workers=_workers(workers, len(todo)) if state else 1,
         engine=engine if state else "local", client=client, keys=[t.inputs_hash for t in todo],
@@ -279,16 +292,22 @@ def _code_state() -> str:
     return digest.hexdigest()
 
 
-def _state(results: Path, out: Path) -> str:
-    """Hash of the saved result and of the code; reports written into the result's folder do not count."""
+def _result(given: Any) -> Any:
+    return Result.load(given) if isinstance(given, str | os.PathLike) else given
+
+
+def _state(sources: Sequence[Path], out: Path) -> str:
+    """Hash of the saved results and of the code; reports written into a result's folder do not count."""
     digest = hashlib.sha256(_code_state().encode())
     inside = {out.resolve() / "pages", out.resolve() / "tables"}
     ours = {out.resolve() / name for name in (*_OURS, *BESIDE, LIBRARY_FILE)}
-    for file in sorted(f for f in results.rglob("*") if f.is_file()):
-        place = file.resolve()
-        if inside & set(place.parents) or place in ours or file.name.startswith("."):
-            continue
-        digest.update(f"{file.relative_to(results).as_posix()}\0{content_hash(file)}\0".encode())
+    for source in sources:
+        for file in sorted(f for f in source.rglob("*") if f.is_file()):
+            place = file.resolve()
+            if inside & set(place.parents) or place in ours or file.name.startswith("."):
+                continue
+            digest.update(f"{file.relative_to(source).as_posix()}\0{content_hash(file)}\0".encode())
+        digest.update(b"\n")
     return digest.hexdigest()
 
 

@@ -56,14 +56,19 @@ def _counted(severity: str, n: int) -> str:
     return say(f"{severity}s" if several else severity)
 
 
-def alarm(background: Background) -> str:
-    """Return one line when a check says that the scores do not mean what they seem to mean, else nothing."""
+def alarm(background: Background) -> dict[str, str] | None:
+    """Return what a check says against the scores: `lead`, `sentence` (English) and `more`; None without an error."""
     errors = background.result.checks().at("error")
     if not errors:
-        return ""
-    more = " " + say("({n} more in the cohort report)", n=len(errors) - 1) if len(errors) > 1 else ""
-    found = f"{errors[0].code}, {errors[0].title.lower()}. {errors[0].sentence}"
-    return say("The analysis has an error: {found}", found=found) + more
+        return None
+    title = say(errors[0].title)
+    found = f"{errors[0].code}, {title.lower() if language() == 'en' else title}."
+    more = say("({n} more in the cohort report)", n=len(errors) - 1) if len(errors) > 1 else ""
+    return {
+        "lead": say("The analysis has an error: {found}", found=found),
+        "sentence": str(errors[0].sentence),
+        "more": more,
+    }
 
 
 def _spoken(background: Background, sentence: str) -> str:

@@ -16,7 +16,7 @@ from hybridx.report.rendering import number, signed
 from hybridx.report.who import failures_of
 from hybridx.report.words import contribution_ends, modality_words, scale_words
 
-__all__ = ["reasons", "unit_text"]
+__all__ = ["contributions", "reasons", "unit_text"]
 
 STRONGEST = 8
 _UNITS = {
@@ -45,20 +45,14 @@ def _row(frame: pl.DataFrame, patient: str) -> dict[str, Any] | None:
     return rows.row(0, named=True) if rows.height else None
 
 
-def reasons(background: Background, patient: str) -> dict[str, Any]:
-    """Return the content of the section; `reason` when the prediction was not explained."""
+def contributions(background: Background, patient: str) -> list[Bar] | None:
+    """Return what each modality adds to a patient's prediction; None where it was not explained."""
     why = background.explanation
-    if why is None:
-        return {"reason": say("The run was made without explanations.")}
-    modalities, features = _row(why.modalities, patient), _row(why.features, patient)
-    if (
-        modalities is None
-        or features is None
-        or all(v is None for c, v in modalities.items() if c != "patient_id")
-    ):
-        return {"reason": say("There is no prediction to explain for this patient.")}
-    if patient not in background.predicted:
-        return {"reason": say("There is no prediction to explain for this patient.")}
+    modalities = None if why is None else _row(why.modalities, patient)
+    if modalities is None or patient not in background.predicted:
+        return None
+    if all(v is None for c, v in modalities.items() if c != "patient_id"):
+        return None
     i = background.index_of(patient)
     measured = background.cohort.measured
     failed = {f["modality"] for f in failures_of(background, patient)}
@@ -77,8 +71,21 @@ def reasons(background: Background, patient: str) -> dict[str, Any]:
                 note,
             )
         )
+    return bars
+
+
+def reasons(background: Background, patient: str) -> dict[str, Any]:
+    """Return the content of the section; `reason` when the prediction was not explained."""
+    why = background.explanation
+    if why is None:
+        return {"reason": say("The run was made without explanations.")}
+    bars, features = contributions(background, patient), _row(why.features, patient)
+    if bars is None or features is None:
+        return {"reason": say("There is no prediction to explain for this patient.")}
     # measured, yet no model of this run learnt from it: to say nothing would read as if it had been weighed
-    unused = [n for n in background.cohort.modalities if n not in modalities and bool(measured[n][i])]
+    i, measured = background.index_of(patient), background.cohort.measured
+    explained = set(why.modalities.columns)
+    unused = [n for n in background.cohort.modalities if n not in explained and bool(measured[n][i])]
     bars += [Bar(modality_words(n), math.nan, say("not used by the model")) for n in unused]
     bars.sort(key=lambda b: -abs(b.value) if math.isfinite(b.value) else 1.0)
     rows = _feature_rows(background, patient, features)

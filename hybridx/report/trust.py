@@ -132,8 +132,8 @@ def _design_words(design: Any) -> str:
     return spoken_design(str(getattr(design, "words", "") or design))
 
 
-def provenance(background: Background) -> list[tuple[str, str]]:
-    """Return name and value of all that a reader needs to find this result again; no time of day."""
+def provenance(background: Background, response: Background | None = None) -> list[tuple[str, str]]:
+    """Return name and value of all that a reader needs to find this result, and that of the response, again."""
     result = background.result
     versions = dict(result.provenance.get("versions", {}))
     pairs = [
@@ -149,6 +149,9 @@ def provenance(background: Background) -> list[tuple[str, str]]:
         (say("design"), str(result.design)),
         (say("versions"), ", ".join(f"{name} {version}" for name, version in versions.items())),
     ]
+    if response is not None:
+        other = response.result
+        pairs.append((say("response"), f"{other.endpoint}, {other.primary}, {other.design}"))
     # settings in full stand in the cohort's own file; their hash is enough to find them
     return pairs + [
         (str(key).replace("_", " "), str(value))

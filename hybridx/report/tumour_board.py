@@ -11,6 +11,7 @@ from hybridx.report.calibration import calibration_drawing
 from hybridx.report.check_lines import alarm
 from hybridx.report.deeper import deeper
 from hybridx.report.findings import labs, lesions, timeline, variants
+from hybridx.report.image_words import spoken_fault
 from hybridx.report.language import say, speaking
 from hybridx.report.missing import missing_costs
 from hybridx.report.other_group import other_group
@@ -20,6 +21,7 @@ from hybridx.report.page import Page
 from hybridx.report.reasons import reasons
 from hybridx.report.rendering import render, shorten
 from hybridx.report.resemblance import resemblance
+from hybridx.report.response_outlook import response_background, response_outlook
 from hybridx.report.trust import provenance, trust
 from hybridx.report.tumour_course import tumour_course
 from hybridx.report.viewer import viewer
@@ -37,6 +39,7 @@ def patient_page(
     *,
     patient: str,
     cohort: Cohort | None = None,
+    response: Any = None,
     voxels: Any = None,
     language: str = "en",
 ) -> Page:
@@ -52,6 +55,9 @@ def patient_page(
         A patient of the cohort. One who lacks modalities, images or an outcome gets a page that says so.
     cohort : Cohort, optional
         Where the images lie, when `result` does not know (it was not loaded from disk).
+    response : hybridx.evaluate.Result, optional
+        Of the therapy response of the same patients, evaluated the same way: its probability with band and conformal
+        set then stands beside the risk, with how it was validated.
     voxels : Saliency, VoxelExplanation or sequence of them, optional
         Of this patient (see `patient_voxels`): laid over the images, in the viewer and in key images.
     language : {"en", "de"}
@@ -67,9 +73,12 @@ def patient_page(
     Raises
     ------
     InputError
-        The patient is not in the cohort (the nearest name is offered).
+        The patient is not in the cohort (the nearest name is offered); `response` is not of a response, or of another
+        cohort.
     """
-    return build_patient_page(Background(result, why, cohort), patient, voxels=voxels, language=language)
+    background = Background(result, why, cohort)
+    other = response_background(background, response)
+    return build_patient_page(background, patient, response=other, voxels=voxels, language=language)
 
 
 def _images(background: Background, patient: str) -> dict[str, Any]:
@@ -97,28 +106,41 @@ def build_patient_page(
     inputs_hash: str = "",
     *,
     library: str = "",
+    response: Background | None = None,
     voxels: Any = None,
     language: str = "en",
 ) -> Page:
-    """Return the page of `patient_page` from a background that many pages share.
+    """Return the page of `patient_page` from backgrounds that many pages share (see `response_background`).
 
     `library` is the relative address of the viewer's file beside the page; empty puts it inside.
     """
     with speaking(language):
-        return _page(background, patient, inputs_hash, library, voxels)
+        return _page(background, patient, inputs_hash, library, response, voxels)
 
 
-def _page(background: Background, patient: str, inputs_hash: str, library: str, voxels: Any) -> Page:
+def _failures(background: Background, patient: str) -> list[dict[str, str]]:
+    found = []
+    for one in failures_of(background, patient):
+        reason, tongue = spoken_fault(one["reason"])
+        modality = modality_words(one["modality"]) if one["modality"] else ""
+        found.append({**one, "modality": modality, "reason": reason, "tongue": tongue})
+    return found
+
+
+def _page(  # noqa: PLR0917 - one part of the page each
+    background: Background,
+    patient: str,
+    inputs_hash: str,
+    library: str,
+    response: Background | None,
+    voxels: Any,
+) -> Page:
     cohort, result = background.cohort, background.result
     if patient not in set(cohort.patients):
         guess = nearest(str(patient), cohort.patients)
         hint = f" Did you mean {guess!r}?" if guess else ""
         msg = f"The cohort has no patient {patient!r}.{hint} It has {len(cohort)} patients."
         raise InputError(msg)
-    failures = [
-        {**f, "modality": modality_words(f["modality"]) if f["modality"] else ""}
-        for f in failures_of(background, patient)
-    ]
     title = f"{shorten(patient, 60)}: {say('tumour-board page')}"
     volumes = _volumes(background, patient)
     overlay, saliency = saliency_part(voxels, volumes)
@@ -138,6 +160,7 @@ def _page(background: Background, patient: str, inputs_hash: str, library: str, 
         strip=measured_strip(background, patient),
         image_checks=image_checks(background, patient),
         outlook=outlook(background, patient),
+        response=response_outlook(response, patient),
         doubts=result.patient(patient).doubts,
         images=_images(background, patient),
         lesions=lesions(background, patient),
@@ -150,11 +173,11 @@ def _page(background: Background, patient: str, inputs_hash: str, library: str, 
         labs=labs(background, patient),
         variants=variants(background, patient),
         course=timeline(background, patient),
-        failures=failures,
+        failures=_failures(background, patient),
         trust=trust(background),
         alarm=alarm(background),
         calibration=background.once("calibration", lambda: calibration_drawing(background)),
-        provenance=provenance(background),
+        provenance=provenance(background, response),
         notice=say(INTENDED_USE),
         notice_short=say(INTENDED_USE_SHORT),
         inputs_hash=inputs_hash,

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from hybridx.report.background import Background
+from hybridx.report.image_words import spoken_fault
 from hybridx.report.language import say
 from hybridx.report.rendering import number
 from hybridx.report.words import modality_words
@@ -53,15 +54,16 @@ def failures_of(background: Background, patient: str) -> list[dict[str, str]]:
 
 
 def image_checks(background: Background, patient: str) -> list[dict[str, str]]:
-    """Return what a check of the patient's images asks a person to look at: modality, code and sentence."""
+    """Return what a check of the patient's images asks a person to look at: modality, reason and its `tongue`."""
     rows = background.rows_of("remarks", patient)
     if rows is None:
         return []
     coded = rows.filter(pl.col("reason").str.contains(r"^I\d{3} "))
-    return [
-        {"modality": modality_words(str(row["modality"])), "reason": str(row["reason"])}
-        for row in coded.unique(maintain_order=True).iter_rows(named=True)
-    ]
+    found = []
+    for row in coded.unique(maintain_order=True).iter_rows(named=True):
+        reason, tongue = spoken_fault(str(row["reason"]))
+        found.append({"modality": modality_words(str(row["modality"])), "reason": reason, "tongue": tongue})
+    return found
 
 
 def measured_strip(background: Background, patient: str) -> list[dict[str, str]]:
