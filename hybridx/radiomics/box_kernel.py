@@ -1,12 +1,14 @@
-"""Where a mask begins and ends, in one pass, compiled."""
+"""Where a mask begins and ends, and what lies inside it, in one pass each, compiled."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hybridx.compute.compiled import compiled
 
-__all__ = ["corners"]
+__all__ = ["corners", "ends", "inside"]
 
 
 @compiled
@@ -33,3 +35,35 @@ def corners(mask: Any, found: Any) -> None:
     found[0, 0], found[0, 1] = low_z, high_z
     found[1, 0], found[1, 1] = low_y, high_y
     found[2, 0], found[2, 1] = low_x, high_x
+
+
+@compiled
+def ends(row: Any) -> Any:
+    """Return the first marked voxel of a row and the one after the last; the same twice where none is."""
+    left, right = 0, len(row)
+    while left < right and not row[left]:
+        left += 1
+    while left < right and not row[right - 1]:
+        right -= 1
+    return left, right
+
+
+@compiled
+def inside(image: Any, mask: Any) -> Any:
+    """Return the intensities inside a mask, float64, in the order of the array."""
+    n = 0
+    for z in range(mask.shape[0]):
+        for y in range(mask.shape[1]):
+            row = mask[z, y]
+            for x in range(len(row)):
+                n += row[x]
+    values = np.empty(n + 1)  # one more: what does not count is overwritten by what does
+    k = 0
+    for z in range(mask.shape[0]):
+        for y in range(mask.shape[1]):
+            row, line = mask[z, y], image[z, y]
+            left, right = ends(row)
+            for x in range(left, right):
+                values[k] = line[x]
+                k += row[x]
+    return values[:n]

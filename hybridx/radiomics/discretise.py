@@ -77,11 +77,14 @@ def discretise_like_pyradiomics(
     ------
     pyradiomics 3.0.1 `imageoperations.getBinEdges`; checked against it bit by bit.
     """
-    values = image[roi.intensity]
+    from hybridx.radiomics.discretise_kernel import level_array  # noqa: PLC0415 - compiled code loads where it runs
+
+    values = roi.values.astype(image.dtype, copy=False) if image is roi.image else image[roi.intensity]
     edges = _edges(values, settings)
-    numbers = np.asarray(_assign(values.astype(np.float64), edges.astype(np.float64)))
+    array = np.zeros(roi.intensity.shape, dtype=np.int32)
+    count = level_array(values, edges.astype(np.float64), roi.intensity, array)
     width = float("nan") if settings.bin_width is None else settings.bin_width
-    return _levels(roi, numbers, int(numbers.max()), (width, float(edges[0])))
+    return Levels(array, int(count), roi.morphology, roi.spacing, width, float(edges[0]))
 
 
 def count_levels(values: npt.NDArray[Any], settings: RadiomicsSettings) -> int:
@@ -106,12 +109,6 @@ def _edges(values: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDArray
     lowest, highest, width = values.min(), values.max(), float(settings.bin_width or 0.0)
     edges = np.arange(lowest - (lowest % width), highest + 2 * width, width)
     return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
-
-
-def _assign(values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    from hybridx.radiomics.discretise_kernel import assign_levels  # noqa: PLC0415 - compiled code loads where it runs
-
-    return assign_levels(values, edges)
 
 
 def _levels(roi: Roi, numbers: npt.NDArray[Any], count: int, edges: tuple[float, float]) -> Levels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -12,13 +13,16 @@ from hybridx.radiomics.statistics import EMPTY
 __all__ = ["intensity_histogram", "level_counts"]
 
 ONE_LEVEL = "all voxels are of one grey level"
+_REMEMBERED: WeakKeyDictionary[Levels, Floats] = WeakKeyDictionary()  # as long as the lesion lives
 
 
 def level_counts(levels: Levels) -> Floats:
     """Return how many voxels each grey level has, shape (count,), level 1 first."""
     from hybridx.radiomics.discretise_kernel import count_each  # noqa: PLC0415 - compiled code loads where it runs
 
-    return np.asarray(count_each(levels.array.reshape(-1), levels.count))
+    if levels not in _REMEMBERED:
+        _REMEMBERED[levels] = np.asarray(count_each(levels.array.reshape(-1), levels.count))
+    return _REMEMBERED[levels]
 
 
 def intensity_histogram(levels: Levels) -> Features:

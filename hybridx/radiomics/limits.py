@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.errors import ConvergenceError, InputError, NotEnoughDataError
+from hybridx.radiomics.histogram import level_counts
 from hybridx.radiomics.names import every_name
 from hybridx.radiomics.roi import Features, Floats, Levels
 from hybridx.radiomics.settings import RadiomicsSettings
@@ -68,8 +69,7 @@ def conventions(found: Features, image_type: str, intensities: Floats, levels: L
 
 
 def _one_level(levels: Levels) -> bool:
-    inside = levels.array[levels.array > 0]
-    return bool(len(inside)) and int(inside.min()) == int(inside.max())
+    return int(np.count_nonzero(level_counts(levels))) == 1
 
 
 def few_voxels(

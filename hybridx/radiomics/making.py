@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from hybridx.errors import InputError
 from hybridx.radiomics.interpolation import Axis, aligned_axis, interpolate, interpolate_mask
-from hybridx.radiomics.pair import Box, Pair
+from hybridx.radiomics.pair import Box, Pair, box_of
 from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Floats, Mask, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
@@ -60,6 +61,12 @@ class Scene:
     remarks: tuple[str, ...] = field(default=())
     whole: WholeImage | None = None
     first: tuple[int, int, int] = (0, 0, 0)
+
+    @cached_property
+    def lesion(self) -> tuple[Mask, Mask]:
+        """Form and counting voxels in the box of the form, contiguous in memory."""
+        box = box_of(self.form)
+        return np.ascontiguousarray(self.form[box]), np.ascontiguousarray(self.counting[box])
 
 
 def ibsi_scene(

@@ -137,14 +137,17 @@ def _intensities(
             or "no voxel of the lesion counts: NaN, infinite or outside the range of re-segmentation"
         )
         return _nothing(families, image.name, settings, why)
-    wide = make_roi(image.array, scene, image.box)
-    roi = cut(wide, box_of(wide.morphology))
+    if settings.vocabulary == "pyradiomics":  # its families see nothing around the lesion
+        wide = roi = Roi(image.array, *scene.lesion, scene.spacing)
+    else:
+        wide = make_roi(image.array, scene, image.box)
+        roi = cut(wide, box_of(wide.morphology))
     if not np.isfinite(roi.values).all():
         why = "the image has values that are not finite in the lesion"
         return _nothing(families, image.name, settings, why)
     levels, lost = None, ""
     if any(family in LEVELLED for family in families):
-        levels, lost = _levels(image, roi, settings)
+        levels, lost = _levels(roi, settings)
     if elsewhere is not None and levels is not None:
         elsewhere.add(image.name, settings, levels, roi.values)
         families = [family for family in families if family not in MATRICES]
@@ -162,7 +165,7 @@ def _intensities(
     return found
 
 
-def _levels(image: FilteredImage, roi: Roi, settings: RadiomicsSettings) -> tuple[Levels | None, str]:
+def _levels(roi: Roi, settings: RadiomicsSettings) -> tuple[Levels | None, str]:
     values = roi.values
     count = count_levels(values, settings)
     if count > MAXIMUM_LEVELS:
@@ -173,8 +176,7 @@ def _levels(image: FilteredImage, roi: Roi, settings: RadiomicsSettings) -> tupl
     try:
         if settings.vocabulary == "ibsi":
             return discretise(roi, settings), ""
-        exact = roi.image.astype(image.array.dtype, copy=False)
-        return discretise_like_pyradiomics(exact, roi, settings), ""
+        return discretise_like_pyradiomics(roi.image, roi, settings), ""
     except FAILURES as error:
         return None, f"no grey levels between {values.min():g} and {values.max():g}: {error}"
 

@@ -22,8 +22,9 @@ class Roi:
 
     Parameters
     ----------
-    image : ndarray of float64, shape (z, y, x)
-        Intensities, also around the lesion (peaks and filters look there).
+    image : ndarray, shape (z, y, x)
+        Intensities, also around the lesion (peaks and filters look there): float64, or in pyradiomics' vocabulary the
+        type that it would hold.
     morphology : ndarray of bool, shape (z, y, x)
         The lesion's form: the mask as it was drawn, on this grid.
     intensity : ndarray of bool, shape (z, y, x)
@@ -40,8 +41,10 @@ class Roi:
 
     @cached_property
     def values(self) -> Floats:
-        """The intensities that count, shape (n,), in the order of the array."""
-        return self.image[self.intensity]
+        """The intensities that count, float64, shape (n,), in the order of the array."""
+        from hybridx.radiomics.box_kernel import inside  # noqa: PLC0415 - compiles on first use
+
+        return np.asarray(inside(self.image, np.ascontiguousarray(self.intensity)))
 
 
 @dataclass(frozen=True, eq=False)

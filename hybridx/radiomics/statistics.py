@@ -138,12 +138,12 @@ def summarise(roi: Roi) -> Summary | None:
     from hybridx.radiomics.statistics_kernels import (  # noqa: PLC0415 -- compiles on first use
         absolute_deviation,
         central_sums,
-        gather,
         inner_sum,
+        range_and_sum,
     )
 
-    # one memory layout, one compilation
-    values, total, low, high = gather(np.ascontiguousarray(roi.image), np.ascontiguousarray(roi.intensity))
+    values = roi.values
+    total, low, high = range_and_sum(values)
     n = len(values)
     if n == 0:
         return None

@@ -8,30 +8,19 @@ import numpy as np
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["absolute_deviation", "central_sums", "gather", "inner_sum", "of_buckets"]
+__all__ = ["absolute_deviation", "central_sums", "inner_sum", "of_buckets", "range_and_sum"]
 
 
 @compiled
-def gather(image: Any, mask: Any) -> Any:
-    """Return the intensities inside the mask in the order of the array, their sum, the smallest and the largest."""
-    n = 0
-    for inside in mask.flat:
-        n += inside
-    values = np.empty(n)
+def range_and_sum(values: Any) -> Any:
+    """Return the sum, the smallest and the largest value."""
     total = 0.0
     low, high = np.inf, -np.inf
-    k = 0
-    for z in range(image.shape[0]):
-        for y in range(image.shape[1]):
-            for x in range(image.shape[2]):
-                if mask[z, y, x]:
-                    v = image[z, y, x]
-                    values[k] = v
-                    k += 1
-                    total += v
-                    low = min(low, v)
-                    high = max(high, v)
-    return values, total, low, high
+    for v in values:
+        total += v
+    for v in values:
+        low, high = min(low, v), max(high, v)
+    return total, low, high
 
 
 @compiled
