@@ -21,7 +21,7 @@ from hybridx.cohort.outcome import Outcome
 from hybridx.evaluate.folds import predict_rows, seeded
 from hybridx.evaluate.panel import FloatArray
 
-__all__ = ["BandTask", "band_around", "refit_predictions", "shifted"]
+__all__ = ["BandTask", "band_around", "numbers_per_patient", "refit_predictions", "shifted"]
 
 EDGE = 1e-3  # on the transformed scale 0 and 1 lie infinitely far away
 
@@ -47,8 +47,13 @@ class BandTask:
 
     @property
     def width(self) -> int:
-        """Numbers per patient: survival at times; an expected rank, then each level's probability; else one."""
-        return {"survival": len(self.times), "ordinal": 1 + len(self.times)}.get(self.kind, 1)
+        """Numbers per patient, see `numbers_per_patient`."""
+        return numbers_per_patient(self.kind, len(self.times))
+
+
+def numbers_per_patient(kind: str, times: int) -> int:
+    """Say how many numbers a model tells: survival at times; an expected rank, each level's probability; else one."""
+    return {"survival": times, "ordinal": 1 + times}.get(kind, 1)
 
 
 def refit_predictions(task: BandTask) -> tuple[FloatArray, int]:

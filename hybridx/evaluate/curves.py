@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from hybridx.compute.tasks import map_tasks
-from hybridx.evaluate.bands import BandTask, band_around, refit_predictions
+from hybridx.evaluate.bands import BandTask, band_around, numbers_per_patient, refit_predictions
 from hybridx.evaluate.checkpoints import bands_checkpoint
 from hybridx.evaluate.folds import FoldResult
 from hybridx.evaluate.hidden import hidden_bands
@@ -99,7 +99,7 @@ def _refits(plan: Plan, results: Sequence[FoldResult]) -> tuple[npt.NDArray[np.f
                 )
             )
             places.append((slice(start, start + count), rows))
-    width = (1 + len(plan.hidden)) * tasks[0].width if tasks else 1
+    width = (1 + len(plan.hidden)) * numbers_per_patient(plan.outcome.kind, len(plan.times))
     drawn = np.full((plan.bands, len(plan.outcome), width), np.nan)
     store = bands_checkpoint(plan.checkpoint)
     done = map_tasks(
