@@ -66,22 +66,7 @@ def expression_block(
     latest = table.group_by("patient_id").agg(pl.col("day").max())
     symbols = {gene: canonical_gene(gene) for gene in table["gene"].unique()}  # once per gene, not per cell
     table = table.join(latest, on=["patient_id", "day"]).with_columns(pl.col("gene").replace(symbols))
-    size = pl.len().over("patient_id")
-    total = pl.col("value").sum().over("patient_id")
-    upper = pl.col("value").filter(pl.col("value") > 0).quantile(0.75).over("patient_id")
-    linear = (
-        pl.when((pl.col("unit") == "counts") & (size > TRANSCRIPTOME))
-        .then(pl.col("value") / total * MILLION)
-        .when(pl.col("unit") == "counts")
-        .then(pl.col("value") / upper * 100)
-        .when((pl.col("unit") == "FPKM") & (size > TRANSCRIPTOME))
-        .then(pl.col("value") / total * MILLION)
-        .otherwise(pl.col("value"))
-    )
-    level = pl.when(pl.col("unit") == "log2").then(pl.col("value")).otherwise((linear + 1).log(2))
-    table = table.with_columns(level.alias("level")).filter(pl.col("level").is_finite())
-    # a gene listed twice (two probes): their mean, whatever the order of rows
-    table = table.sort("level").group_by("patient_id", "gene").agg(pl.col("level").mean())
+    table = _levels(table)
     genes = sorted(set(table["gene"])) if chosen.genes else []
     sets = _sets(schemas, chosen)
     scores = signature_scores(table, sets, coverage=chosen.coverage, min_genes=chosen.min_genes)
@@ -114,6 +99,26 @@ def expression_block(
         features=feature_rows("expression", rows, settings_hash(used)),
         failures=failures,
     )
+
+
+def _levels(table: pl.DataFrame) -> pl.DataFrame:
+    """Return `patient_id`, `gene` and `level`: log2(x + 1) of what each sample's values are once scaled."""
+    size = pl.len().over("patient_id")
+    total = pl.col("value").sum().over("patient_id")
+    upper = pl.col("value").filter(pl.col("value") > 0).quantile(0.75).over("patient_id")
+    linear = (
+        pl.when((pl.col("unit") == "counts") & (size > TRANSCRIPTOME))
+        .then(pl.col("value") / total * MILLION)
+        .when(pl.col("unit") == "counts")
+        .then(pl.col("value") / upper * 100)
+        .when((pl.col("unit") == "FPKM") & (size > TRANSCRIPTOME))
+        .then(pl.col("value") / total * MILLION)
+        .otherwise(pl.col("value"))
+    )
+    level = pl.when(pl.col("unit") == "log2").then(pl.col("value")).otherwise((linear + 1).log(2))
+    table = table.with_columns(level.alias("level")).filter(pl.col("level").is_finite())
+    # a gene listed twice (two probes): their mean, whatever the order of rows
+    return table.sort("level").group_by("patient_id", "gene").agg(pl.col("level").mean())
 
 
 def _wide(table: pl.DataFrame, genes: list[str]) -> pl.DataFrame:
