@@ -170,15 +170,7 @@ def explain(
             error=parts.error,
         )
     if chosen is not None:
-        parts, prediction = (
-            replace(
-                parts,
-                features=parts.features[..., 0],
-                base=parts.base[:, 0],
-                error=None if parts.error is None else parts.error[..., 0],
-            ),
-            prediction[:, 0],
-        )
+        parts, prediction = _at_the_first_time(parts), prediction[:, 0]
         knowing = bool(knowing)  # a second round of predictions, on request
     return Explanation(
         features=named(ids, parts.features, parts.columns),
@@ -195,6 +187,12 @@ def explain(
             model, predict, frame, reference, parts, ids=ids, features=features, knowing=knowing
         ),
     )
+
+
+def _at_the_first_time(parts: Parts) -> Parts:
+    """Return contributions without their axis of times: a scale that was asked for at one time has just one."""
+    error = None if parts.error is None else parts.error[..., 0]
+    return replace(parts, features=parts.features[..., 0], base=parts.base[:, 0], error=error)
 
 
 def _units(features: pl.DataFrame | None) -> dict[str, str]:
