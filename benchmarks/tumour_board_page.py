@@ -23,6 +23,17 @@ _TIMES = """(() => {
   const n = performance.getEntriesByType('navigation')[0];
   return [n.domContentLoadedEventEnd, n.loadEventEnd];
 })()"""
+_PAINTS = """new Promise((done) => {
+  new PerformanceObserver((all) => done([
+    performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null,
+    all.getEntries().at(-1).startTime,
+  ])).observe({type: 'largest-contentful-paint', buffered: true});
+  setTimeout(() => done([null, null]), 5000);
+})"""
+_PICTURES = """(() => {
+  const seen = [...document.querySelectorAll('.keyed.views image')].map((i) => i.getBoundingClientRect());
+  return [seen.length, seen.filter((r) => r.height > 10).length];
+})()"""
 _ENDED = "['ready', 'impossible', 'absent'].includes(document.getElementById('viewer').dataset.now)"
 _AXE = """axe.run(document, {resultTypes: ['violations']}).then((r) => JSON.stringify(
   r.violations.map((v) => [v.impact, v.id, v.nodes.length, v.nodes[0].html.slice(0, 160)])))"""
@@ -33,11 +44,15 @@ def measured(page: Path, axe: Path | None) -> dict[str, object]:
     with Chromium() as chromium:
         chromium.open(page)
         ready, loaded = chromium(_TIMES)
+        first, largest = chromium(_PAINTS)
         found: dict[str, object] = {
             "page": page.name,
             "kB": round(page.stat().st_size / 1000),
             "DOMContentLoaded ms": round(ready),
             "load ms": round(loaded),
+            "first paint ms": first and round(first),
+            "largest paint ms": largest and round(largest),
+            "key images, and drawn": chromium(_PICTURES),
             "A4 pages": len(re.findall(rb"/Type\s*/Page\b", chromium.paper())),
         }
         if chromium("Boolean(document.getElementById('viewer'))"):

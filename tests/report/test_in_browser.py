@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hybridx.report import patient_page, write_reports
 from tests.report.browser import Chromium, browser
 from tests.report.test_saliency import told
 from tests.report.test_viewer import volumes, with_volumes  # noqa: F401 - fixtures
+from tests.report.world import NO_IMAGES
 
 pytestmark = [
     pytest.mark.slow,
@@ -111,3 +114,20 @@ def test_overlay_is_switched_by_keyboard_and_leaves_no_trace(with_volumes, tmp_p
         assert (abs(on - off).max(axis=2) > 30).sum() > 500
         assert (abs(off - again).max(axis=2) > 30).sum() < 50
         assert not chromium.complaints
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_page_with_the_response_prints_on_two_sheets(result, response_result, tmp_path, language):
+    with Chromium() as chromium:
+        for patient in ("P000", NO_IMAGES):
+            page = patient_page(result, patient=patient, response=response_result, language=language)
+            chromium.open(page.save(tmp_path / f"{patient}.html"))
+            assert _sheets(chromium) == 2, patient
+        unstyled = tmp_path / "unstyled.html"
+        unstyled.write_text(page.html.replace("@media print{", "@media (width<1px){", 1), encoding="utf-8")
+        chromium.open(unstyled)
+        assert _sheets(chromium) > 2, "the style of print is what does it"
+
+
+def _sheets(chromium):
+    return len(re.findall(rb"/Type\s*/Page\b", chromium.paper()))
