@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from hybridx.errors import InputError
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.studentised import ScoreWithError
 
-__all__ = ["Metric", "Moment"]
+__all__ = ["Metric", "Moment", "horizon_of"]
 
 Values = Callable[[Panel, FloatArray, "Moment"], FloatArray]
 
@@ -34,6 +35,20 @@ class Moment:
     tau_days: float | None = None
     grid_days: tuple[float, ...] = ()
     threshold: float = 0.5
+
+
+def horizon_of(moment: Moment) -> float:
+    """Return the horizon of a moment, for metrics that have no value without one.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    if moment.horizon_days is None:
+        msg = "This metric belongs to a time: give `time_days`."
+        raise InputError(msg)
+    return moment.horizon_days
 
 
 @dataclass(frozen=True)

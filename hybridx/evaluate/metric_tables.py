@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 
-from hybridx.errors import InputError
 from hybridx.evaluate.calibration import distance_quantile_values, intercept_values
 from hybridx.evaluate.classification import classification_values, trials_of
 from hybridx.evaluate.decisions import net_benefit_values
-from hybridx.evaluate.metric import Metric, Moment
+from hybridx.evaluate.metric import Metric, Moment, horizon_of
 from hybridx.evaluate.ordinal_scores import (
     ordinal_c_values,
     quadratic_kappa_values,
@@ -31,13 +30,6 @@ from hybridx.evaluate.value_scores import (
 )
 
 __all__ = ["CONTINUOUS", "ORDINAL", "RESPONSE", "SURVIVAL"]
-
-
-def _horizon(moment: Moment) -> float:
-    if moment.horizon_days is None:
-        msg = "This metric belongs to a time: give `time_days`."
-        raise InputError(msg)
-    return moment.horizon_days
 
 
 def _classification(name: str, title: str, useless: float = np.nan) -> Metric:
@@ -67,19 +59,19 @@ SURVIVAL: tuple[Metric, ...] = (
     ),
     Metric(
         "calibration_intercept", "Calibration intercept", "survival", "survival", "zero", np.nan, "horizon",
-        lambda p, w, m: intercept_values(p, w, _horizon(m)), shown=False,
+        lambda p, w, m: intercept_values(p, w, horizon_of(m)), shown=False,
     ),
     Metric(
         "e50", "Median calibration distance", "survival", "survival", "low", np.nan, "horizon",
-        lambda p, w, m: distance_quantile_values(p, w, _horizon(m), 0.5), shown=False, distance=True,
+        lambda p, w, m: distance_quantile_values(p, w, horizon_of(m), 0.5), shown=False, distance=True,
     ),
     Metric(
         "e90", "90th percentile of calibration distance", "survival", "survival", "low", np.nan, "horizon",
-        lambda p, w, m: distance_quantile_values(p, w, _horizon(m), 0.9), shown=False, distance=True,
+        lambda p, w, m: distance_quantile_values(p, w, horizon_of(m), 0.9), shown=False, distance=True,
     ),
     Metric(
         "net_benefit", "Net benefit", "survival", "survival", "high", np.nan, "horizon",
-        lambda p, w, m: net_benefit_values(p, w, _horizon(m), m.threshold)[:, 0], shown=False,
+        lambda p, w, m: net_benefit_values(p, w, horizon_of(m), m.threshold)[:, 0], shown=False,
     ),
 )  # fmt: skip
 

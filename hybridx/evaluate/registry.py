@@ -14,7 +14,7 @@ from hybridx.evaluate.calibrated import distance_when_calibrated
 from hybridx.evaluate.calibration import ici_values, observed_expected_values, slope_values
 from hybridx.evaluate.discrimination import auc_t_values, harrell_values, roc_auc_values, uno_values
 from hybridx.evaluate.intervals import Interval, Resamples, all_one_way, perfect_ranking
-from hybridx.evaluate.metric import Metric, Moment
+from hybridx.evaluate.metric import Metric, Moment, horizon_of
 from hybridx.evaluate.metric_tables import CONTINUOUS, ORDINAL, RESPONSE, SURVIVAL
 from hybridx.evaluate.panel import FloatArray, Panel
 from hybridx.evaluate.precision_recall import pr_auc_values
@@ -31,13 +31,6 @@ def _tau(moment: Moment) -> float:
     return np.inf if moment.tau_days is None else moment.tau_days
 
 
-def _horizon(moment: Moment) -> float:
-    if moment.horizon_days is None:
-        msg = "This metric belongs to a time: give `time_days`."
-        raise InputError(msg)
-    return moment.horizon_days
-
-
 def _grid(moment: Moment) -> FloatArray:
     if len(moment.grid_days) < 2:
         msg = "An integrated score needs two times or more."
@@ -50,11 +43,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("uno_c", "Uno C", "survival", "risk", "high", 0.5, "tau", lambda p, w, m: uno_values(p, w, _tau(m))),
     Metric(
         "auc_t", "AUC(t)", "survival", "risk", "high", 0.5, "horizon",
-        lambda p, w, m: auc_t_values(p, w, _horizon(m)),
+        lambda p, w, m: auc_t_values(p, w, horizon_of(m)),
     ),
     Metric(
         "brier_t", "Brier(t)", "survival", "survival", "low", np.nan, "horizon",
-        lambda p, w, m: brier_t_values(p, w, np.array([_horizon(m)]))[:, 0],
+        lambda p, w, m: brier_t_values(p, w, np.array([horizon_of(m)]))[:, 0],
     ),
     Metric(
         "ibs", "Integrated Brier score", "survival", "survival", "low", np.nan, "tau",
@@ -70,15 +63,15 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "observed_expected", "Observed / expected", "survival", "survival", "one", np.nan, "horizon",
-        lambda p, w, m: observed_expected_values(p, w, _horizon(m)),
+        lambda p, w, m: observed_expected_values(p, w, horizon_of(m)),
     ),
     Metric(
         "calibration_slope", "Calibration slope", "survival", "survival", "one", 0.0, "horizon",
-        lambda p, w, m: slope_values(p, w, _horizon(m)),
+        lambda p, w, m: slope_values(p, w, horizon_of(m)),
     ),
     Metric(
         "ici", "Integrated calibration index", "survival", "survival", "low", np.nan, "horizon",
-        lambda p, w, m: ici_values(p, w, _horizon(m)), distance=True,
+        lambda p, w, m: ici_values(p, w, horizon_of(m)), distance=True,
     ),
     Metric("roc_auc", "ROC AUC", "response", "probability", "high", 0.5, "", lambda p, w, _: roc_auc_values(p, w)),
     Metric(
