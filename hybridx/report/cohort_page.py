@@ -18,7 +18,7 @@ from hybridx.report.check_lines import checks_table
 from hybridx.report.checklist import CHECKLISTS, filled
 from hybridx.report.cohort_facts import description_rows, endpoint_row, modality_rows, outcome_facts
 from hybridx.report.decision_lines import decision_part
-from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure
+from hybridx.report.forest import ForestRow, estimate_text, forest_figure, importance_figure, or_nan
 from hybridx.report.group_lines import curves_part
 from hybridx.report.language import say, speaking
 from hybridx.report.missing_map import map_part
@@ -143,7 +143,11 @@ def _forest(background: Background) -> dict[str, Any]:
     table = result.table().filter(pl.col("metric") == metric.name)
     rows = [
         ForestRow(
-            model_title(r["model"]), _f(r["value"]), _f(r["low"]), _f(r["high"]), r["model"] == result.primary
+            model_title(r["model"]),
+            or_nan(r["value"]),
+            or_nan(r["low"]),
+            or_nan(r["high"]),
+            r["model"] == result.primary,
         )
         for r in table.iter_rows(named=True)
     ]
@@ -161,10 +165,6 @@ def _forest(background: Background) -> dict[str, Any]:
     }
 
 
-def _f(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
 def _differences(background: Background) -> dict[str, Any] | None:
     """Return the primary model minus each other one, on the same patients."""
     result = background.result
@@ -173,9 +173,9 @@ def _differences(background: Background) -> dict[str, Any] | None:
     rows = [
         ForestRow(
             say("vs {model}", model=model_title(r["other"])),
-            _f(r["difference"]),
-            _f(r["low"]),
-            _f(r["high"]),
+            or_nan(r["difference"]),
+            or_nan(r["low"]),
+            or_nan(r["high"]),
             digits=3,
         )
         for r in found

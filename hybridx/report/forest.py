@@ -13,7 +13,7 @@ from hybridx.report.language import say
 from hybridx.report.rendering import shorten
 from hybridx.report.svg import ACCENT, GRID, HIGHER, INK, MUTED, Drawing, Scale, ticks
 
-__all__ = ["ForestRow", "estimate_text", "forest_figure", "importance_figure", "measured_map"]
+__all__ = ["ForestRow", "estimate_text", "forest_figure", "importance_figure", "measured_map", "or_nan"]
 
 _MAP_PATIENTS = 5000  # drawn; a larger cohort is shown by its first ones, and says so
 
@@ -28,6 +28,11 @@ class ForestRow:
     high: float
     strong: bool = False
     digits: int = 2
+
+
+def or_nan(value: float | None) -> float:
+    """Return a cell of a result's table as a row of a forest wants it: NaN where nothing could be said."""
+    return math.nan if value is None else float(value)
 
 
 def forest_figure(

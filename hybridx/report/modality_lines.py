@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import polars as pl
 
 from hybridx.report.background import Background
-from hybridx.report.forest import ForestRow, forest_figure
+from hybridx.report.forest import ForestRow, forest_figure, or_nan
 from hybridx.report.language import say
 from hybridx.report.rendering import percent
 from hybridx.report.words import modality_words
@@ -25,9 +24,9 @@ def added_value_part(background: Background) -> dict[str, Any] | None:
     rows = [
         ForestRow(
             modality_words(row["modality"]),
-            _f(row["added"]),
-            _f(row["low_simultaneous"]),
-            _f(row["high_simultaneous"]),
+            or_nan(row["added"]),
+            or_nan(row["low_simultaneous"]),
+            or_nan(row["high_simultaneous"]),
         )
         for row in added.averages.iter_rows(named=True)
         if row["added"] is not None
@@ -80,10 +79,6 @@ def stress_part(background: Background) -> dict[str, Any] | None:
         ),
         "note": stress.note,
     }
-
-
-def _f(value: Any) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _cell(row: dict[str, Any]) -> str:
