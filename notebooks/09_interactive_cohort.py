@@ -49,7 +49,8 @@ results = Path(results or (Path(cohort).parent if cohort else home) / "by_endpoi
 # %%
 if not cohort and not (home / "cohort" / "cohort.json").is_file():
     hx.demo.make_cohort(home / "data", patients=patients, seed=0)
-    hx.extract(home / "data", out=home / "cohort", settings=hx.measure.ExtractSettings(deep=False))
+    bare = hx.measure.ExtractSettings(deep=False, views=False, volumes=False)  # features alone, no pictures
+    hx.extract(home / "data", out=home / "cohort", settings=bare)
 cohort = hx.Cohort.load(cohort or home / "cohort")
 cohort
 
