@@ -20,7 +20,8 @@ from hybridx.compute import one_thread
 from hybridx.compute.sharing import shared
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.concordance import harrell_c
-from hybridx.models.data import TrainingData, check_enough, training_data, warn_of_entry
+from hybridx.models.data import TrainingData, check_columns, check_enough, training_data, warn_of_entry
+from hybridx.prepare import Preparation
 
 __all__ = ["ResponseModel", "SurvivalModel", "TableModel", "frozen"]
 
@@ -68,10 +69,22 @@ class TableModel(BaseEstimator, ABC):
     columns_: list[str]
     tuned_: dict[str, Any]
     notes_: list[str]
+    preparation_: Preparation
 
     @abstractmethod
     def _fit(self, data: TrainingData) -> None:
         """Learn from rows in canonical order."""
+
+    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
+        """Learn a preparation on training rows; models to which the default does not suit have their own."""
+        settings: Any = self  # not every model of a table has these two
+        return Preparation(settings.max_missing, settings.correlation).fit_matrix(matrix, names)
+
+    def _prepared(self, data: TrainingData) -> FloatArray:
+        """Keep the preparation learnt on training rows, and return them prepared; refuse if no column is left."""
+        self.preparation_ = self._prepare(data.matrix, data.columns)
+        check_columns(self.preparation_, type(self).__name__)
+        return self.preparation_.transform_matrix(data.matrix)
 
     @abstractmethod
     def predictor_of(self, matrix: FloatArray) -> FloatArray:

@@ -15,7 +15,7 @@ from hybridx.cohort import Outcome
 from hybridx.cohort.outcome import OutcomeKind
 from hybridx.errors import NotEnoughDataError, SettingsError
 from hybridx.models.base import TableModel
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.losses import make_loss
 from hybridx.models.ridge import ridge_path
 from hybridx.prepare import Preparation
@@ -166,16 +166,11 @@ class ContinuousModel(ValueModel):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
-        return Preparation(self.max_missing, self.correlation).fit_matrix(matrix, names)
-
     def _fit(self, data: TrainingData) -> None:
         if self.prior_r2 is not None and not 0.0 < self.prior_r2 < 1.0:
             msg = f"prior_r2 is a share between 0 and 1 (or None to choose it inside), got {self.prior_r2!r}."
             raise SettingsError(msg)
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         shares = _SHARES if self.prior_r2 is None else (self.prior_r2,)
         held_out = self._held_out(data, shares)
         errors = np.mean((data.y.value[:, None] - held_out) ** 2, axis=0)

@@ -20,7 +20,7 @@ from hybridx.models.cox_descent import cox_path, path_note, penalty_grid
 from hybridx.models.cox_loss import CoxLoss, Ties
 from hybridx.models.cox_newton import fit_cox
 from hybridx.models.cox_summary import effect_table
-from hybridx.models.data import TrainingData, check_columns, known_rows
+from hybridx.models.data import TrainingData, known_rows
 from hybridx.models.folds import patient_keys
 from hybridx.prepare import Preparation, Standardizer
 from hybridx.terms.text import check_name, listing
@@ -180,9 +180,7 @@ class CoxRegression(SurvivalModel):
                 )
                 raise SettingsError(msg)
             data = CoxData(data.matrix, data.columns, data.y, data.keys)
-        self.preparation_ = self._prepare(data)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_ = self._search(data, prepared) if self.penalty is None else None
         best = (
             float(self.penalty or 0.0)
@@ -203,10 +201,10 @@ class CoxRegression(SurvivalModel):
             )
             raise SettingsError(msg)
 
-    def _prepare(self, data: TrainingData) -> Preparation:
+    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
         # coefficients are read as log hazard ratios of what was measured, so columns keep their shape
         preparation = Preparation(self.max_missing, self.correlation, tails=False)
-        return preparation.fit_matrix(data.matrix, data.columns)
+        return preparation.fit_matrix(matrix, names)
 
     def _estimate(self, data: CoxData, prepared: FloatArray) -> None:
         loss = None
@@ -257,7 +255,7 @@ class CoxRegression(SurvivalModel):
         held_out, reached = np.zeros((len(data.y), len(grid))), len(grid)
         for fold in np.unique(folds):
             train = data.rows(np.flatnonzero(folds != fold))
-            step = self._prepare(train)
+            step = self._prepare(train.matrix, train.columns)
             fitted = step.transform_matrix(train.matrix)
             wanted = grid[:reached] * train.size
             path = cox_path(fitted, train.loss(self.ties), wanted, self.l1_ratio, partial=True)

@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from hybridx.errors import SettingsError
 from hybridx.models.base import ResponseModel
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.losses import LogisticLoss
 from hybridx.prepare import Preparation
 
@@ -93,14 +93,14 @@ class ForestResponse(ResponseModel):
         self.correlation = correlation
         self.random_state = random_state
 
+    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
+        return Preparation(self.max_missing, self.correlation, scale=False).fit_matrix(matrix, names)
+
     def _fit(self, data: TrainingData) -> None:
         if self.n_trees < 1 or (self.min_leaf is not None and self.min_leaf < 1):
             msg = f"n_trees and min_leaf must be >= 1, got {self.n_trees!r} and {self.min_leaf!r}."
             raise SettingsError(msg)
-        self.preparation_ = Preparation(self.max_missing, self.correlation, scale=False)
-        self.preparation_.fit_matrix(data.matrix, data.columns)
-        check_columns(self.preparation_, type(self).__name__)
-        prepared = self.preparation_.transform_matrix(data.matrix)
+        prepared = self._prepared(data)
         sizes = _LEAF_SIZES if self.min_leaf is None else (self.min_leaf,)
         tried = [self._grow(prepared, data, leaf) for leaf in sizes]
         losses = [loss for *_, loss in tried]

@@ -11,7 +11,7 @@ import polars as pl
 from hybridx.errors import SettingsError
 from hybridx.models.base import ResponseModel, SurvivalModel, TableModel
 from hybridx.models.baseline import BreslowBaseline
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.losses import make_loss
 from hybridx.models.ridge import PRIOR_SDS, penalty_of, ridge_path
 from hybridx.prepare import Preparation
@@ -58,9 +58,7 @@ class RidgeModel(TableModel):
                 f"prior_sd is a standard deviation > 0 (or None to choose it inside), got {self.prior_sd!r}."
             )
             raise SettingsError(msg)
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_ = self._search(data) if self.prior_sd is None else None
         best = (
             self.prior_sd

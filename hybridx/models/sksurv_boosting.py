@@ -16,7 +16,7 @@ from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError, SettingsError
 from hybridx.models.base import SurvivalModel
 from hybridx.models.baseline import BreslowBaseline
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.held_out_score import cox_slope
 from hybridx.models.losses import CoxLoss
 from hybridx.prepare import Preparation
@@ -174,9 +174,7 @@ class GradientBoostedCox(SurvivalModel):
 
     def _fit(self, data: TrainingData) -> None:
         self._check()
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_, held_out = self._search(data)
         best = int(self.cv_["loss"].arg_min() or 0)
         rounds = int(self.cv_["n_rounds"][best])

@@ -17,9 +17,8 @@ from hybridx.errors import ConvergenceError, SettingsError
 from hybridx.models.base import SurvivalModel
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.cox_descent import largest_penalty, path_note
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.losses import CoxLoss
-from hybridx.prepare import Preparation
 
 __all__ = ["CoxElasticNet"]
 
@@ -91,11 +90,7 @@ class CoxElasticNet(SurvivalModel):
                 f"l1_ratio must lie in (0, 1] and penalty be > 0, got {self.l1_ratio!r} and {self.penalty!r}."
             )
             raise SettingsError(msg)
-        self.preparation_ = Preparation(self.max_missing, self.correlation).fit_matrix(
-            data.matrix, data.columns
-        )
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_ = self._search(data, prepared)
         best = self.cv_.row(int(self.cv_["loss"].arg_min() or 0), named=True)
         self.coef_ = self._coefs_at(best["l1_ratio"], best["penalty"], prepared, data.y)
@@ -125,9 +120,7 @@ class CoxElasticNet(SurvivalModel):
             held_out = np.zeros((len(data.y), len(penalties)))
             for fold in np.unique(folds):
                 train = folds != fold
-                step = Preparation(self.max_missing, self.correlation).fit_matrix(
-                    data.matrix[train], data.columns
-                )
+                step = self._prepare(data.matrix[train], data.columns)
                 fitted = step.transform_matrix(data.matrix[train])
                 penalties, coefs, shorter = _path_as_far_as_it_goes(fitted, data.y[train], ratio, penalties)
                 cut |= shorter

@@ -15,7 +15,7 @@ from hybridx.errors import SettingsError
 from hybridx.models.base import SurvivalModel
 from hybridx.models.baseline import check_times
 from hybridx.models.concordance import harrell_c
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.prepare import Preparation
 
 __all__ = ["SurvivalForest"]
@@ -97,9 +97,7 @@ class SurvivalForest(SurvivalModel):
         if self.n_trees < 1 or (self.min_leaf is not None and self.min_leaf < 1):
             msg = f"n_trees and min_leaf must be >= 1, got {self.n_trees!r} and {self.min_leaf!r}."
             raise SettingsError(msg)
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_ = self._search(data) if self.min_leaf is None else None
         leaf = (
             self.min_leaf

@@ -19,10 +19,9 @@ from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError, SettingsError
 from hybridx.models.base import SurvivalModel
 from hybridx.models.baseline import BreslowBaseline
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.held_out_score import cox_slope
 from hybridx.models.losses import CoxLoss
-from hybridx.prepare import Preparation
 from hybridx.terms.text import check_name
 
 __all__ = ["SurvivalSVM"]
@@ -103,9 +102,6 @@ class SurvivalSVM(SurvivalModel):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
-        return Preparation(self.max_missing, self.correlation).fit_matrix(matrix, names)
-
     def _features(self, prepared: FloatArray) -> FloatArray:
         """Return phi, rows of length about 1, shape (n, q) or (n, 300)."""
         scaled = prepared / np.sqrt(prepared.shape[1])
@@ -121,9 +117,7 @@ class SurvivalSVM(SurvivalModel):
         if self.cost is not None and not self.cost > 0:
             msg = f"cost must be > 0 (or None to choose it inside), got {self.cost!r}."
             raise SettingsError(msg)
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_, held_out = self._search(data)
         best = int(self.cv_["loss"].arg_min() or 0)
         cost, slope = float(self.cv_["cost"][best]), float(self.cv_["slope"][best])

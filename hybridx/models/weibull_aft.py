@@ -18,9 +18,8 @@ from hybridx.cohort import Outcome
 from hybridx.errors import ConvergenceError, SettingsError
 from hybridx.models.aft_baseline import AFTBaseline, aft_loss, log_survival
 from hybridx.models.base import SurvivalModel
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.ridge import penalty_of
-from hybridx.prepare import Preparation
 
 __all__ = ["WeibullAFT"]
 
@@ -96,9 +95,6 @@ class WeibullAFT(SurvivalModel):
         self.n_folds = n_folds
         self.random_state = random_state
 
-    def _prepare(self, matrix: FloatArray, names: list[str]) -> Preparation:
-        return Preparation(self.max_missing, self.correlation).fit_matrix(matrix, names)
-
     def _fit(self, data: TrainingData) -> None:
         if (self.prior_sd is not None and not self.prior_sd > 0) or self.max_components < 1:
             msg = (
@@ -106,9 +102,7 @@ class WeibullAFT(SurvivalModel):
                 f"{self.prior_sd!r} and {self.max_components!r}."
             )
             raise SettingsError(msg)
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_ = self._search(data) if self.prior_sd is None else None
         best = (
             self.prior_sd

@@ -12,7 +12,7 @@ import xgboost as xgb
 from hybridx.cohort import Outcome
 from hybridx.models.aft_baseline import DISTRIBUTIONS, AFTBaseline, Distribution, aft_loss
 from hybridx.models.base import SurvivalModel
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.xgboost_trees import DEPTHS, BoostedTrees
 from hybridx.terms.text import check_name
 
@@ -119,9 +119,7 @@ class XGBoostAFT(BoostedTrees, SurvivalModel):
 
     def _fit(self, data: TrainingData) -> None:
         self._check()
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_, held_out = self._search(data)
         best = int(self.cv_["loss"].arg_min() or 0)
         chosen = self.cv_.row(best, named=True)

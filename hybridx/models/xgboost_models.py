@@ -13,7 +13,7 @@ from hybridx.cohort import Outcome
 from hybridx.models.base import ResponseModel, SurvivalModel, TableModel
 from hybridx.models.baseline import BreslowBaseline
 from hybridx.models.continuous import ValueModel
-from hybridx.models.data import TrainingData, check_columns
+from hybridx.models.data import TrainingData
 from hybridx.models.held_out_score import cox_slope
 from hybridx.models.losses import make_loss
 from hybridx.models.xgboost_trees import DEPTHS, BoostedTrees
@@ -63,9 +63,7 @@ class _Boosted(BoostedTrees, TableModel):
 
     def _fit(self, data: TrainingData) -> None:
         self._check_trees()
-        self.preparation_ = self._prepare(data.matrix, data.columns)
-        prepared = self.preparation_.transform_matrix(data.matrix)
-        check_columns(self.preparation_, type(self).__name__)
+        prepared = self._prepared(data)
         self.cv_, held_out = self._search(data)
         best = int(self.cv_["loss"].arg_min() or 0)
         depth, rounds = int(self.cv_["max_depth"][best]), int(self.cv_["n_rounds"][best])
