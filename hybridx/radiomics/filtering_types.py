@@ -41,7 +41,9 @@ def images_of_type(kind: str, scene: Scene, settings: RadiomicsSettings) -> Iter
         for sigma in settings.log_sigma_mm:
             yield from _made(kind, {"sigma": sigma}, scene, box)
         return
-    yield from _made(kind, _parameters(kind, settings.of_image_type(kind)), scene, box)
+    # pyradiomics' families see nothing around the lesion
+    alone = kind == "wavelet" and settings.vocabulary == "pyradiomics"
+    yield from _made(kind, _parameters(kind, settings.of_image_type(kind)), scene, box, alone=alone)
 
 
 def images_of_filter(name: str, options: Mapping[str, Any], scene: Scene) -> Iterator[FilteredImage]:
@@ -107,7 +109,9 @@ def filters_reach(
     return z, y, x
 
 
-def _made(kind: str, parameters: dict[str, Any], scene: Scene, box: Box) -> Iterator[FilteredImage]:
+def _made(
+    kind: str, parameters: dict[str, Any], scene: Scene, box: Box, *, alone: bool = False
+) -> Iterator[FilteredImage]:
     peer = PEER_TYPES[kind]
     part, inner = scene.image, box
     where: Box = (slice(None), slice(None), slice(None))
@@ -122,6 +126,9 @@ def _made(kind: str, parameters: dict[str, Any], scene: Scene, box: Box) -> Iter
     extra: dict[str, Any] = {}
     if kind == "lbp3d":
         extra["mask"] = scene.counting[where]
+    if alone:
+        extra["mask"] = np.zeros(part.shape, dtype=np.bool_)
+        extra["mask"][inner] = scene.counting[box]
     if kind in RESCALED and scene.complete:
         extra["maximum"] = _largest(scene)
     with warnings.catch_warnings():

@@ -53,7 +53,7 @@ def pyradiomics_images(
         'Original', 'Wavelet', 'LoG', 'Square', 'SquareRoot', 'Logarithm', 'Exponential', 'Gradient', 'LBP2D' or
         'LBP3D'.
     mask : ndarray of bool, shape (z, y, x), optional
-        The lesion; only 'LBP3D' asks for it, and is defined inside it alone.
+        The lesion: 'LBP3D' asks for it, and is defined inside it alone; of 'Wavelet' nothing else is of use then.
     maximum : float, optional
         Largest absolute intensity of the whole image, by which 'Square', 'SquareRoot', 'Logarithm' and
         'Exponential' rescale; that of `image` unless told. Tell it when `image` is a part cut out.
@@ -84,7 +84,7 @@ def pyradiomics_images(
     ['wavelet-LLH', 'wavelet-LHL', 'wavelet-LHH']
     """
     make = _maker(image_type, settings)
-    extra: dict[str, Any] = {"mask": mask} if image_type == "LBP3D" else {}
+    extra: dict[str, Any] = {"mask": mask} if image_type in _MASKED else {}
     if image_type in _RESCALED:
         extra["maximum"] = maximum
     images: Images = make(np.asarray(image), tuple(spacing), **extra, **settings)
@@ -134,9 +134,10 @@ def _wavelet(
     start_level: int = 0,
     force2D: bool = False,
     force2Ddimension: int = 0,
+    mask: Mask | None = None,
 ) -> Images:
     flat = force2Ddimension if force2D else None
-    for depth, letters, response in stationary_wavelets(image, wavelet, level, start_level, flat):
+    for depth, letters, response in stationary_wavelets(image, wavelet, level, start_level, flat, mask):
         yield f"wavelet{depth if depth > 1 else ''}-{letters}", response
 
 
@@ -241,6 +242,7 @@ _MAKERS: dict[str, Callable[..., Images]] = {
     "LBP2D": _lbp2d,
     "LBP3D": _lbp3d,
 }
+_MASKED = ("LBP3D", "Wavelet")
 _RESCALED = ("Square", "SquareRoot", "Logarithm", "Exponential")
 
 #: pyradiomics' names of its image types.

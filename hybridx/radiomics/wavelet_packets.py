@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_fir import convolve_axis_many
+from hybridx.radiomics.filter_windows import convolve_windows, widened, windows_of
+from hybridx.radiomics.roi import Mask
 from hybridx.radiomics.wavelet_separable import wavelet_taps
 
 __all__ = ["stationary_wavelets"]
@@ -17,8 +19,13 @@ __all__ = ["stationary_wavelets"]
 Array = npt.NDArray[Any]
 
 
-def stationary_wavelets(
-    image: Array, wavelet: str = "coif1", level: int = 1, start_level: int = 0, flat: int | None = None
+def stationary_wavelets(  # noqa: PLR0917 - as pyradiomics orders them
+    image: Array,
+    wavelet: str = "coif1",
+    level: int = 1,
+    start_level: int = 0,
+    flat: int | None = None,
+    within: Mask | None = None,
 ) -> Iterator[tuple[int, str, Array]]:
     """Yield every detail of every level and the last approximation, one at a time.
 
@@ -37,6 +44,9 @@ def stationary_wavelets(
         same taps (they are not stretched), as pyradiomics does.
     flat : {0, 1, 2}, optional
         An axis not to filter along.
+    within : ndarray of bool, shape (z, y, x), optional
+        Where responses are wanted, if not everywhere; elsewhere they are of no use, and each response is valid until
+        the next is asked for.
 
     Yields
     ------
@@ -48,10 +58,17 @@ def stationary_wavelets(
         raise SettingsError(msg)
     axes = [axis for axis in (2, 1, 0) if axis != flat]
     inside = tuple(slice(0, size) for size in image.shape)
-    data = image if image.dtype == np.float32 else image.astype(np.float64, copy=False)
+    data = np.ascontiguousarray(image)
     if any(size % 2 for size in image.shape):
         data = np.pad(data, [(0, size % 2) for size in image.shape], mode="wrap")
     kernels = wavelet_taps(wavelet, single=data.dtype == np.float32)
+    if within is not None and (level, start_level) == (1, 0):
+        within = np.pad(within, [(0, size % 2) for size in image.shape])
+        for letters, response in _windowed(data, kernels, axes, within):
+            yield 1, letters, response[inside]
+        return
+    if data.dtype != np.float32:
+        data = data.astype(np.float64, copy=False)
     for _ in range(start_level):
         for axis in axes:
             data = convolve_axis_many(data, kernels[:1], axis, "periodise")[0]
@@ -80,3 +97,31 @@ def _split(
     for letter, kernel in zip("LH", kernels, strict=True):
         (partial,) = convolve_axis_many(data, [kernel], axes[0], "periodise", out=scratch[:1])
         yield from _split(partial, kernels, axes[1:], letters + letter, scratch[1:])
+
+
+def _windowed(
+    image: Array, kernels: Sequence[Array], axes: Sequence[int], within: Mask
+) -> Iterator[tuple[str, Array]]:
+    """Do the same, each pass only where a later one reads what it makes, details in the memory of two."""
+    windows = [windows_of(within)]
+    for axis in reversed(axes[1:]):
+        windows.insert(0, widened(windows[0], kernels[0].size, axis))
+    kind = np.float32 if image.dtype == np.float32 else np.float64
+    low, approximation = "L" * len(axes), np.zeros(image.shape, kind)
+    scratch, pair = ([np.zeros(image.shape, kind) for _ in some] for some in (axes[1:], kernels))
+
+    def split(data: Array, depth: int, letters: str) -> Iterator[tuple[str, Array]]:
+        if depth == len(axes) - 1:
+            first = letters + "L" == low
+            to = [approximation if first else pair[0], pair[1]]
+            convolve_windows(data, kernels, axes[depth], windows[depth], to)
+            if not first:
+                yield letters + "L", to[0]
+            yield letters + "H", to[1]
+            return
+        for letter, kernel in zip("LH", kernels, strict=True):
+            convolve_windows(data, [kernel], axes[depth], windows[depth], scratch[depth : depth + 1])
+            yield from split(scratch[depth], depth + 1, letters + letter)
+
+    yield from split(image, 0, "")
+    yield low, approximation

@@ -13,6 +13,7 @@ from hybridx.radiomics.pyradiomics_filters import (
     pyradiomics_images,
     pyradiomics_margin,
 )
+from hybridx.radiomics.wavelet_packets import stationary_wavelets
 
 SPACING = (3.0, 1.1, 0.9)
 CASES = {
@@ -205,3 +206,22 @@ def test_a_single_voxel_passes(image_type: str) -> None:
     mask = np.ones((1, 1, 1), dtype=bool)
     for _, response in pyradiomics_images(np.full((1, 1, 1), 5.0), SPACING, image_type, mask=mask):
         assert response.shape == (1, 1, 1)
+
+
+@pytest.mark.parametrize("wavelet", ["coif1", "haar", "db4"])
+@pytest.mark.parametrize("kind", [np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("flat", [None, 0, 2])
+def test_wavelets_of_a_lesion_alone_are_those_of_the_image(wavelet, kind, flat):
+    rng = np.random.default_rng(4)
+    image = (rng.normal(size=(9, 12, 11)) * 300).astype(kind)
+    mask = rng.random(image.shape) < 0.1
+    mask[:, 3] = mask[4] = False
+    mask[0, 0, 0] = mask[-1, -1, -1] = True  # what they reach lies on the other side
+    whole = {letters: found for _, letters, found in stationary_wavelets(image, wavelet, flat=flat)}
+    alone = stationary_wavelets(image, wavelet, flat=flat, within=mask)
+    names = []
+    for _, letters, found in alone:
+        np.testing.assert_array_equal(found[mask], whole[letters][mask])
+        assert found.dtype == whole[letters].dtype and found.shape == image.shape
+        names.append(letters)
+    assert names == list(whole)
