@@ -158,7 +158,7 @@ def demo(
 ) -> None:
     """Make a **synthetic** cohort with known truth and run the whole analysis on it, from images to pages.
 
-    Writes `data/`, `data_truth/`, `cohort/`, `results/` and `reports/` below the output folder.
+    Writes `data/`, `data_truth/`, `cohort/`, `results/`, `results_response/` and `reports/` below the output folder.
 
     Example: `hybridx demo --patients 60 --seed 1 --out demo60`
     """
@@ -176,8 +176,11 @@ def demo(
     say(
         f"The true hazard of these patients, as far as it was measured, has C = {best:.3f}: no model can know more."
     )
+    say("The same for the response to therapy, once through the folds; pages show it beside the risk")
+    beside = out / "results_response"
+    analysis.evaluate(out / "cohort", endpoint="response", out=beside, repeats=1, workers=workers)
     say("4/4 Pages")
-    analysis.report(out / "results", out=out / "reports", workers=workers)
+    analysis.report(out / "results", out=out / "reports", response=beside, workers=workers)
     say(
         f"Done in {(time.monotonic() - start) / 60:.1f} minutes. Open {out / 'reports' / 'index.html'} in a browser."
     )
