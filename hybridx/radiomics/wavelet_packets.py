@@ -107,21 +107,31 @@ def _windowed(
     for axis in reversed(axes[1:]):
         windows.insert(0, widened(windows[0], kernels[0].size, axis))
     kind = np.float32 if image.dtype == np.float32 else np.float64
-    low, approximation = "L" * len(axes), np.zeros(image.shape, kind)
     scratch, pair = ([np.zeros(image.shape, kind) for _ in some] for some in (axes[1:], kernels))
+    approximation = np.zeros(image.shape, kind)
+    passes = list(zip(axes, windows, strict=True))
+    yield from _split_windows(image, kernels, passes, "", scratch, (approximation, pair[0], pair[1]))
+    yield "L" * len(axes), approximation
 
-    def split(data: Array, depth: int, letters: str) -> Iterator[tuple[str, Array]]:
-        if depth == len(axes) - 1:
-            first = letters + "L" == low
-            to = [approximation if first else pair[0], pair[1]]
-            convolve_windows(data, kernels, axes[depth], windows[depth], to)
-            if not first:
-                yield letters + "L", to[0]
-            yield letters + "H", to[1]
-            return
-        for letter, kernel in zip("LH", kernels, strict=True):
-            convolve_windows(data, [kernel], axes[depth], windows[depth], scratch[depth : depth + 1])
-            yield from split(scratch[depth], depth + 1, letters + letter)
 
-    yield from split(image, 0, "")
-    yield low, approximation
+def _split_windows(  # noqa: PLR0917 - what each pass narrows down
+    data: Array,
+    kernels: Sequence[Array],
+    passes: Sequence[tuple[int, Array]],
+    letters: str,
+    scratch: Sequence[Array],
+    ends: tuple[Array, Array, Array],
+) -> Iterator[tuple[str, Array]]:
+    """Depth first; a function that held itself would keep this memory until the next collection of cycles."""
+    axis, window = passes[0]
+    if len(passes) == 1:
+        details = "H" in letters
+        low, high = ends[1] if details else ends[0], ends[2]
+        convolve_windows(data, kernels, axis, window, [low, high])
+        if details:
+            yield letters + "L", low
+        yield letters + "H", high
+        return
+    for letter, kernel in zip("LH", kernels, strict=True):
+        convolve_windows(data, [kernel], axis, window, scratch[:1])
+        yield from _split_windows(scratch[0], kernels, passes[1:], letters + letter, scratch[1:], ends)
