@@ -7,25 +7,25 @@ Processor seconds for all lesions of a row, reading from disk included, one core
 first call on the first lesion apart (it loads and compiles); the median of the runs. ``--peer NAME=PYTHON`` runs a
 neighbour with the Python that has it (pictologics needs 3.12). Peak memory is the process's.
 
-The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, printed in one run on a machine shared with
-others (pyradiomics 3.0.1; pictologics 0.9.0, with its filtered images in 32 levels)::
+The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, on a machine shared with others (pyradiomics
+3.0.1; pictologics 0.9.0, with its filtered images in 32 levels). The neighbours' rows and ours are of the same hour but
+not of one run, and those of the neighbours for STS_020 are of a busier day::
 
     row              program         CPU s  runs   first  features  peak GB
-    whole ct STS_020 hybridx         6.578     3    7.52      1130     1.08
+    whole ct STS_020 hybridx         3.305     3    4.81      1130     0.79
     whole ct STS_020 pyradiomics   111.328     1  115.19      1130     2.41
     whole ct STS_020 pictologics     8.903     3   12.14      1659     2.14
-    whole ct         hybridx         0.959     3    2.14      1130     0.63
-    whole ct         pyradiomics    11.359     3   12.47      1130     0.76
-    whole ct         pictologics     3.160     3    6.81      1659     1.90
-    whole ct spline  hybridx         3.166     3    4.13      1130     0.88
-    whole ct spline  pyradiomics    13.618     3   14.01      1130     0.76
-    whole ct spline  pictologics     9.409     3   13.38      1659     2.15
+    whole ct         hybridx         0.618     3    1.65      1130     0.39
+    whole ct         pyradiomics    11.180     3   11.03      1130     0.75
+    whole ct         pictologics     1.943     3    7.89      1659     1.90
+    whole ct spline  hybridx         0.652     3    1.62      1130     0.39
+    whole ct spline  pyradiomics    13.039     3   13.90      1130     0.76
+    whole ct spline  pictologics     8.859     3   11.95      1659     2.15
 
-So 12 (117,000 voxels of lesion) to 17 (748,000) times pyradiomics, and 3.3 to 1.4 times pictologics. What is left, by
-profile: of the lesion in the middle 0.25 s are reading, almost all of it inflating the file; of the 5.5 s of the large
-one textures take 1.9, filters 1.2, statistics of the intensities 0.8 (0.3 since their levels are counted by a kernel),
-grey levels 0.4, the new grid 0.4 and reading 0.25. Splines of a CT in whole numbers still go over the whole image,
-2.2 s, since values are cut off after interpolation and its last bit decides.
+So 18 to 34 times pyradiomics, and 2.7 (linear, both lesions) to 14 times (cubic) pictologics. What is left, by profile:
+of the lesion in the middle a third is reading, almost all of it inflating the file; of the large one, 2.3 million voxels
+of 1 mm in a box of 7 million, two fifths are the four walks over the grey levels of 12 images, a seventh Laplacians of
+Gaussian, a tenth wavelets, and 0.2 s reading.
 """
 # ruff: noqa: PLC0415 - each program is imported in its own process only
 
