@@ -7,25 +7,25 @@ Processor seconds for all lesions of a row, reading from disk included, one core
 first call on the first lesion apart (it loads and compiles); the median of the runs. ``--peer NAME=PYTHON`` runs a
 neighbour with the Python that has it (pictologics needs 3.12). Peak memory is the process's.
 
-The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, on a machine shared with others (pyradiomics
-3.0.1; pictologics 0.9.0, with its filtered images in 32 levels). The neighbours' rows and ours are of the same hour but
-not of one run, and those of the neighbours for STS_020 are of a busier day::
+The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, one run on a machine shared with others (pyradiomics
+3.0.1; pictologics 0.9.0, with its filtered images in 32 levels; ours reads 0.39 GB of the first lesion when its process is
+started alone, since peak memory here counts the parent's)::
 
-    row              program         CPU s  runs   first  features  peak GB
-    whole ct STS_020 hybridx         3.305     3    4.81      1130     0.79
-    whole ct STS_020 pyradiomics   111.328     1  115.19      1130     2.41
-    whole ct STS_020 pictologics     8.903     3   12.14      1659     2.14
-    whole ct         hybridx         0.618     3    1.65      1130     0.39
-    whole ct         pyradiomics    11.180     3   11.03      1130     0.75
-    whole ct         pictologics     1.943     3    7.89      1659     1.90
-    whole ct spline  hybridx         0.652     3    1.62      1130     0.39
-    whole ct spline  pyradiomics    13.039     3   13.90      1130     0.76
-    whole ct spline  pictologics     8.859     3   11.95      1659     2.15
+    row              program         CPU s  runs  peak GB
+    whole ct         hybridx         0.630     3     0.63
+    whole ct         pyradiomics    10.998     3     0.76
+    whole ct         pictologics     3.860     3     1.90
+    whole ct spline  hybridx         0.709     3     0.63
+    whole ct spline  pyradiomics    12.929     3     0.76
+    whole ct spline  pictologics     9.060     3     2.15
+    whole ct STS_020 hybridx         3.171     3     0.79
+    whole ct STS_020 pyradiomics   105.761     1     2.41
+    whole ct STS_020 pictologics     7.032     3     2.14
 
-So 18 to 34 times pyradiomics, and 2.7 and 3.1 (linear) or 14 times (cubic) pictologics. What is left, by profile: of
-the lesion in the middle nearly a third is reading, almost all of it inflating the file; of the large one, 2.3 million
-voxels of 1 mm in a box of 7 million, two fifths are the four walks over the grey levels of 12 images, a seventh
-Laplacians of Gaussian, a tenth wavelets, and 0.2 s reading.
+So 17 to 33 times pyradiomics, and 2.2 (the largest lesion) to 13 times (cubic splines) pictologics, whose first row came out
+as 1.9, 3.2 and 3.9 s in three runs. What is left, by profile: of the lesion in the middle more than a quarter is reading,
+almost all of it inflating the file; of the large one, 2.3 million voxels of 1 mm in a box of 7 million, two fifths are the
+four walks over the grey levels of 12 images, an eighth Laplacians of Gaussian, a tenth wavelets, and 0.2 s reading.
 """
 # ruff: noqa: PLC0415 - each program is imported in its own process only
 
