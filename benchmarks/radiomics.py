@@ -7,9 +7,9 @@ Processor seconds for all lesions of a row, reading from disk included, one core
 first call on the first lesion apart (it loads and compiles); the median of the runs. ``--peer NAME=PYTHON`` runs a
 neighbour with the Python that has it (pictologics needs 3.12). Peak memory is the process's.
 
-The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, one run on a machine shared with others (pyradiomics
-3.0.1; pictologics 0.9.0, with its filtered images in 32 levels; ours reads 0.39 GB of the first lesion when its process is
-started alone, since peak memory here counts the parent's)::
+The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, one run on a machine shared with others
+(pyradiomics 3.0.1; pictologics 0.9.0, with its filtered images in 32 levels; ours reads 0.39 GB of the first lesion
+when its process is started alone, since peak memory here counts the parent's)::
 
     row              program         CPU s  runs  peak GB
     whole ct         hybridx         0.630     3     0.63
@@ -22,10 +22,11 @@ started alone, since peak memory here counts the parent's)::
     whole ct STS_020 pyradiomics   105.761     1     2.41
     whole ct STS_020 pictologics     7.032     3     2.14
 
-So 17 to 33 times pyradiomics, and 2.2 (the largest lesion) to 13 times (cubic splines) pictologics, whose first row came out
-as 1.9, 3.2 and 3.9 s in three runs. What is left, by profile: of the lesion in the middle more than a quarter is reading,
-almost all of it inflating the file; of the large one, 2.3 million voxels of 1 mm in a box of 7 million, two fifths are the
-four walks over the grey levels of 12 images, an eighth Laplacians of Gaussian, a tenth wavelets, and 0.2 s reading.
+So 17 to 33 times pyradiomics, and 2.2 (the largest lesion) to 13 times (cubic splines) pictologics, whose first row
+came out as 1.9, 3.2 and 3.9 s in three runs. What is left, by profile: of the lesion in the middle more than a
+quarter is reading, almost all of it inflating the file; of the large one, 2.3 million voxels of 1 mm in a box of 7
+million, two fifths are the four walks over the grey levels of 12 images, an eighth Laplacians of Gaussian, a tenth
+wavelets, and 0.2 s reading.
 """
 # ruff: noqa: PLC0415 - each program is imported in its own process only
 
