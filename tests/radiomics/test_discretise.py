@@ -29,7 +29,7 @@ def roi_of(values) -> Roi:
     kind=st.sampled_from(["float32", "float64", "int16"]),
     shift=st.sampled_from([0.0, 0.1, 1 / 3]),
 )
-@example(values=[1.0, 1.75], width=0.1, kind="float32", shift=0.0)  # 1.0 % 0.1 is nearly 0.1: a level more below
+@example(values=[1.0, 1.75], width=0.1, kind="float32", shift=0.0)  # 1.0 % 0.1 is nearly 0.1
 @settings(max_examples=150, deadline=None)
 def test_fixed_width_is_pyradiomics_to_the_bit(values, width, kind, shift):
     from radiomics.imageoperations import binImage
