@@ -29,6 +29,7 @@ TITLES = "Array.from(document.querySelectorAll('.js-plotly-plot .gtitle')).map(t
 POINTS = (
     "document.querySelector('.js-plotly-plot').data.slice(0, 2).map(t => t.x.length).reduce((a, b) => a + b)"
 )
+NO_NEWS = "Array.from(document.querySelectorAll('button')).filter(b => b.textContent === 'No').forEach(b => b.click())"
 CONTROLS = "Array.from(document.querySelectorAll('.jp-OutputArea select'))"
 
 
@@ -51,6 +52,7 @@ def operate(page: Chromium, address: str, out: Path) -> None:
     page.until("!!window.done", 900)
     print(f"all cells ran in {time.monotonic() - start:.0f} s")
     page.until(f"{CONTROLS}.length >= 3 && {TITLES}.length > 0", 60)
+    page(NO_NEWS)
     page("document.querySelector('.js-plotly-plot').scrollIntoView({block: 'center'}); 1")
     time.sleep(4)
     page.picture(out, whole=False)
