@@ -47,7 +47,7 @@ def test_thirty_six_patients_from_folder_to_pages(tmp_path):
         "decided after baseline"
     )
 
-    design = ("--folds", 5, "--repeats", 1, "--bands", 10)
+    design = ("--folds", 3, "--repeats", 1, "--bands", 10)
     evaluated = run("evaluate", tmp_path / "cohort", "-e", "DFS", *design, "-o", tmp_path / "results")
     assert evaluated.exit_code == 0, evaluated.output
     result = hx.Result.load(tmp_path / "results")

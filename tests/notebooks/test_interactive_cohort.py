@@ -11,6 +11,6 @@ pytestmark = MARKS
 
 
 def test_interactive_cohort(tmp_path):
-    kinds = run("09_interactive_cohort", {"patients": 30, "folder": str(tmp_path / "home")}, tmp_path).kinds
+    kinds = run("09_interactive_cohort", {"patients": 24, "folder": str(tmp_path / "home")}, tmp_path).kinds
     assert "application/vnd.jupyter.widget-view+json" in kinds
     assert kinds.count("application/vnd.plotly.v1+json") >= 2

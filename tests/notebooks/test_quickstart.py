@@ -16,7 +16,7 @@ pytestmark = MARKS
 def quickstart(tmp_path_factory):
     """The first notebook, run in a folder of its own; the others read what it leaves."""
     home = tmp_path_factory.mktemp("quickstart")
-    given = {"patients": 36, "folds": 2, "bands": 10, "folder": str(home)}
+    given = {"patients": 28, "folds": 2, "bands": 10, "folder": str(home)}
     runs = run_notebooks(
         FOLDER / "01_quickstart.ipynb", [given], home / "runs", names=["quickstart"], progress=False
     )
