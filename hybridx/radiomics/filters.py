@@ -12,13 +12,13 @@ import numpy as np
 from hybridx.errors import InputError, SettingsError
 from hybridx.radiomics.filter_boundaries import source_indices
 from hybridx.radiomics.filter_mean import mean_filter, mean_margin
-from hybridx.radiomics.gabor import gabor, gabor_inside, gabor_margin
+from hybridx.radiomics.gabor import gabor, gabor_margin
 from hybridx.radiomics.gaussian_filters import laplacian_margin, laplacian_of_gaussian
 from hybridx.radiomics.laws import laws, laws_margin
-from hybridx.radiomics.riesz import riesz, riesz_margin, riesz_on
+from hybridx.radiomics.riesz import riesz, riesz_margin
 from hybridx.radiomics.roi import Floats
 from hybridx.radiomics.wavelet_separable import separable_wavelet, separable_wavelet_margin
-from hybridx.radiomics.wavelet_simoncelli import simoncelli, simoncelli_margin, simoncelli_on
+from hybridx.radiomics.wavelet_simoncelli import simoncelli, simoncelli_margin
 from hybridx.radiomics.whole_image import WholeImage
 from hybridx.terms.text import check_name
 
@@ -33,9 +33,6 @@ _FILTERS: dict[str, tuple[Callable[..., Floats], Callable[..., tuple[int, int, i
     "simoncelli": (simoncelli, simoncelli_margin),
     "riesz": (riesz, riesz_margin),
 }
-
-# those that live in Fourier space and see the whole image
-_WHOLE: dict[str, Callable[..., Floats]] = {"simoncelli": simoncelli_on, "riesz": riesz_on}
 
 #: Names that `filter_image` knows.
 FILTERS = tuple(_FILTERS)
@@ -137,8 +134,8 @@ def filter_whole(
     ndarray of float64, of the box's shape
         What `filter_image` gives there, to rounding.
     """
-    _functions(kind, params)
-    response: Floats = _WHOLE[kind](image, _spacing(spacing_zyx), box, **params)
+    run, _ = _functions(kind, params)
+    response: Floats = run(image, _spacing(spacing_zyx), box, **params)
     return response
 
 
@@ -146,8 +143,8 @@ def filter_box(image: Floats, spacing_zyx: Sequence[float], box: Box, kind: str,
     """Return a box of a filtered image; what a filter can leave out outside it is left out."""
     if kind != "gabor":
         return filter_image(image, spacing_zyx, kind, **params)[box]
-    _functions(kind, params)
-    return gabor_inside(image, _spacing(spacing_zyx), box, **params)
+    run, _ = _functions(kind, params)
+    return run(image, _spacing(spacing_zyx), box, **params)
 
 
 def needed_margin(kind: str, spacing_zyx: Sequence[float], **params: Any) -> tuple[int, int, int] | None:

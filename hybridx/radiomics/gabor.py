@@ -16,7 +16,7 @@ from hybridx.radiomics.filter_mean import check_positive
 from hybridx.radiomics.roi import Floats
 from hybridx.terms.text import check_name
 
-__all__ = ["gabor", "gabor_inside", "gabor_margin"]
+__all__ = ["gabor", "gabor_margin"]
 
 Complex: TypeAlias = npt.NDArray[np.complex128]
 
@@ -65,6 +65,7 @@ class _Wave:
 def gabor(
     image: Floats,
     spacing: Sequence[float],
+    box: Sequence[slice] | None = None,
     *,
     sigma: float,
     wavelength: float,
@@ -88,6 +89,8 @@ def gabor(
     image : ndarray of float64, shape (z, y, x)
     spacing : sequence of float, (z, y, x)
         mm.
+    box : sequence of slice, (z, y, x), optional
+        Where the response is wanted; of each stack of slices, those through it are filtered.
     sigma : float
         Width of the Gaussian along the wave, mm; across it the width is sigma / gamma.
     wavelength : float
@@ -110,6 +113,7 @@ def gabor(
     Returns
     -------
     ndarray of float64, shape (z, y, x)
+        Of the box's shape.
 
     Source
     ------
@@ -123,41 +127,6 @@ def gabor(
     >>> bool(along > 100 * across)
     True
     """
-    everything = tuple(slice(0, size) for size in image.shape)
-    return gabor_inside(
-        image,
-        spacing,
-        everything,
-        sigma=sigma,
-        wavelength=wavelength,
-        gamma=gamma,
-        theta=theta,
-        rotation_invariant=rotation_invariant,
-        delta_theta=delta_theta,
-        pooling=pooling,
-        planes=planes,
-        response=response,
-        boundary=boundary,
-    )
-
-
-def gabor_inside(
-    image: Floats,
-    spacing: Sequence[float],
-    box: Sequence[slice],
-    *,
-    sigma: float,
-    wavelength: float,
-    gamma: float = 1.0,
-    theta: float = 0.0,
-    rotation_invariant: bool = False,
-    delta_theta: float = 45.0,
-    pooling: str = "mean",
-    planes: str = "axial",
-    response: str = "modulus",
-    boundary: str = "mirror",
-) -> Floats:
-    """Return what `gabor` gives on a box of the image: of each stack of slices, those through the box."""
     check_name(pooling, ("mean", "max"), "pooling")
     check_name(planes, ("axial", "orthogonal"), "choice of planes")
     check_name(response, ("modulus", "real", "imaginary"), "response")
@@ -166,6 +135,7 @@ def gabor_inside(
     waves = [_Wave(sigma, wavelength, gamma, angle, response) for angle in angles]
     normals = (0,) if planes == "axial" else (0, 1, 2)
     pixels = np.asarray(image, dtype=np.float64)
+    box = [slice(0, size) for size in pixels.shape] if box is None else box
     pooled: Floats | None = None
     for normal in normals:
         one = _plane(pixels, spacing, box, normal, waves, boundary=boundary, pooling=pooling)

@@ -21,15 +21,16 @@ from hybridx.radiomics.whole_image import WholeImage
 from hybridx.radiomics.whole_spectrum import Places, Spectrum, Weights, places_of
 from hybridx.terms.text import check_name
 
-__all__ = ["riesz", "riesz_margin", "riesz_on"]
+__all__ = ["riesz", "riesz_margin"]
 
 _BASES = ("simoncelli", "laplacian_of_gaussian", "none")
 _CHUNK = 2**17  # voxels whose tensors are diagonalised at once
 
 
 def riesz(
-    image: Floats,
+    image: Floats | WholeImage,
     spacing: Sequence[float],
+    box: Sequence[slice] | None = None,
     *,
     order: Sequence[int],
     of: str = "simoncelli",
@@ -46,10 +47,12 @@ def riesz(
 
     Parameters
     ----------
-    image : ndarray of float64, shape (z, y, x)
+    image : ndarray of float64, shape (z, y, x), or WholeImage
         Taken as periodic: the transform lives in Fourier space.
     spacing : sequence of float, (z, y, x)
         mm; frequencies are those of the space, not of the grid.
+    box : sequence of slice, (z, y, x), optional
+        Where the response is wanted; no transformed images of the whole are made for it.
     order : sequence of int
         Times to derive along x, y and z, such as (2, 0, 0); two numbers work slice by slice.
     of : {'simoncelli', 'laplacian_of_gaussian', 'none'}
@@ -68,6 +71,7 @@ def riesz(
     Returns
     -------
     ndarray of float64, shape (z, y, x)
+        Of the box's shape.
 
     Source
     ------
@@ -81,45 +85,16 @@ def riesz(
     >>> bool(np.allclose(riesz(wave, (1, 1, 1), order=(1, 0, 0), of="none"), np.sin(phase)))
     True
     """
-    pixels = np.asarray(image, dtype=np.float64)
-    everything = [slice(0, size) for size in pixels.shape]
-    return riesz_on(
-        WholeImage.of(pixels),
-        spacing,
-        everything,
-        order=order,
-        of=of,
-        level=level,
-        sigma=sigma,
-        truncate=truncate,
-        steer_sigma=steer_sigma,
-        boundary=boundary,
-    )
-
-
-def riesz_on(
-    image: WholeImage,
-    spacing: Sequence[float],
-    box: Sequence[slice],
-    *,
-    order: Sequence[int],
-    of: str = "simoncelli",
-    level: int = 1,
-    sigma: float | None = None,
-    truncate: float = 4.0,
-    steer_sigma: float | None = None,
-    boundary: str = "mirror",
-) -> Floats:
-    """Return what `riesz` gives on a box of the image, without transformed images of the whole."""
     powers = _check(order, of, sigma, steer_sigma)
     check_name(boundary, BOUNDARIES, "boundary condition")
     dimensions = len(powers)
-    source = image
+    source = WholeImage.of(image)
+    box = source.everything if box is None else box
     if sigma is not None and of == "laplacian_of_gaussian":
         gaussian = {"sigma": sigma, "truncate": truncate, "dimensions": dimensions}
-        source = _laplacian(image, spacing, gaussian, boundary)
+        source = _laplacian(source, spacing, gaussian, boundary)
     spectrum = source.spectrum(dimensions, range(box[0].start, box[0].stop))
-    transfer = simoncelli_weights(image.shape, dimensions, level) if of == "simoncelli" else None
+    transfer = simoncelli_weights(source.shape, dimensions, level) if of == "simoncelli" else None
     if transfer is not None and steer_sigma is not None:  # many components: weighed once
         spectrum, transfer = spectrum.weighted(transfer), None
     transform = _Transform(spectrum, spacing, transfer)

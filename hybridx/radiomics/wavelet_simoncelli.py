@@ -14,12 +14,13 @@ from hybridx.radiomics.roi import Floats
 from hybridx.radiomics.whole_image import WholeImage
 from hybridx.radiomics.whole_spectrum import places_of
 
-__all__ = ["simoncelli", "simoncelli_margin", "simoncelli_on", "simoncelli_weights"]
+__all__ = ["simoncelli", "simoncelli_margin", "simoncelli_weights"]
 
 
 def simoncelli(
-    image: Floats,
-    spacing: Sequence[float],
+    image: Floats | WholeImage,
+    spacing: Sequence[float],  # noqa: ARG001 - every filter has one
+    box: Sequence[slice] | None = None,
     *,
     level: int = 1,
     dimensions: int = 3,
@@ -31,10 +32,12 @@ def simoncelli(
 
     Parameters
     ----------
-    image : ndarray of float64, shape (z, y, x)
+    image : ndarray of float64, shape (z, y, x), or WholeImage
         Taken as periodic: the filter lives in Fourier space.
     spacing : sequence of float, (z, y, x)
         mm; not used, since wavelets live on the grid.
+    box : sequence of slice, (z, y, x), optional
+        Where the response is wanted; no filtered image of the whole is made for it.
     level : int
         1 is the finest: it peaks at half the Nyquist frequency; each further level peaks at half of that.
     dimensions : {3, 2}
@@ -43,6 +46,7 @@ def simoncelli(
     Returns
     -------
     ndarray of float64, shape (z, y, x)
+        Of the box's shape.
 
     Source
     ------
@@ -56,23 +60,10 @@ def simoncelli(
     >>> bool(np.allclose(simoncelli(wave, (1, 1, 1), level=1), wave))
     True
     """
-    pixels = np.asarray(image, dtype=np.float64)
-    everything = [slice(0, size) for size in pixels.shape]
-    return simoncelli_on(WholeImage.of(pixels), spacing, everything, level=level, dimensions=dimensions)
-
-
-def simoncelli_on(
-    image: WholeImage,
-    _spacing: Sequence[float],
-    box: Sequence[slice],
-    *,
-    level: int = 1,
-    dimensions: int = 3,
-) -> Floats:
-    """Return what `simoncelli` gives on a box of the image, without a filtered image of the whole."""
-    places = places_of(box)
-    spectrum = image.spectrum(check_dimensions(dimensions), range(box[0].start, box[0].stop))
-    return spectrum.respond(simoncelli_weights(image.shape, dimensions, level), places)
+    source = WholeImage.of(image)
+    box = source.everything if box is None else box
+    spectrum = source.spectrum(check_dimensions(dimensions), range(box[0].start, box[0].stop))
+    return spectrum.respond(simoncelli_weights(source.shape, dimensions, level), places_of(box))
 
 
 def simoncelli_margin(_spacing: Sequence[float], *, level: int = 1, dimensions: int = 3) -> None:

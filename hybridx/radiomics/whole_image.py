@@ -32,10 +32,19 @@ class WholeImage:
     _kept: dict[tuple[int, int, int], Spectrum] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, image: Floats) -> WholeImage:
-        """Take an image that is in memory."""
-        z, y, x = image.shape
-        return cls((z, y, x), lambda first, last: image[first:last])
+    def of(cls, image: Floats | WholeImage) -> WholeImage:
+        """Take an image that is in memory; one that is read slab by slab stays what it is."""
+        if isinstance(image, cls):
+            return image
+        pixels = np.asarray(image, dtype=np.float64)
+        z, y, x = pixels.shape
+        return cls((z, y, x), lambda first, last: pixels[first:last])
+
+    @property
+    def everything(self) -> tuple[slice, slice, slice]:
+        """The box that holds all of it."""
+        z, y, x = (slice(0, size) for size in self.shape)
+        return z, y, x
 
     def around(self, first: int, last: int, reach: int, boundary: str) -> tuple[Floats, slice]:
         """Return a slab with so many slices on either side, and where it lies; a periodic image goes on behind."""
