@@ -175,10 +175,7 @@ def write_reports(
     chosen = _chosen(background, patients)
     if saliency is not None:
         check_saliency(background, saliency, model)
-    from_disk = all(isinstance(one, str | os.PathLike) for one in (results, response or ""))
-    sources = (
-        [Path(one) for one in (results, response) if one is not None] if from_disk and why is None else []
-    )
+    sources = [] if why is not None else _folders(results, response)
     state = _state(sources, folder) if sources else ""
     names = _file_names(background.cohort.patients)
     library = "" if single_file else _library(background, folder)
@@ -187,12 +184,11 @@ def write_reports(
         for p in background.cohort.patients
     }
     # the pages of patients who were not asked for stay as well, as long as they are of this result
+    asked = set() if resume else set(chosen)  # whose pages are written anew whatever stands there
     kept = {
         p
-        for p in tasks
-        if state
-        and (resume or p not in set(chosen))
-        and _recorded(Path(tasks[p].target)) == tasks[p].inputs_hash
+        for p, task in tasks.items()
+        if state and p not in asked and _recorded(Path(task.target)) == task.inputs_hash
     }
     todo = [tasks[p] for p in chosen if p not in kept]
     for task in todo:  # a page of an older result must not stand there as if it were of this one
@@ -216,23 +212,19 @@ def write_reports(
         index_page(background, pages, problems).save(folder / "index.html")
     if pdf:
         save_pdf(folder / "cohort.html", folder / "cohort.pdf")
-    rows = pl.DataFrame(
-        [
-            (
-                p,
-                pages.get(p),
-                "failed" if p in problems else "written" if p in written else "kept",
-                problems.get(p),
-            )
-            for p in chosen
-        ],
-        schema={"patient_id": pl.String, "page": pl.String, "state": pl.String, "reason": pl.String},
-        orient="row",
-    )
     if patients == "all" or state:  # of a result in memory nobody knows whether an older page still fits
         _remove_orphans(folder, set(pages.values()))
     _manifest(folder, pages, tasks, problems, state)
-    return ReportIndex(folder, rows)
+    states = {p: "failed" if p in problems else "written" if p in written else "kept" for p in chosen}
+    return ReportIndex(folder, _rows(states, pages, problems))
+
+
+def _rows(states: dict[str, str], pages: dict[str, str], problems: dict[str, str]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(p, pages.get(p), state, problems.get(p)) for p, state in states.items()],
+        schema={"patient_id": pl.String, "page": pl.String, "state": pl.String, "reason": pl.String},
+        orient="row",
+    )
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -259,7 +251,8 @@ def _chosen(background: Background, patients: str | Sequence[str]) -> list[str]:
         if patients == "all":
             return list(known)
         patients = [patients]
-    unknown = [p for p in patients if p not in set(known)]
+    there = set(known)
+    unknown = [p for p in patients if p not in there]
     if unknown:
         guess = nearest(str(unknown[0]), known)
         hint = f" Did you mean {guess!r}?" if guess else ""
@@ -294,6 +287,13 @@ def _code_state() -> str:
 
 def _result(given: Any) -> Any:
     return Result.load(given) if isinstance(given, str | os.PathLike) else given
+
+
+def _folders(results: Any, response: Any) -> list[Path]:
+    """List the folders that a page comes from; none when one of its results is not saved."""
+    given = [one for one in (results, response) if one is not None]
+    saved = all(isinstance(one, str | os.PathLike) for one in given)
+    return [Path(one) for one in given] if saved else []
 
 
 def _state(sources: Sequence[Path], out: Path) -> str:
