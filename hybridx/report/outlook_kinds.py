@@ -116,7 +116,8 @@ def continuous_outlook(background: Background, patient: str) -> dict[str, Any]:
         low=signed_number(quartiles[0]),
         high=with_unit(quartiles[2], y.unit),
     )
-    told = [v for p, v in background.predicted.items() if p in set(background.cohort.patients)]
+    there = set(background.cohort.patients)
+    told = [v for p, v in background.predicted.items() if p in there]
     lanes = [(say("found"), known.tolist()), (say("predicted"), told)]
     rows = [
         (say(name), *(signed_number(float(np.percentile(v, share))) if v else "–" for _, v in lanes))
