@@ -258,6 +258,10 @@ class Background:
         """Return the row of a patient in the cohort."""
         return self._order[patient]
 
+    def row_of(self, patient: str) -> int | None:
+        """Return the row of a patient who may be in another cohort only."""
+        return self._order.get(patient)
+
     @functools.cached_property
     def _order(self) -> Mapping[str, int]:
         return {p: i for i, p in enumerate(self.cohort.patients)}

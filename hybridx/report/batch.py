@@ -20,25 +20,22 @@ from hybridx.compute import atomic_write, content_hash, ensure_writable, map_tas
 from hybridx.errors import InputError
 from hybridx.evaluate import Result
 from hybridx.report.background import Background
-from hybridx.report.beside import BESIDE, refuse_foreign_card, write_beside
-from hybridx.report.cohort_page import build_cohort_report
-from hybridx.report.index import index_page
+from hybridx.report.beside import BESIDE, TABLES_FOLDER
 from hybridx.report.language import speaking
-from hybridx.report.pdf import find_browser, save_pdf
+from hybridx.report.pdf import find_browser
 from hybridx.report.report_index import ReportIndex
 from hybridx.report.response_outlook import response_background
 from hybridx.report.saliency import check_saliency, voxels_for
 from hybridx.report.tumour_board import build_patient_page
 from hybridx.report.viewer import LIBRARY_FILE, library_code
+from hybridx.report.whole_cohort import RESPONSE, WHOLE, refuse_foreign, write_whole_cohort
 from hybridx.terms import listing, nearest, safe_name
 
 __all__ = ["write_reports"]
 
 PAGES_PER_WORKER = 40  # a worker costs about five seconds of imports and loading: as long as forty pages
 _RECORDED = re.compile(rb'name="hybridx-inputs" content="([0-9a-f]{64})"')
-_MARK = b'name="hybridx-inputs"'  # in the head of every page, finished or not: it tells ours from others
 _CODE = (".py", ".j2", ".css", ".js", ".json", ".yaml", ".csv")  # what a page is drawn by
-_OURS = ("index.html", "cohort.html", "manifest.json")
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,8 @@ def write_reports(
     why : Explanation, optional
         Default: the one stored with the result.
     response : path or Result, optional
-        Of the therapy response of the same patients: each page then shows it beside the risk; see `patient_page`.
+        Of the therapy response of the same patients: each page then shows it beside the risk, see `patient_page`; so
+        does the index, and the cohort report of the response stands in ``cohort_response/``.
     patients : "all" or sequence of str
         Whose pages to write; the index lists everyone either way.
     workers : int, optional
@@ -147,7 +145,7 @@ def write_reports(
         Of all pages, the checklists and the model card. Notes of the evaluation, findings of the checks and reasons
         of failures stay in English; names of columns in the tables, too.
     pdf : bool
-        Print the cohort report to ``cohort.pdf`` as well; needs Chromium.
+        Print each cohort report to ``cohort.pdf`` beside it as well; needs Chromium.
     saliency : path, optional
         The data folder that the cohort was extracted from: each page then shows what each place of PET and CT adds to
         the prediction, as an overlay that can be switched off. Seconds to half a minute per patient.
@@ -166,8 +164,7 @@ def write_reports(
     """
     folder = Path(out)
     ensure_writable(folder)
-    _refuse_foreign(folder)
-    refuse_foreign_card(folder)
+    refuse_foreign(folder)
     if pdf:
         find_browser()  # before hours of pages, not after
     background = Background(_result(results), why)
@@ -205,13 +202,7 @@ def write_reports(
     written = {t.patient for t, r in zip(todo, done, strict=True) if r.ok}
     pages = {p: f"pages/{names[p]}" for p in tasks if p in written or p in kept}
     with speaking(language):
-        build_cohort_report(background, index_link="index.html", inputs_hash=state).save(
-            folder / "cohort.html"
-        )
-        write_beside(background, folder)
-        index_page(background, pages, problems).save(folder / "index.html")
-    if pdf:
-        save_pdf(folder / "cohort.html", folder / "cohort.pdf")
+        write_whole_cohort(background, other, folder, pages, problems, state=state, pdf=pdf)
     if patients == "all" or state:  # of a result in memory nobody knows whether an older page still fits
         _remove_orphans(folder, set(pages.values()))
     _manifest(folder, pages, tasks, problems, state)
@@ -225,24 +216,6 @@ def _rows(states: dict[str, str], pages: dict[str, str], problems: dict[str, str
         schema={"patient_id": pl.String, "page": pl.String, "state": pl.String, "reason": pl.String},
         orient="row",
     )
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse to write over somebody else's ``index.html``, ``cohort.html`` or ``manifest.json``."""
-    for page in (folder / name for name in _OURS):
-        try:
-            with page.open("rb") as handle:
-                head = handle.read(4096)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            msg = (
-                f"{str(page)!r} is in the way of the reports: {error.strerror}. Choose another output folder."
-            )
-            raise InputError(msg) from error
-        if _MARK not in head and not (page.suffix == ".json" and b'"hybridx"' in head):
-            msg = f"{str(page)!r} is not a page of hybridx and would be lost. Choose another output folder."
-            raise InputError(msg)
 
 
 def _chosen(background: Background, patients: str | Sequence[str]) -> list[str]:
@@ -299,8 +272,8 @@ def _folders(results: Any, response: Any) -> list[Path]:
 def _state(sources: Sequence[Path], out: Path) -> str:
     """Hash of the saved results and of the code; reports written into a result's folder do not count."""
     digest = hashlib.sha256(_code_state().encode())
-    inside = {out.resolve() / "pages", out.resolve() / "tables"}
-    ours = {out.resolve() / name for name in (*_OURS, *BESIDE, LIBRARY_FILE)}
+    inside = {out.resolve() / name for name in ("pages", TABLES_FOLDER, RESPONSE)}
+    ours = {out.resolve() / name for name in (*WHOLE, *BESIDE, LIBRARY_FILE)}
     for source in sources:
         for file in sorted(f for f in source.rglob("*") if f.is_file()):
             place = file.resolve()

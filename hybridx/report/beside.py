@@ -16,9 +16,10 @@ from hybridx.report.checklist import CHECKLISTS, filled
 from hybridx.report.figure_tables import TABLES, figure_tables, save_tables
 from hybridx.report.language import speaking
 
-__all__ = ["BESIDE", "cohort_tables", "refuse_foreign_card", "write_beside"]
+__all__ = ["BESIDE", "TABLES_FOLDER", "cohort_tables", "refuse_foreign_card", "write_beside"]
 
 BESIDE = ("model_card.json", "model_card.md", "cohort.pdf")
+TABLES_FOLDER = "tables"
 
 
 def cohort_tables(
@@ -53,10 +54,10 @@ def _tables(background: Background) -> dict[str, pl.DataFrame]:
 def write_beside(background: Background, folder: Path) -> None:
     """Write ``tables/`` and the model card, and remove tables that this result no longer has."""
     tables = _tables(background)
-    save_tables(tables, folder / "tables")
+    save_tables(tables, folder / TABLES_FOLDER)
     for name in {*TABLES, *(f"checklist_{c}" for c in CHECKLISTS)} - set(tables):
         for suffix in ("csv", "parquet"):
-            (folder / "tables" / f"{name}.{suffix}").unlink(missing_ok=True)
+            (folder / TABLES_FOLDER / f"{name}.{suffix}").unlink(missing_ok=True)
     ModelCard(facts_of_result(background)).save(folder)
 
 

@@ -47,6 +47,8 @@ def index_page(
     problems: Mapping[str, str] | None = None,
     *,
     cohort_link: str = "cohort.html",
+    response: Background | None = None,
+    response_link: str = "",
 ) -> Page:
     """Return the list of all patients with links to their pages.
 
@@ -59,24 +61,28 @@ def index_page(
         Patient to the reason why the page could not be written.
     cohort_link : str
         Relative address of the cohort report; empty for none.
+    response : Background, optional
+        A second result, of the therapy response: a column more, and what was observed.
+    response_link : str
+        Relative address of its cohort report.
     """
     result, cohort = background.result, background.cohort
     script, script_source = index_script()
-    rows = [_row(background, p, pages.get(p, ""), (problems or {}).get(p, "")) for p in cohort.patients]
+    rows = [
+        _row(background, p, pages.get(p, ""), (problems or {}).get(p, "")) | _responding(response, p)
+        for p in cohort.patients
+    ]
     # Worst first: the index opens on those whom a board would want to see; no prediction comes last.
     rows.sort(key=lambda r: (math.isnan(r["share"]), r["share_sort"]))
-    if background.is_survival:
-        headline = f"{survivors(result.endpoint)} {say('at {n} months', n=number(background.main_horizon))}"
-    elif result.kind == "response":
-        headline = say("probability of {endpoint}", endpoint=result.endpoint)
-    else:
-        headline = result.endpoint
     title = say("{endpoint}: all patients", endpoint=result.endpoint)
     html = render(
         "index.html.j2",
         title=title,
         endpoint=endpoint_words(result.endpoint),
-        headline=headline,
+        headline=_headline(background),
+        second="" if response is None else _headline(response),
+        second_words="" if response is None else endpoint_words(response.result.endpoint),
+        second_link=response_link,
         model=model_title(result.primary),
         rows=rows,
         modalities=[modality_words(m) for m in cohort.modalities],
@@ -92,6 +98,30 @@ def index_page(
         script_source=script_source,
     )
     return Page(html, title)
+
+
+def _headline(background: Background) -> str:
+    result = background.result
+    if background.is_survival:
+        return f"{survivors(result.endpoint)} {say('at {n} months', n=number(background.main_horizon))}"
+    if result.kind == "response":
+        return say("probability of {endpoint}", endpoint=result.endpoint)
+    return str(result.endpoint)
+
+
+def _responding(response: Background | None, patient: str) -> dict[str, Any]:
+    """Return the cells of the second result; a patient who is not in it has no prediction there."""
+    if response is None:
+        return {}
+    share, i = response.predicted.get(patient, math.nan), response.row_of(patient)
+    return {
+        "second": {
+            "sort": _LAST if math.isnan(share) else share,
+            "shown": "" if math.isnan(share) else percent(share),
+            "bar": share_cell(share, title=f"{100 * share:.0f} %") if math.isfinite(share) else "",
+            "observed": "" if i is None else _observed(response, i),
+        }
+    }
 
 
 def _row(background: Background, patient: str, page: str, problem: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from hybridx.report.language import speaking
 from hybridx.report.outlook import outlook
 from hybridx.report.reasons import reasons
 from hybridx.report.response_outlook import response_background, response_outlook
+from hybridx.report.whole_cohort import RESPONSE
 from tests.report.reading import read
 from tests.report.test_batch import part_of
 from tests.report.test_language import english_left
@@ -129,6 +130,43 @@ def test_batch_takes_it_from_a_folder_and_knows_pages_without_it(saved, result, 
     assert write_reports(saved, out, response=folder, **settings).written == ["P000", "P001"]
     mixed = write_reports(saved, tmp_path / "mixed", response=response_result, **settings)
     assert mixed.written == ["P000", "P001"]
+
+
+def test_index_shows_it_and_its_own_report_stands_beside(saved, result, response_result, tmp_path):
+    settings = {"patients": ["P000"], "workers": 1, "progress": False}
+    few = part_of(response_result, [p for p in response_result.cohort.patients if p != "P001"])
+    few.save(tmp_path / "response")
+    out = tmp_path / "reports"
+    write_reports(saved, out, response=tmp_path / "response", **settings)
+    index = read((out / "index.html").read_text(encoding="utf-8"))
+    assert not index.faults and "Predicted: probability of response" in index.text
+    link = f"{RESPONSE}/cohort.html"
+    assert {a["href"] for a in index.all("a")} >= {"cohort.html", link}
+    own = Background(few)
+    rows = {row.split("<")[0]: row for row in rows_of((out / "index.html").read_text(encoding="utf-8"))}
+    observed = "responder" if own.outcome.value[own.index_of("P000")] == 1 else "non-responder"
+    assert f">{100 * own.predicted['P000']:.0f}" in rows["P000"] and f": {observed}" in rows["P000"]
+    assert rows["P001"].count("no prediction") == 1 and "responder" not in rows["P001"]
+    report = read((out / link).read_text(encoding="utf-8"))
+    assert not report.faults and "Response to therapy" in report.text
+    assert {a["href"] for a in report.all("a")} >= {"../index.html", "model_card.md"}
+    assert (out / RESPONSE / "model_card.md").is_file() and any((out / RESPONSE / "tables").iterdir())
+    write_reports(saved, out, **settings)
+    assert not (out / RESPONSE).exists(), "the report of a response that was not asked for"
+
+
+def rows_of(html):
+    found = re.findall(r'<th scope="row" class="free">(.*?)</tr>', html, re.DOTALL)
+    return [re.sub(r"^<a[^>]*>", "", row) for row in found]
+
+
+def test_report_of_somebody_else_in_its_place_is_kept(saved, response_result, tmp_path):
+    foreign = tmp_path / RESPONSE / "cohort.html"
+    foreign.parent.mkdir()
+    foreign.write_text("<h1>Our department</h1>", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cohort.html.*is not a page of hybridx"):
+        write_reports(saved, tmp_path, response=response_result, patients=["P000"], progress=False)
+    assert foreign.read_text(encoding="utf-8") == "<h1>Our department</h1>"
 
 
 def test_every_sentence_of_image_checks_is_german_on_a_german_page():
