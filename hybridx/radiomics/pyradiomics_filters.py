@@ -208,9 +208,11 @@ def _lbp2d(
     force2D: bool = False,  # noqa: ARG001  (always in slices; pyradiomics logs a warning where it is False)
     force2Ddimension: int = 0,
 ) -> Images:
-    stack = np.moveaxis(image, force2Ddimension, 0)
-    codes = local_binary_patterns(stack, lbp2DSamples, lbp2DRadius, lbp2DMethod)
-    yield "lbp-2D", np.ascontiguousarray(np.moveaxis(codes, 0, force2Ddimension))
+    # as there: two axes change places, and the codes are kept in the type of the image (whole numbers are cut off)
+    codes = local_binary_patterns(image.swapaxes(0, force2Ddimension), lbp2DSamples, lbp2DRadius, lbp2DMethod)
+    if image.dtype.kind == "f" or not np.isnan(codes).any():  # no whole number says that there is none
+        codes = codes.astype(image.dtype, copy=False)
+    yield "lbp-2D", np.ascontiguousarray(codes.swapaxes(0, force2Ddimension))
 
 
 def _lbp3d(

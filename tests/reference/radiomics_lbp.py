@@ -2,7 +2,7 @@
 
 Run where SciPy is older than 1.15 (later ones lack what pyradiomics imports), with pyradiomics, scikit-image and
 trimesh: ``python radiomics_lbp.py``. Written with numpy 2.2.6, scipy 1.14.1, scikit-image 0.26.0
-and trimesh 5.2.0.
+and trimesh 5.2.0; the same with numpy 2.4.6 and scipy 1.17.1, told what ``sph_harm`` was.
 """
 
 import json
@@ -22,6 +22,8 @@ SLICES = [
     {"lbp2DMethod": "ror"},
     {"lbp2DMethod": "nri_uniform"},
     {"lbp2DMethod": "uniform", "force2D": True, "force2Ddimension": 2},
+    {"lbp2DMethod": "default", "force2Ddimension": 2},
+    {"lbp2DMethod": "var", "lbp2DRadius": 1.7},
 ]
 SPHERES = [{}, {"lbp3DLevels": 4}, {"lbp3DIcosphereRadius": 1.6, "lbp3DIcosphereSubdivision": 2}]
 
