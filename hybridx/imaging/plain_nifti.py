@@ -15,7 +15,7 @@ from isal import igzip, isal_zlib
 
 from hybridx.imaging.grid import Grid
 
-__all__ = ["inflated", "plain_volume"]
+__all__ = ["GZIP", "HEADER", "MOST_INFLATED", "inflated", "laid_out", "plain_volume"]
 
 GZIP = b"\x1f\x8b"
 HEADER = 348
@@ -52,26 +52,38 @@ def inflated(content: bytes) -> bytes:
 
 def _expected(content: bytes) -> float:
     """Say how long a NIfTI file must be; no file of more than one gzip member passes for its first."""
+    return laid_out(content)[0] or math.inf
+
+
+def laid_out(content: bytes) -> tuple[int, int, int]:
+    """Return the bytes of a NIfTI file, those of a slice, and where the voxels begin; zeros where it is none."""
     if len(content) < HEADER or content[344:348] != MAGIC:
-        return math.inf
+        return 0, 0, 0
     sizes, bits, offset = _sizes(content)
-    return offset + math.prod(sizes) * bits / 8.0
+    if not 0 <= offset < math.inf:
+        return 0, 0, 0
+    slice_bytes = math.prod(sizes[:2]) * bits // 8
+    return int(offset) + math.ceil(math.prod(sizes) * bits / 8), slice_bytes, int(offset)
 
 
-def _sizes(content: bytes) -> tuple[tuple[int, ...], int, float]:
+def _sizes(content: bytes | memoryview) -> tuple[tuple[int, ...], int, float]:
     dimensions = struct.unpack_from("<8h", content, 40)
     (bits,) = struct.unpack_from("<h", content, 72)
     (offset,) = struct.unpack_from("<f", content, 108)
     return dimensions[1 : 1 + min(max(dimensions[0], 0), 7)], bits, offset
 
 
-def plain_volume(content: bytes) -> tuple[npt.NDArray[np.generic], Grid] | None:
+def plain_volume(
+    content: bytes | memoryview, slices: int | None = None
+) -> tuple[npt.NDArray[np.generic], Grid] | None:
     """Take the voxels (z, y, x), read-only, and their grid from a NIfTI file that needs no interpretation.
 
     Parameters
     ----------
     content : bytes
         Of the file, inflated.
+    slices : int, optional
+        How many are wanted, from the first; the array has no more, and the content may end with them.
 
     Returns
     -------
@@ -93,22 +105,26 @@ def plain_volume(content: bytes) -> tuple[npt.NDArray[np.generic], Grid] | None:
     if not ordinary or code not in KINDS or content[123] & 7 not in MILLIMETRES:
         return None
     kind = np.dtype(KINDS[code])
-    voxels = math.prod(sizes)
+    shape = (sizes[2] if slices is None else min(slices, sizes[2]), sizes[1], sizes[0])
+    voxels = math.prod(shape)
     if bits != 8 * kind.itemsize or not (offset >= 352 and offset == int(offset)):
         return None
-    if len(content) < int(offset) + voxels * kind.itemsize:
+    cut = slices is not None and len(content) == int(offset) + voxels * kind.itemsize
+    if not cut and len(content) < int(offset) + math.prod(sizes) * kind.itemsize:
         return None
     place = _place(content)
     if place is None:
         return None
     grid = Grid((sizes[0], sizes[1], sizes[2]), *place)
-    return np.frombuffer(content, kind, voxels, int(offset)).reshape(sizes[::-1]), grid
+    array = np.frombuffer(content, kind, voxels, int(offset)).reshape(shape)
+    array.flags.writeable = False
+    return array, grid
 
 
 _Triple = tuple[float, float, float]
 
 
-def _place(content: bytes) -> tuple[_Triple, _Triple, tuple[float, ...]] | None:
+def _place(content: bytes | memoryview) -> tuple[_Triple, _Triple, tuple[float, ...]] | None:
     """Return spacing, origin and direction by ITK's rules, or None where it weighs one description against another."""
     turned, scanner = struct.unpack_from("<2h", content, 252)
     handed, *edges = struct.unpack_from("<4f", content, 76)
@@ -157,7 +173,9 @@ def _alike(one: _Way, other: _Way) -> bool:
     return one[1] == other[1] and all(abs(a - b) <= 1e-5 for a, b in zip(one[2], other[2], strict=True))
 
 
-def _of_quaternion(content: bytes, handed: float, edges: list[float]) -> npt.NDArray[np.float64] | None:
+def _of_quaternion(
+    content: bytes | memoryview, handed: float, edges: list[float]
+) -> npt.NDArray[np.float64] | None:
     b, c, d = struct.unpack_from("<3f", content, 256)
     rest = 1.0 - (b * b + c * c + d * d)
     if not rest >= -3e-7:  # no rotation

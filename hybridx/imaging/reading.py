@@ -17,6 +17,7 @@ from hybridx.compute import atomic_write
 from hybridx.imaging.faults import Fault, ImageError, fault, raise_errors
 from hybridx.imaging.grid import Grid
 from hybridx.imaging.image import Image
+from hybridx.imaging.inflating import content_of
 from hybridx.imaging.plain_nifti import inflated, plain_volume
 
 if TYPE_CHECKING:
@@ -77,25 +78,45 @@ def read_grid(path: str | os.PathLike[str], column: str = "image") -> Grid:
     return Grid.of(_header(Path(path), column))
 
 
-def read_voxels(path: str | os.PathLike[str], column: str = "image") -> tuple[npt.NDArray[np.generic], Grid]:
+def read_voxels(
+    path: str | os.PathLike[str], column: str = "image", slices: int | None = None
+) -> tuple[npt.NDArray[np.generic], Grid]:
     """Read the voxels (z, y, x) as they are, and where they lie.
 
     The geometry is ITK's. The voxels of a NIfTI file come through nibabel: ITK turns NaN, and what is missing from a
     file that was cut short, into zeros without a word.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or MetaImage.
+    column : str
+        What an error names.
+    slices : int, optional
+        How many, from the first, are of use: of an ordinary compressed NIfTI file no more are read and returned, and
+        damage in the rest goes unnoticed (as it does in ITK and nibabel, which leave the checksum unread), unless it
+        was cut short. The grid is the whole volume's. Other files are read whole.
+
+    Raises
+    ------
+    ImageError
+        Missing, unreadable, damaged or cut short; not three-dimensional; a doubtful geometry.
     """
     place = Path(path)
     content = None
     if place.name.endswith(NIFTI) and place.is_file():
         with contextlib.suppress(OSError, EOFError, zlib.error):  # said in words below
-            content = inflated(place.read_bytes())
-        found = None if content is None else plain_volume(content)
+            content = content_of(place, slices)
+        found = None if content is None else plain_volume(content, slices)
         if found is not None and _plausible(found[1].spacing):
             return found
+    if slices is not None:
+        return read_voxels(path, column)
     return _voxels_by_library(place, column, content)
 
 
 def _voxels_by_library(
-    place: Path, column: str, content: bytes | None
+    place: Path, column: str, content: bytes | memoryview | None
 ) -> tuple[npt.NDArray[np.generic], Grid]:
     import SimpleITK as sitk  # noqa: PLC0415 - loads where a file needs it
 
@@ -111,12 +132,14 @@ def _voxels_by_library(
     return sitk.GetArrayFromImage(volume), Grid.of(reader)
 
 
-def _by_nibabel(place: Path, content: bytes | None) -> npt.NDArray[np.generic]:
+def _by_nibabel(place: Path, content: bytes | memoryview | None) -> npt.NDArray[np.generic]:
     import nibabel as nib  # noqa: PLC0415 - loads where a file needs it
     from nibabel.filebasedimages import ImageFileError  # noqa: PLC0415
 
     try:
-        image = nib.Nifti1Image.from_bytes(inflated(place.read_bytes()) if content is None else content)
+        image = nib.Nifti1Image.from_bytes(
+            inflated(place.read_bytes()) if content is None else bytes(content)
+        )
     except ImageFileError as error:
         raise ValueError(str(error)) from error
     array = np.asanyarray(image.dataobj)

@@ -11,6 +11,7 @@ from isal import igzip
 from scipy.spatial.transform import Rotation
 
 from hybridx.imaging import ImageError, read_grid
+from hybridx.imaging.inflating import MADE, content_of
 from hybridx.imaging.plain_nifti import inflated, plain_volume
 from hybridx.imaging.reading import read_voxels
 
@@ -113,3 +114,54 @@ def test_a_gzip_file_of_several_members_and_a_damaged_one():
     # a length that nothing of this size can have is not set aside in memory
     with pytest.raises((igzip.BadGzipFile, EOFError)):
         inflated(whole[:-4] + b"\xff" * 4)
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Write a volume of several pieces, with zeros from end to end of some of them; return its bytes and its path."""
+    rng = np.random.default_rng(5)
+    array = np.zeros((40, 100, 100), np.int16)
+    array[2:6] = rng.integers(-900, 900, (4, 100, 100))
+    array[35:] = rng.integers(-900, 900, (5, 100, 100))
+    path = tmp_path / "large.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
+    raw = gzip.decompress(path.read_bytes())
+    assert len(raw) > 3 * MADE
+    return raw, array, path
+
+
+def test_a_file_inflated_in_pieces_is_the_file(large):
+    raw, array, path = large
+    assert bytes(content_of(path)) == raw
+    assert np.array_equal(read_voxels(path)[0], array)
+    half = len(raw) // 2
+    for content in (gzip.compress(raw[:half]) + gzip.compress(raw[half:]), gzip.compress(raw + b"more"), raw):
+        path.write_bytes(content)
+        assert bytes(content_of(path))[: len(raw)] == raw
+        assert np.array_equal(read_voxels(path)[0], array)
+
+
+@pytest.mark.parametrize("slices", [1, 4, 39, 40, 99])
+def test_no_more_slices_are_inflated_than_asked_for(large, slices):
+    raw, array, path = large
+    found, grid = read_voxels(path, slices=slices)
+    assert np.array_equal(found, array[:slices]) and grid == read_grid(path)
+    assert len(content_of(path, slices)) == min(len(raw), len(raw) - array.nbytes + slices * array[0].nbytes)
+
+
+def test_damage_is_refused_as_far_as_a_file_is_read(large):
+    raw, array, path = large
+    content = bytearray(path.read_bytes())
+    path.write_bytes(content[:-50])
+    for slices in (None, 6, 40):  # cut short: also behind what is read
+        with pytest.raises(ImageError, match="I002"):
+            read_voxels(path, slices=slices)
+    content[-6] ^= 255  # the checksum
+    path.write_bytes(content)
+    for slices in (None, 40):
+        with pytest.raises(ImageError, match="I002"):
+            read_voxels(path, slices=slices)
+    assert np.array_equal(read_voxels(path, slices=10)[0], array[:10])
+    path.write_bytes(gzip.compress(raw[:-2]))  # sound, but not what the header says
+    with pytest.raises(ImageError, match="I002"):
+        read_voxels(path, slices=6)
