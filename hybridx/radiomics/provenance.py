@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import numpy as np
 
 from hybridx import __version__
+from hybridx.imaging.grid import Grid
 from hybridx.radiomics.pair import Box, Pair
 from hybridx.radiomics.settings import RadiomicsSettings
 
@@ -52,12 +54,20 @@ def _content(pair: Pair, settings: RadiomicsSettings) -> str:
     cropped = settings.vocabulary == "pyradiomics" and (settings.resample_mm is not None or settings.pre_crop)
     local = (plain or cropped) and not settings.normalise and pair.grid == pair.mask_grid
     box = _widened(pair, settings) if local else (slice(None),) * 3
-    digest = hashlib.sha256(f"{pair.grid!r} {pair.mask_grid!r} {box} {pair.voxels.dtype}".encode())
+    grids = f"{_plain(pair.grid)!r} {_plain(pair.mask_grid)!r}"
+    digest = hashlib.sha256(f"{grids} {box} {pair.voxels.dtype}".encode())
     for array in (pair.voxels[box], pair.mask[box] if local else pair.mask):
         digest.update(np.ascontiguousarray(array).data)
     if pair.bad is not None:
         digest.update(np.packbits(pair.bad[box]).data)
     return digest.hexdigest()[:32]
+
+
+def _plain(grid: Grid) -> Grid:
+    """Write 0 for -0: readers differ in the sign of a 0 in the direction of one and the same file."""
+    return dataclasses.replace(
+        grid, origin=tuple(o + 0.0 for o in grid.origin), direction=tuple(d + 0.0 for d in grid.direction)
+    )
 
 
 def _widened(pair: Pair, settings: RadiomicsSettings) -> Box:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from hybridx.errors import SettingsError
 from hybridx.radiomics.settings_checks import check_names, check_settings
+from hybridx.radiomics.settings_idle import without_idle
 from hybridx.terms import settings_hash
 
 __all__ = ["RadiomicsSettings"]
@@ -175,9 +177,7 @@ class RadiomicsSettings:
         ------
         pyradiomics 3.0.1, doi:10.1158/0008-5472.CAN-17-0339.
         """
-        check_names(cls, settings)
-        settings.setdefault("vocabulary", "pyradiomics")
-        return cls(**settings)
+        return _through(cls, "pyradiomics", settings)
 
     @classmethod
     def ibsi(cls, **settings: Any) -> RadiomicsSettings:
@@ -195,9 +195,7 @@ class RadiomicsSettings:
         >>> ct.bin_origin, ct.vocabulary
         (-1000.0, 'ibsi')
         """
-        check_names(cls, settings)
-        settings.setdefault("vocabulary", "ibsi")
-        return cls(**settings)
+        return _through(cls, "ibsi", settings)
 
     @classmethod
     def preset(cls, modality: str, tracer: str | None = None) -> RadiomicsSettings:
@@ -233,7 +231,8 @@ class RadiomicsSettings:
         """
         from hybridx.radiomics.parameter_file import read_parameters  # noqa: PLC0415 - only here is YAML wanted
 
-        return cls(**{**read_parameters(path), **(base or {})})
+        told = dict(base or {})
+        return cls(**without_idle({**read_parameters(path), **told}, keep=told))
 
     def of_image_type(self, image_type: str) -> RadiomicsSettings:
         """Return the settings that hold for one image type, with its own grey levels where it has some."""
@@ -243,9 +242,21 @@ class RadiomicsSettings:
         for one, other in (("bin_width", "bin_count"), ("bin_count", "bin_width")):
             if one in own:
                 own.setdefault(other, None)
+        if own.get("bin_count") is not None:
+            own.setdefault("bin_origin", None)
         return dataclasses.replace(self, **own, by_image_type=())
 
     @cached_property
     def hash(self) -> str:
         """Short digest of all settings, for caches and provenance."""
         return settings_hash(self)
+
+
+def _through(cls: type[RadiomicsSettings], vocabulary: str, settings: dict[str, Any]) -> RadiomicsSettings:
+    check_names(cls, settings)
+    if settings.setdefault("vocabulary", vocabulary) != vocabulary:
+        msg = (
+            f"vocabulary={settings['vocabulary']!r} contradicts RadiomicsSettings.{vocabulary}; leave it out."
+        )
+        raise SettingsError(msg)
+    return cls(**settings)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table, ibsi_table, names_of, split_tag
+from hybridx.radiomics.settings_idle import check_idle
 from hybridx.radiomics.settings_plain import is_number, make_plain
 from hybridx.radiomics.settings_words import (
     AGGREGATED,
@@ -65,11 +66,14 @@ FLAGS += ("gradient_spacing", "correct_mask")
 def check_names(cls: type[Any], given: Mapping[str, Any]) -> None:
     """Refuse a setting that does not exist, and offer the one that was meant (also for pyradiomics' spelling)."""
     known = [one.name for one in dataclasses.fields(cls)]
+    spelt = {
+        **{peer: ours for peer, ours in PEER_NAMES.items() if ours in known},
+        **dict(zip(known, known, strict=True)),
+    }
     for name in given:
         if name in known:
             continue
-        peer = PEER_NAMES.get(nearest(name, PEER_NAMES) or "")
-        guess = peer if peer in known else nearest(name, known)
+        guess = spelt.get(nearest(name, spelt) or "")
         hint = f" Did you mean {guess!r}?" if guess else ""
         msg = f"Unknown setting {name!r}.{hint} Known: {', '.join(known)}."
         raise SettingsError(msg)
@@ -84,6 +88,7 @@ def check_settings(settings: RadiomicsSettings) -> None:
     _check_filters(settings)
     _check_range(settings)
     _check_vocabulary(settings)
+    check_idle(settings)
 
 
 def wanted_bins(settings: RadiomicsSettings) -> bool:
@@ -137,6 +142,8 @@ def _edges(given: Any) -> float | tuple[float, float, float] | None:
         if not (isinstance(given, list | tuple) and edge == 0):
             _positive("resample_mm", edge)
     x, y, z = (float(edge) for edge in edges)
+    if x == y == z == 0:
+        return None  # every axis keeps its edge
     return x if x == y == z and x > 0 else (x, y, z)
 
 
@@ -299,7 +306,9 @@ def _set_origin(settings: RadiomicsSettings) -> None:
             '(0 for SUV, -1000 for HU), or "minimum" for the lowest intensity in each lesion.'
         )
         raise SettingsError(msg)
-    if origin != "minimum":
+    if isinstance(origin, str):
+        check_name(origin, ("minimum",), "bin_origin")
+    else:
         _finite("bin_origin", origin)
         origin = float(origin)
     _set(settings, "bin_origin", origin)

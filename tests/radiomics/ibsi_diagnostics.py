@@ -16,7 +16,9 @@ AXES = ("z", "y", "x")
 def diagnostics(image, mask, settings: RadiomicsSettings) -> dict[str, float]:
     """Every diagnostic row of a configuration by its tag."""
     pair = make_pair(image, mask, settings)
-    plain = dataclasses.replace(settings, resegment=None, outlier_sigma=None, bin_width=None, bin_count=32)
+    plain = dataclasses.replace(
+        settings, resegment=None, outlier_sigma=None, bin_width=None, bin_origin=None, bin_count=32
+    )
     first = _as_given(pair)
     scene = ibsi_scene(pair, plain, margin_mm=None)
     counting = ibsi_scene(pair, settings, margin_mm=None)

@@ -25,7 +25,7 @@ def scenes(image, mask, **given):
     """Image and mask by this engine and by pyradiomics itself."""
     from radiomics import imageoperations
 
-    wanted = RadiomicsSettings.pyradiomics(bin_width=25, normalise_scale=1, **given)
+    wanted = RadiomicsSettings.pyradiomics(bin_width=25, **given)
     ours = pyradiomics_scene(make_pair(image, mask, wanted), wanted)
     parameters = peer_engine.peer_parameters(wanted)
     volume, lesion = image.to_sitk(), sitk.Cast(mask.to_sitk(), sitk.sitkUInt32)

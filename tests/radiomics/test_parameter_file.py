@@ -75,7 +75,9 @@ def test_a_file_is_read_as_it_is(tmp_path):
 
 def test_what_a_file_leaves_out_is_pyradiomics_default():
     settings = RadiomicsSettings.from_parameter_file({})
-    assert (settings.bin_width, settings.interpolator, settings.normalise_scale) == (25.0, "bspline", 1.0)
+    assert (settings.bin_width, settings.interpolator) == (25.0, "bspline")
+    assert RadiomicsSettings.from_parameter_file({"setting": {"normalize": True}}).normalise_scale == 1.0
+    assert RadiomicsSettings.from_parameter_file({}, base={"normalise": True}).normalise_scale == 1.0
     assert len(settings.families) == 7 and settings.features == () and settings.image_types == ("original",)
 
 
@@ -127,6 +129,14 @@ def test_a_file_that_is_none(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(SettingsError, match="not YAML"):
         read_parameters(tmp_path / "broken.yaml")
+
+
+def test_what_pyradiomics_reads_and_never_uses_changes_nothing():
+    idle = {"normalizeScale": 100, "wavelet": "haar", "lbp2DRadius": 3, "gradientUseSpacing": False}
+    found = RadiomicsSettings.from_parameter_file({"setting": {"binWidth": 25, **idle}})
+    assert found.hash == RadiomicsSettings.from_parameter_file({"setting": {"binWidth": 25}}).hash
+    with pytest.raises(SettingsError, match="wavelet='haar' does nothing without"):
+        RadiomicsSettings.from_parameter_file({}, base={"wavelet": "haar"})
 
 
 def test_a_count_goes_before_a_width_and_one_end_is_a_lower_end():

@@ -97,6 +97,14 @@ CHANGES = {
     "minimum_dimensions": 2,
     "minimum_voxels": 10,
 }
+NEEDED = {
+    "resegment": {"resegment": (-3, 3)},
+    "normalise": {"normalise": True},
+    "wavelet": {"image_types": ("original", "wavelet")},
+    "gradient": {"image_types": ("original", "gradient")},
+    "lbp2d": {"image_types": ("original", "lbp2d")},
+    "lbp3d": {"image_types": ("original", "lbp3d")},
+}
 IBSI_CHANGES = {
     "aggregations": ("2D_avg",),
     "bin_origin": 0,
@@ -109,7 +117,17 @@ IBSI_CHANGES = {
 
 def test_every_setting_is_in_the_hash_and_equal_settings_are_one():
     base = RadiomicsSettings(bin_width=25)
-    hashes = [dataclasses.replace(base, **{name: value}).hash for name, value in CHANGES.items()]
+    hashes = []
+    for name, value in CHANGES.items():
+        needed = NEEDED.get(name.partition("_")[0], {})
+        changed = RadiomicsSettings(**{"bin_width": 25, **needed, name: value})
+        assert (
+            changed.hash
+            != RadiomicsSettings(
+                **{"bin_width": 25, **needed} if name not in needed else {"bin_width": 25}
+            ).hash
+        )
+        hashes.append(changed.hash)
     hashes.append(RadiomicsSettings(bin_width=25, image_types=("log",), log_sigma_mm=(2.0,)).hash)
     hashes.append(RadiomicsSettings(bin_count=32).hash)
     standard = RadiomicsSettings.ibsi(bin_width=25, bin_origin=-1000, aggregations=("3D_avg",))
@@ -120,6 +138,49 @@ def test_every_setting_is_in_the_hash_and_equal_settings_are_one():
     assert RadiomicsSettings(bin_width=25, families=("glcm", "shape")) == RadiomicsSettings(
         bin_width=25, families=("shape", "glcm")
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"resegment_mode": "sigma"}, "does nothing without resegment="),
+        ({"normalise_clip": 3}, "does nothing without normalise=True"),
+        ({"wavelet": "haar"}, "does nothing without image_types with 'wavelet'"),
+        ({"lbp3d_levels": 3}, "does nothing without image_types with 'lbp3d'"),
+        ({"gradient_spacing": False}, "does nothing without image_types with 'gradient'"),
+        ({"by_image_type": {"wavelet": {"bin_width": 5}}}, "by_image_type speaks of 'wavelet'"),
+        ({"vocabulary": "ibsi"}, "contradicts RadiomicsSettings.pyradiomics"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(given, message):
+    with pytest.raises(SettingsError, match=message):
+        RadiomicsSettings.pyradiomics(bin_width=25, **given)
+
+
+def test_a_count_has_no_origin():
+    told = {"bin_count": 32, "aggregations": "3D_avg"}
+    with pytest.raises(SettingsError, match="bin_origin=0 does nothing without bin_width"):
+        RadiomicsSettings.ibsi(**told, bin_origin=0)
+    with pytest.raises(SettingsError, match="Did you mean 'minimum'"):
+        RadiomicsSettings.ibsi(bin_width=25, bin_origin="minimun", aggregations="3D_avg")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("resegmnt", "resegment"),
+        ("normalize_clip", "normalise_clip"),
+        ("padvoxels", "pad_voxels"),
+        ("wavelet_level", "wavelet_levels"),
+        ("force_2d_axes", "force_2d_axis"),
+        ("lbp3d_radii", "lbp3d_radius"),
+        ("removeOutlier", "normalise_clip"),
+        ("start_levl", "wavelet_start"),
+    ],
+)
+def test_the_nearest_name_of_both_spellings_is_offered(given, hint):
+    with pytest.raises(SettingsError, match=f"Did you mean {hint!r}"):
+        RadiomicsSettings.pyradiomics(bin_width=25, **{given: 1})
 
 
 def test_settings_of_filters_are_frozen_and_hashable():
