@@ -59,7 +59,7 @@ def spherical_patterns(
     ):
         msg = f"LBP3D got levels {levels!r}, radius {radius!r}, subdivision {subdivision!r}; wanted at least 1, > 0, 0."
         raise SettingsError(msg)
-    points = icosphere(int(subdivision)) * radius
+    points = icosphere(int(subdivision), radius)
     harmonics = _harmonics(points / radius, int(levels))
     places = np.argwhere(mask)
     spline = ndimage.spline_filter(image, order=3, output=np.float64)
@@ -78,8 +78,12 @@ def spherical_patterns(
         yield name, response
 
 
-def icosphere(subdivision: int) -> Floats:
-    """Return the corners of an icosahedron on the unit sphere, each face split in four `subdivision` times."""
+def icosphere(subdivision: int, radius: float = 1.0) -> Floats:
+    """Return the corners of an icosahedron on a sphere, each face split in four `subdivision` times.
+
+    Every split ends with the push out to the sphere that trimesh makes, so that the last bit is its: at the border of
+    an image it decides whether a sample is inside.
+    """
     golden = (1.0 + np.sqrt(5.0)) / 2.0
     plane = np.array([(0.0, a, b * golden) for a in (-1, 1) for b in (-1, 1)])
     corners = np.concatenate([np.roll(plane, turn, axis=1) for turn in (2, 0, 1)]) / np.sqrt(2.0 + golden)
@@ -92,24 +96,31 @@ def icosphere(subdivision: int) -> Floats:
         for c in range(b)
         if near[a, b] and near[b, c] and near[a, c]
     ]
-    points = [tuple(corner) for corner in corners]
+    if subdivision == 0:
+        return _pushed_out(corners, radius)
     for _ in range(subdivision):
         middle: dict[tuple[int, int], int] = {}
+        points = list(corners)
         split = []
         for a, b, c in faces:
             x, y, z = (_midpoint(points, middle, one, two) for one, two in ((a, b), (b, c), (a, c)))
             split += [(a, x, z), (b, x, y), (c, y, z), (x, y, z)]
         faces = split
-    return np.array(points)
+        corners = _pushed_out(np.array(points), radius)
+    return corners
 
 
-def _midpoint(points: list[tuple[float, ...]], known: dict[tuple[int, int], int], one: int, two: int) -> int:
+def _midpoint(points: list[Floats], known: dict[tuple[int, int], int], one: int, two: int) -> int:
     key = (min(one, two), max(one, two))
     if key not in known:
-        between = np.array(points[one]) + np.array(points[two])
         known[key] = len(points)
-        points.append(tuple(between / np.linalg.norm(between)))
+        points.append((points[one] + points[two]) / 2.0)
     return known[key]
+
+
+def _pushed_out(points: Floats, radius: float) -> Floats:
+    length = np.sqrt(np.dot(points**2, [1.0, 1.0, 1.0]))[:, None]
+    return np.asarray(points + points / length * (radius - length))
 
 
 def _harmonics(directions: Floats, levels: int) -> list[Complex]:

@@ -25,7 +25,12 @@ SLICES = [
     {"lbp2DMethod": "default", "force2Ddimension": 2},
     {"lbp2DMethod": "var", "lbp2DRadius": 1.7},
 ]
-SPHERES = [{}, {"lbp3DLevels": 4}, {"lbp3DIcosphereRadius": 1.6, "lbp3DIcosphereSubdivision": 2}]
+SPHERES = [
+    {},
+    {"lbp3DLevels": 4},
+    {"lbp3DIcosphereRadius": 1.6, "lbp3DIcosphereSubdivision": 2},
+    {"lbp3DIcosphereRadius": 2},  # samples on the border of the image, to the last bit
+]
 
 rng = np.random.default_rng(20)
 image = np.round(rng.normal(size=(6, 8, 9)) * 50.0)
