@@ -34,7 +34,9 @@ def test_patterns_are_pyradiomics_own(case: dict) -> None:
     if case["kind"] == "LBP2D":
         np.testing.assert_allclose(response, case["values"], rtol=1e-11)  # of codes: exactly
     else:
-        np.testing.assert_allclose(response, case["values"], rtol=1e-6, atol=1e-6)
+        # fourth powers are summed in single precision there
+        near = 1e-5 if (case["name"], case["dtype"]) == ("lbp-3D-k", "float32") else 1e-6
+        np.testing.assert_allclose(response, case["values"], rtol=near, atol=near)
 
 
 def test_the_sphere_has_even_corners() -> None:
