@@ -47,8 +47,8 @@ def spherical_patterns(
     ------
     Banerjee J et al. 3D LBP-based rotationally invariant region description. ACCV Workshops 2012,
     doi:10.1007/978-3-642-37410-4_3. Checked against pyradiomics 3.0.1 with SciPy 1.14.1 and trimesh, to 1e-6 (kurtosis
-    of single-precision images, which is single there, to 1e-5); later versions of SciPy lack what it imports for it. Its exchange of the two angles is kept, so the result is
-    not blind to rotation.
+    of single-precision images, which is single there, to 1e-5); later versions of SciPy lack what it imports for it.
+    Its exchange of the two angles is kept, so the result is not blind to rotation.
     """
     if (
         int(levels) != levels
