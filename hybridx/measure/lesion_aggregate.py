@@ -78,7 +78,7 @@ def aggregate_lesions(
     modality : str
         Of the features, and of the block.
     columns : sequence of str, optional
-        Which columns; by default all features of the modality, and volume and uptake where the table has them.
+        Which columns; by default all features of the modality, and volume and (PET) uptake where the table has them.
     timepoint : int
         Which rows; the second makes the block ``pet@2``.
     day : float
@@ -90,7 +90,7 @@ def aggregate_lesions(
     -------
     Block
         What `Cohort.build` takes; its `features` say how each column was made. Null: no value for that lesion;
-        dispersion of a single lesion; a sum, highest or lowest with a lesion missing.
+        dispersion of a single lesion; a sum, highest, lowest or range with a lesion missing.
 
     Raises
     ------
@@ -135,9 +135,8 @@ def _rows(table: Any, timepoint: int) -> pl.DataFrame:
         raise InputError(msg)
     if "timepoint" in frame.columns:
         frame = frame.filter(pl.col("timepoint") == timepoint)
-    frame = frame.filter(
-        pl.col("volume_ml").is_not_null()
-    )  # a patient whose images failed has a row and no lesion
+    # a patient whose images failed has a row and no lesion
+    frame = frame.filter(pl.col("volume_ml").cast(pl.Float64).fill_nan(None).is_not_null())
     if not frame.height:
         msg = f"The table has no lesion at timepoint {timepoint}."
         raise InputError(msg)
@@ -151,7 +150,8 @@ def _plan(
     columns: Sequence[str] | None,
 ) -> dict[str, list[str]]:
     own = [c for c, t in frame.schema.items() if c.startswith(f"{modality}.") and t.is_numeric()]
-    basic = [c for c in ("volume_ml", "suv_max", "suv_mean", "suv_peak", "tlg") if c in frame.columns]
+    uptake = ("suv_max", "suv_mean", "suv_peak", "tlg") if modality == "pet" else ()
+    basic = [c for c in ("volume_ml", *uptake) if c in frame.columns]
     usual = [*(c for c in basic if frame[c].is_not_null().any()), *own] if columns is None else list(columns)
     ways = [how] if isinstance(how, str) else list(how)
     for one in ways:
@@ -199,7 +199,7 @@ def _expression(kind: str, column: str, least_share: float) -> pl.Expr:
         "min": lambda: pl.when(whole).then(x.min()),
         "sd": x.std,
         "cv": lambda: pl.when(x.mean() != 0).then(x.std() / x.mean().abs()),
-        "range": lambda: x.max() - x.min(),
+        "range": lambda: pl.when(whole).then(x.max() - x.min()),
     }
     made = ways[kind]()
     return pl.when(there.sum() >= 2).then(made) if kind in _DISPERSION else made

@@ -130,6 +130,18 @@ def test_what_is_missing_in_a_lesion_is_not_made_up():
     assert (row["pet.vmean_x"], row["pet.vmean_y"]) == (None, 3.0)
     assert row["pet.max_y"] is None
     assert row["pet.sd_y"] is None
+    three = pl.DataFrame({"patient_id": ["A"] * 3, "volume_ml": [1.0, 2.0, 9.0], "pet.x": [None, 3.0, 8.0]})
+    three = pl.concat([three, pl.DataFrame({"patient_id": "A", "volume_ml": float("nan"), "pet.x": None})])
+    row = aggregate_lesions(three, ("range", "vmean"), columns=["pet.x"]).frame.row(0, named=True)
+    assert row["pet.range_x"] is None, "the lesion without a value may be the highest"
+    assert row["pet.vmean_x"] == pytest.approx((2 * 3 + 9 * 8) / 11)
+
+
+def test_uptake_belongs_to_pet():
+    table = pl.DataFrame({"patient_id": ["A"], "volume_ml": [1.0], "suv_max": [4.0], "ct.x": [2.0]})
+    block = aggregate_lesions(table, "vmean", modality="ct")
+    assert block.frame.columns == ["patient_id", "ct.vmean_volume_ml", "ct.vmean_x"]
+    assert "pet.vmean_suv_max" in aggregate_lesions(table, "vmean", modality="pet").frame.columns
 
 
 def test_a_second_timepoint_has_a_block_of_its_own(lesions):
