@@ -104,7 +104,7 @@ def _few(pair: Pair, settings: RadiomicsSettings) -> Features:
         return _lost(settings, f"the lesion has no voxel{edge}")
     sound = pair.mask if pair.bad is None or pair.grid != pair.mask_grid else pair.mask & ~pair.bad
     same = pair.grid == pair.mask_grid
-    values = pair.voxels[sound] if same else np.empty(0)
+    values = pair.voxels[sound[: len(pair.voxels)]] if same else np.empty(0)
     return Features(*few_voxels(values, pair.grid.voxel_ml, settings))
 
 

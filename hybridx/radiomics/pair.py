@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,8 @@ class Pair:
         Where the image was NaN or infinite; these voxels hold the lesion's median here and are not counted.
     remarks : tuple of str
         What was done to bring them together.
+    everything : callable, optional
+        Reads the whole image where `voxels` are its first slices only.
     """
 
     voxels: npt.NDArray[Any]
@@ -52,15 +55,26 @@ class Pair:
     mask_grid: Grid
     bad: Mask | None = None
     remarks: tuple[str, ...] = ()
+    everything: Callable[[], npt.NDArray[Any]] | None = None
 
     @cached_property
     def box(self) -> Box:
         """The smallest box around the lesion, on `mask_grid`."""
         return box_of(self.mask)
 
+    def whole(self) -> Pair:
+        """Return the pair with all of the image's slices."""
+        if self.everything is None:
+            return self
+        return dataclasses.replace(self, voxels=self.everything(), everything=None)
+
 
 def make_pair(
-    image: ImageLike, mask: ImageLike, settings: RadiomicsSettings, label: int | None = None
+    image: ImageLike,
+    mask: ImageLike,
+    settings: RadiomicsSettings,
+    label: int | None = None,
+    slices: Callable[[RadiomicsSettings, Box, Grid], int | None] | None = None,
 ) -> Pair:
     """Read image and mask, choose the label, see that they belong together, and set bad voxels aside.
 
@@ -72,20 +86,47 @@ def make_pair(
         `label`, `correct_mask`, `geometry_tolerance`.
     label : int, optional
         Instead of the settings'.
+    slices : callable, optional
+        ``slices(settings, box, grid)`` says of how many slices of the image, from the first, its values are made, or
+        None: of all, as without it. Of a file no more are then read, if that spares anything.
 
     Raises
     ------
     InputError
         Nothing is marked, several labels and none named, or grids that differ.
     """
-    voxels, grid = _array(image)
     labels, mask_grid = _array(mask)
-    if voxels.ndim != 3 or labels.ndim != 3:
-        msg = f"The image has {voxels.ndim} dimensions and the mask {labels.ndim}; three are wanted."
+    if labels.ndim != 3:
+        msg = f"The mask has {labels.ndim} dimensions; three are wanted."
         raise InputError(msg)
-    lesion = _lesion(labels, settings.label if label is None else label)
-    pair = _together(voxels, lesion, grid, mask_grid, settings)
-    return _set_aside(pair)
+    lesion, box = _lesion(labels, settings.label if label is None else label)
+    wanted = slices(settings, box, mask_grid) if slices is not None else None
+    pair = _begun(image, (lesion, mask_grid), settings, wanted) if wanted is not None else None
+    if pair is None:
+        voxels, grid = _array(image)
+        if voxels.ndim != 3:
+            msg = f"The image has {voxels.ndim} dimensions; three are wanted."
+            raise InputError(msg)
+        pair = _set_aside(_together(voxels, lesion, grid, mask_grid, settings))
+    if pair.mask is lesion:
+        pair.__dict__["box"] = box  # known already
+    return pair
+
+
+def _begun(
+    image: ImageLike, lesion: tuple[Mask, Grid], settings: RadiomicsSettings, slices: int
+) -> Pair | None:
+    """Read the first slices of an image; None where that is not enough: another grid, NaN, or no file of its own."""
+    if not isinstance(image, str | os.PathLike):
+        return None
+    mask, mask_grid = lesion
+    voxels, grid = _array(image, slices)
+    if grid.size != mask_grid.size or not _same(grid, mask_grid, settings.geometry_tolerance):
+        return None
+    if np.issubdtype(voxels.dtype, np.floating) and not _all_finite(voxels):
+        return None
+    whole = len(voxels) == grid.size[2]
+    return Pair(voxels, mask, grid, grid, everything=None if whole else lambda: _array(image)[0])
 
 
 def box_of(mask: Mask, margin: int = 0) -> Box:
@@ -101,7 +142,7 @@ def box_of(mask: Mask, margin: int = 0) -> Box:
     return parts[0], parts[1], parts[2]
 
 
-def _array(given: ImageLike) -> tuple[npt.NDArray[Any], Grid]:
+def _array(given: ImageLike, slices: int | None = None) -> tuple[npt.NDArray[Any], Grid]:
     if isinstance(given, Image):
         return _known_type(given.array), given.grid
     if not isinstance(given, str | os.PathLike):
@@ -109,7 +150,7 @@ def _array(given: ImageLike) -> tuple[npt.NDArray[Any], Grid]:
 
         if isinstance(given, sitk.Image):
             return _known_type(sitk.GetArrayViewFromImage(given)), Grid.of(given)
-    array, grid = read_voxels(Path(given))
+    array, grid = read_voxels(Path(given), slices=slices)
     if array.dtype == np.float64:  # whole numbers with a scale: ITK, and so pyradiomics, has them in 32 bits
         array = array.astype(np.float32)
     return _known_type(array), grid
@@ -128,23 +169,25 @@ def _known_type(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array if kind.isnative else array.astype(kind.newbyteorder("="))
 
 
-def _lesion(labels: npt.NDArray[Any], label: int | None) -> Mask:
-    if label is not None:
-        lesion = labels == label
-        if not lesion.any():
+def _lesion(labels: npt.NDArray[Any], label: int | None) -> tuple[Mask, Box]:
+    """Return the voxels of the lesion, and the smallest box around it."""
+    lesion: Mask = labels != 0 if label is None else labels == label
+    box = box_of(lesion)
+    if box[0].start >= box[0].stop:
+        if label is None:
+            msg = "The mask is empty: there is nothing to measure."
+        else:
             found = np.unique(labels[labels != 0])
             msg = f"label={label}: no voxel of the mask has it. In the mask: {listing(found.tolist())}."
+        raise InputError(msg)
+    if label is None:
+        values = labels[box][lesion[box]]
+        if values.min() != values.max():
+            msg = (
+                f"The mask holds the labels {listing(np.unique(values).tolist())}; name the lesion's: label=."
+            )
             raise InputError(msg)
-        return lesion
-    lesion = labels != 0
-    values = labels[lesion]
-    if not len(values):
-        msg = "The mask is empty: there is nothing to measure."
-        raise InputError(msg)
-    if values.min() != values.max():
-        msg = f"The mask holds the labels {listing(np.unique(values).tolist())}; name the lesion's: label=."
-        raise InputError(msg)
-    return lesion
+    return lesion, box
 
 
 def _together(
@@ -202,9 +245,8 @@ def _check_inside(lesion: Mask, grid: Grid, mask_grid: Grid) -> None:
 
 def _set_aside(pair: Pair) -> Pair:
     voxels = pair.voxels
-    with np.errstate(all="ignore"):  # infinite less infinite
-        if not np.issubdtype(voxels.dtype, np.floating) or np.isfinite(voxels.sum(dtype=np.float64)):
-            return pair
+    if not np.issubdtype(voxels.dtype, np.floating) or _all_finite(voxels):
+        return pair
     bad = ~np.isfinite(voxels)
     if not bad.any():
         return pair
@@ -215,3 +257,9 @@ def _set_aside(pair: Pair) -> Pair:
     remark = f"{inside} voxels of the lesion are NaN or infinite and were left out of its intensities"
     more = (remark,) if inside else ()
     return dataclasses.replace(pair, voxels=filled, bad=bad, remarks=(*pair.remarks, *more))
+
+
+def _all_finite(voxels: npt.NDArray[Any]) -> bool:
+    """Whether none is NaN or infinite; False also for a sum that overflows."""
+    with np.errstate(all="ignore"):  # infinite less infinite
+        return bool(np.isfinite(voxels.sum(dtype=np.float64)))

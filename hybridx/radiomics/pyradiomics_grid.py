@@ -7,14 +7,15 @@ only; the image keeps its type (whole numbers are cut off, not rounded); the mas
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hybridx.imaging import Grid, Image
-from hybridx.radiomics.interpolation import interpolate
+from hybridx.radiomics.interpolation import SPLINE_REACH, interpolate
 from hybridx.radiomics.making import Scene, check_grid
-from hybridx.radiomics.pair import Pair, box_of
+from hybridx.radiomics.pair import Box, Pair, box_of
 from hybridx.radiomics.resegment import resegmented
 from hybridx.radiomics.roi import Floats, Mask
 from hybridx.radiomics.settings import RadiomicsSettings
@@ -22,7 +23,7 @@ from hybridx.radiomics.settings import RadiomicsSettings
 if TYPE_CHECKING:
     import SimpleITK as sitk  # a hundred megabytes, of use for some images only
 
-__all__ = ["pyradiomics_scene"]
+__all__ = ["pyradiomics_scene", "slices_read"]
 
 INTERPOLATORS = {
     "linear": "Linear",
@@ -43,6 +44,32 @@ CUT_OFF = {"linear": 1e-9, "bspline": 1e-6, "bspline_inside": 1e-9}
 BORDER = 12  # voxels from the border of the image: 1e-7 of ITK's there are 1e-14 here
 # voxels of the image kept around the box that is resampled; a b-spline's memory falls by 0.268 a voxel
 REACH = 24
+# how far from a point, in voxels, its value is made
+FELT = {"linear": 1, "bspline": SPLINE_REACH + 1}
+
+
+def slices_read(settings: RadiomicsSettings, box: Box, grid: Grid) -> int | None:
+    """Say of how many slices of an image, from the first, a lesion's values are made; None: of all.
+
+    Parameters
+    ----------
+    settings : RadiomicsSettings
+        Of pyradiomics' vocabulary; in the standard's, all slices are read.
+    box : tuple of slice, (z, y, x)
+        Of the lesion.
+    grid : Grid
+        Of its mask, and so of the image.
+    """
+    cropped = settings.pre_crop or settings.resample_mm is not None
+    if settings.vocabulary != "pyradiomics" or settings.normalise or not cropped:
+        return None
+    if settings.interpolator not in FELT:
+        return None
+    edges = np.broadcast_to(settings.resample_mm or 0.0, (3,))
+    flat = box[0].stop - box[0].start == 1
+    ratio = 1.0 if flat or edges[2] == 0 else float(edges[2]) / grid.spacing[2]
+    wide = math.ceil((settings.pad_voxels + 2) * ratio) + FELT[settings.interpolator] + 1
+    return min(grid.size[2], box[0].stop + wide)
 
 
 def pyradiomics_scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
@@ -72,6 +99,7 @@ def pyradiomics_scene(pair: Pair, settings: RadiomicsSettings) -> Scene | None:
         image, mask, bad, spacing = _resampled(pair, settings, edges, size)
     else:
         whole = settings.resample_mm is None and not settings.pre_crop
+        pair = pair.whole() if whole else pair
         box = (slice(None),) * 3 if whole else box_of(pair.mask, settings.pad_voxels)
         image, mask = pair.voxels[box], pair.mask[box]
         bad = None if pair.bad is None else pair.bad[box]
@@ -120,7 +148,8 @@ def _resampled(
     origin = lesion.TransformContinuousIndexToPhysicalPoint(start.tolist())
     target = Grid((counts[0], counts[1], counts[2]), spacing, origin, grid.direction)
     if image is None:
-        image = _moved(_around(pair.voxels, pair.grid, target, settings), target, settings.interpolator)
+        around = _around(pair.whole().voxels, pair.grid, target, settings)
+        image = _moved(around, target, settings.interpolator)
     if mask is None:
         mask = _moved(lesion, target, "nearest") > 0
     bad = None
@@ -189,7 +218,9 @@ def _interpolated(
     """
     if pair.grid != pair.mask_grid or settings.interpolator not in ("linear", "bspline"):
         return None
-    shape, kind = pair.voxels.shape, pair.voxels.dtype
+    if positions[2][-1] + FELT[settings.interpolator] > len(pair.voxels) - 1:
+        pair = pair.whole()
+    shape, kind = pair.mask.shape, pair.voxels.dtype
     within = all(at[0] >= 0 and at[-1] <= n - 1 for at, n in zip(positions, reversed(shape), strict=True))
     if not within and settings.interpolator != "linear":
         return None

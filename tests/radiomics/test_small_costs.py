@@ -5,15 +5,25 @@ import sys
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from hybridx.imaging import Image, write_image
-from hybridx.radiomics import RadiomicsSettings, enclosing, extract_radiomics, measure_radiomics
+from hybridx.imaging.reading import read_voxels
+from hybridx.radiomics import (
+    RadiomicsSettings,
+    enclosing,
+    extract_radiomics,
+    measure_radiomics,
+    pair,
+    pyradiomics_grid,
+)
 from hybridx.radiomics.enclosing import convex_hull, largest_diameter, largest_distance
 from hybridx.radiomics.matrix_spectrum import EPSILON, _factors
 from hybridx.radiomics.mesh import measure_surface
 from hybridx.radiomics.pair import box_of
 from hybridx.radiomics.spectrum_kernel import scale
 
+NUMBERS = {np.int16: sitk.sitkInt16, np.float32: sitk.sitkFloat32}
 PROGRAM = """
 import sys
 from hybridx.radiomics import RadiomicsSettings, extract_radiomics
@@ -87,3 +97,58 @@ def test_matrices_are_scaled_by_the_roots_of_their_margins():
         np.testing.assert_allclose(scaled[m], shares / np.sqrt(row * column), rtol=1e-14)
         bound = (np.sqrt((left**2).sum(axis=0)) * np.sqrt((right**2).sum(axis=0))).sum()
         assert change[m] == pytest.approx(bound, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"resample_mm": 1.0, "interpolator": "linear"},
+        {"resample_mm": (1.0, 1.0, 4.0)},
+        {"resample_mm": (1.5, 1.0, 0.0), "interpolator": "linear", "pad_voxels": 9},
+        {"pre_crop": True, "pad_voxels": 2},
+        {},
+    ],
+)
+def test_slices_behind_the_lesion_are_left_in_the_file(tmp_path, monkeypatch, kind, more):
+    rng = np.random.default_rng(3)
+    image = Image((rng.normal(size=(60, 12, 11)) * 99).astype(kind), (1.0, 1.1, 3.0), modality="ct")
+    mask = np.zeros(image.array.shape, np.uint8)
+    mask[4:7, 3:9, 2:9] = 1
+    mask = Image(mask, image.spacing, modality="mask")
+    paths = [tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"]
+    sitk.WriteImage(sitk.Cast(image.to_sitk(), NUMBERS[kind]), str(paths[0]))
+    write_image(mask, paths[1])
+    settings = RadiomicsSettings.pyradiomics(bin_width=25, image_types=("original", "wavelet"), **more)
+    read = []
+    monkeypatch.setattr(
+        pair, "read_voxels", lambda *given, **named: read.append(read_voxels(*given, **named)) or read[-1]
+    )
+    assert extract_radiomics(*paths, settings) == dict(measure_radiomics(*paths, settings).values)
+    lengths = [len(voxels) for voxels, _ in read]
+    assert lengths[0] == lengths[2] == lengths[3] == 60
+    assert (7 < lengths[1] < 50) == bool(more)
+    if more:  # where the part does not do, all is read, once
+        monkeypatch.setattr(pyradiomics_grid, "_interpolated", lambda *_: None)
+        read.clear()
+        assert extract_radiomics(*paths, settings).keys() == measure_radiomics(*paths, settings).values.keys()
+        assert len(read) == (5 if "resample_mm" in more else 4)
+
+
+@pytest.mark.parametrize("spoiled", ["grid", "nan"])
+def test_an_image_that_needs_a_look_at_all_of_it_is_read_whole(tmp_path, spoiled):
+    rng = np.random.default_rng(4)
+    array = (rng.normal(size=(60, 12, 11)) * 99).astype(np.float32)
+    if spoiled == "nan":
+        array[5, 5, 5] = np.nan
+    mask = np.zeros(array.shape, np.uint8)
+    mask[4:7, 3:9, 2:9] = 1
+    origin = (0.0, 0.0, 0.0) if spoiled == "nan" else (0.25, 0.0, 0.0)
+    given = [sitk.GetImageFromArray(array), Image(mask, (1.0, 1.0, 1.0), origin).to_sitk()]
+    paths = [str(tmp_path / "image.nii.gz"), str(tmp_path / "mask.nii.gz")]
+    for volume, path in zip(given, paths, strict=True):
+        sitk.WriteImage(volume, path)
+    settings = RadiomicsSettings.pyradiomics(bin_width=25, resample_mm=1.5, correct_mask=True)
+    first, second = measure_radiomics(*paths, settings), measure_radiomics(*given, settings)
+    assert extract_radiomics(*paths, settings) == dict(first.values)
+    assert first.values == second.values and len(first.remarks) == 1
