@@ -16,6 +16,7 @@ from hybridx.report.language import say
 from hybridx.report.outlook_kinds import found_words
 from hybridx.report.page import Page
 from hybridx.report.rendering import months, number, percent, render
+from hybridx.report.response_outlook import validated
 from hybridx.report.trust import provenance
 from hybridx.report.value_words import with_unit
 from hybridx.report.who import failures_of
@@ -83,6 +84,7 @@ def index_page(
         second="" if response is None else _headline(response),
         second_words="" if response is None else endpoint_words(response.result.endpoint),
         second_link=response_link,
+        second_validated="" if response is None else validated(response),
         model=model_title(result.primary),
         rows=rows,
         modalities=[modality_words(m) for m in cohort.modalities],
@@ -116,6 +118,7 @@ def _responding(response: Background | None, patient: str) -> dict[str, Any]:
     share, i = response.predicted.get(patient, math.nan), response.row_of(patient)
     return {
         "second": {
+            "unknown": i is not None and not response.outcome.known[i],
             "sort": _LAST if math.isnan(share) else share,
             "shown": "" if math.isnan(share) else percent(share),
             "bar": share_cell(share, title=f"{100 * share:.0f} %") if math.isfinite(share) else "",

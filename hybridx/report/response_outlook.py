@@ -18,7 +18,7 @@ from hybridx.report.words import contribution_ends, endpoint_words, model_title,
 from hybridx.terms import listing
 from hybridx.terms.endpoints import canonical_endpoint
 
-__all__ = ["response_background", "response_outlook"]
+__all__ = ["response_background", "response_outlook", "validated"]
 
 CHANCE = 0.5  # the area under the curve of a model that knows nothing
 STRONGEST = 3
@@ -88,7 +88,7 @@ def response_outlook(other: Background | None, patient: str) -> dict[str, Any] |
     shared = {
         "title": title,
         "model": model_title(other.result.primary),
-        "validated": other.once("auc", lambda: _validated(other)),
+        "validated": validated(other),
     }
     if patient not in set(other.cohort.patients):
         return {
@@ -107,8 +107,13 @@ def response_outlook(other: Background | None, patient: str) -> dict[str, Any] |
     }
 
 
-def _validated(other: Background) -> str:
+def validated(other: Background) -> str:
     """Say how well the model ranked responders before non-responders, and whether that is more than chance."""
+    said: str = other.once("auc", lambda: _validated(other))
+    return said
+
+
+def _validated(other: Background) -> str:
     result = other.result
     design = spoken_design(str(getattr(result.design, "words", "") or result.design))
     rows = result.table().filter((pl.col("model") == result.primary) & (pl.col("metric") == "roc_auc"))

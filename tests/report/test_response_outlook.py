@@ -140,12 +140,13 @@ def test_index_shows_it_and_its_own_report_stands_beside(saved, result, response
     write_reports(saved, out, response=tmp_path / "response", **settings)
     index = read((out / "index.html").read_text(encoding="utf-8"))
     assert not index.faults and "Predicted: probability of response" in index.text
+    assert f"AUC {few.table('roc_auc', model='late').row(0, named=True)['value']:.2f} in" in index.text
     link = f"{RESPONSE}/cohort.html"
     assert {a["href"] for a in index.all("a")} >= {"cohort.html", link}
     own = Background(few)
     rows = {row.split("<")[0]: row for row in rows_of((out / "index.html").read_text(encoding="utf-8"))}
     observed = "responder" if own.outcome.value[own.index_of("P000")] == 1 else "non-responder"
-    assert f">{100 * own.predicted['P000']:.0f}" in rows["P000"] and f": {observed}" in rows["P000"]
+    assert f">{100 * own.predicted['P000']:.0f}" in rows["P000"] and f"; {observed}" in rows["P000"]
     assert rows["P001"].count("no prediction") == 1 and "responder" not in rows["P001"]
     report = read((out / link).read_text(encoding="utf-8"))
     assert not report.faults and "Response to therapy" in report.text
