@@ -107,7 +107,8 @@ def neighbour_features(
         ``"2D"`` averages features over slices, ``"2_5D"`` merges the slices' matrices, ``"3D"`` has neighbours in all
         directions.
     distance : int or iterable of int
-        Chebyshev distance of neighbours, voxels; IBSI's reference values are for 1.
+        All voxels within this Chebyshev distance (the largest of several) are neighbours; IBSI's reference values are
+        for 1.
     alpha : int
         Coarseness: the largest difference of levels that counts as alike (NGLDM); IBSI's reference values are for 0.
 
@@ -133,10 +134,10 @@ def neighbour_features(
     asked = [aggregation] if isinstance(aggregation, str) else list(aggregation)
     for name in asked:
         check_name(name, AGGREGATIONS, "aggregation of neighbourhood matrices")
-    distances, alpha = check_distances(distance), int(check_alpha(alpha))
-    grid = level_grid(levels, max(distances))
+    reach, alpha = max(check_distances(distance)), int(check_alpha(alpha))
+    grid = level_grid(levels, reach)
     found = Features({})
-    for name, (tone, dependence) in _blocks(grid, asked, distances, alpha).items():
+    for name, (tone, dependence) in _blocks(grid, asked, range(1, reach + 1), alpha).items():
         found |= named(tone, [f"ngt_{feature}_{name}" for feature in TONE], TONE)
         found |= named(dependence, [f"ngl_{feature}_{name}" for feature in DEPENDENCE], DEPENDENCE)
     return found

@@ -29,7 +29,8 @@ def ngldm(
     aggregation : {"2D", "2_5D", "3D"} or sequence of them
         Features averaged over slices, slices merged, or neighbours in all directions.
     distance : int or iterable of int
-        Chebyshev distance of neighbours, voxels; IBSI's reference values are for 1.
+        All voxels within this Chebyshev distance (the largest of several) are neighbours; IBSI's reference values are
+        for 1.
     alpha : int
         Coarseness: the largest difference of levels that counts as alike; IBSI's reference values are for 0.
 

@@ -75,7 +75,7 @@ class RadiomicsSettings:
     pad_voxels, pre_crop : int, bool
         Margin of resampled voxels that filters see, and whether the image is cut to it without resampling.
     distances : tuple of int
-        Voxels between neighbours.
+        Voxels between neighbours; IBSI's neighbourhoods (NGTDM, NGLDM) hold all within.
     weighting_norm : {"manhattan", "euclidean", "infinity", "no_weighting"} or None
         GLCM and GLRLM: merge directions weighted by distance instead of averaging their features.
     symmetrical_glcm, gldm_alpha, array_shift : bool, float, float

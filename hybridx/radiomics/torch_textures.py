@@ -82,7 +82,7 @@ def texture_features(
     aggregation : str or sequence of str
         As of `glrlm`; families that have no directions to merge take the part before the last ``_``.
     distance : int or iterable of int
-        Chebyshev distance of neighbours, voxels (co-occurrence and neighbourhoods).
+        Chebyshev distance of neighbours, voxels; neighbourhoods hold all within the largest.
     alpha : int
         Largest difference of levels that counts as alike (dependence).
     device : str, default "cuda"
@@ -266,7 +266,8 @@ def _neighbours(task: _Task) -> list[Features]:
     found = [Features({}) for _ in task.lesions]
     for name in task.planes:
         by_slice = name == "2D"
-        offsets = directions(task.distances, _largest(task.batch), planar=name != "3D")
+        within = range(1, max(task.distances) + 1)
+        offsets = directions(within, _largest(task.batch), planar=name != "3D")
         alike, apart = neighbour_tables(task.batch, offsets, task.alpha, by_slice=by_slice)
         for i, grid in enumerate(task.grids):
             parts = grid.shape[0] if by_slice else 1

@@ -32,7 +32,7 @@ from .glcm_cases import (
 def surroundings(array, distance, *, planar):
     """Level of each voxel and levels of its neighbours in the lesion."""
     reach = range(-distance, distance + 1)
-    offsets = [o for o in itertools.product(reach, reach, reach) if max(map(abs, o)) == distance]
+    offsets = [o for o in itertools.product(reach, reach, reach) if 0 < max(map(abs, o)) <= distance]
     offsets = [o for o in offsets if not (planar and o[0])]
     found = []
     for here in zip(*np.nonzero(array), strict=True):
