@@ -90,7 +90,10 @@ def extract(
 
 
 def import_features(
-    file: Annotated[Path, typer.Argument(help="Table of features: CSV or Parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Table of features: CSV, Parquet, or the command pyradiomics' text or JSON."),
+    ],
     modality: Annotated[
         str,
         typer.Option(

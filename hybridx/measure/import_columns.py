@@ -8,7 +8,7 @@ import polars as pl
 
 from hybridx.cohort.schema_declared import sounds_later
 from hybridx.errors import InputError
-from hybridx.measure.import_names import Foreign, Format, Named, clean_name, described
+from hybridx.measure.import_names import BEFORE_IDS, Foreign, Format, Named, clean_name, described
 from hybridx.terms.text import listing
 
 __all__ = ["name_columns"]
@@ -74,7 +74,7 @@ def name_columns(
         if not left:
             taken.add(one.name)
             named[source] = one
-    if not any(one.mapped for one in named.values()):
+    if not any(one.mapped or one.note == BEFORE_IDS for one in named.values()):
         msg = f"No column is a feature of {kind.title}; there is {listing([clean_name(c) for c in table.columns])}."
         raise InputError(msg)
     return named, pl.DataFrame(rows, schema=_SCHEMA)

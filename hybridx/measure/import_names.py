@@ -9,14 +9,17 @@ from functools import lru_cache
 
 from hybridx.radiomics.names import describe, feature_table, ibsi_table
 
-__all__ = ["FORMATS", "Foreign", "Format", "Named", "clean_name", "described", "guess_format"]
+__all__ = ["BEFORE_IDS", "FORMATS", "Foreign", "Format", "Named", "clean_name", "described", "guess_format"]
 
 MAXIMUM_NAME = 100
+BEFORE_IDS = "of a LIFEx before 7, which does not say what of the standard it is"
 _PYRADIOMICS = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9.-]*)_(shape|shape2D|firstorder|glcm|glrlm|glszm|gldm|ngtdm)_(\w+)"
 )
 _LIFEX = re.compile(r"([A-Z_-]+)_(.+?)\(IBSI:(\w+)\)(?:\[(.*)\])?")
 _LIFEX_OLD = re.compile(r"([A-Z_-]+)_(.+?)\(([^()]*)\)IBSI:(\w+)")  # of version 7.0, for intensities
+# versions before 7 wrote no ids
+_LIFEX_BEFORE = re.compile(r"(CONVENTIONAL|DISCRETIZED|SHAPE|GLCM|GLRLM|NGLDM|GLZLM)_.+")
 _MIRP_FILTERS = re.compile(
     r"(mean|gauss|gaussian|log|laws|gabor|wavelet|riesz|square|square_root|sqrt|logarithm|lgrthm|exp|exponential)(_.*)?"
 )
@@ -147,7 +150,7 @@ def guess_format(columns: Sequence[str]) -> str | None:
         return "readii"
     counts = {
         "pyradiomics": sum(bool(_PYRADIOMICS.fullmatch(name)) for name in names),
-        "lifex": sum(bool(_LIFEX.fullmatch(name)) for name in names),
+        "lifex": sum(bool(_LIFEX.fullmatch(name) or _LIFEX_BEFORE.fullmatch(name)) for name in names),
         "mirp": sum(_mirp_name(Foreign(name, "")).mapped for name in names),
     }
     best = max(counts, key=lambda key: counts[key])
@@ -199,7 +202,9 @@ def _lifex_name(column: Foreign) -> Named:
     elif older is not None:
         group, _, unit, code = older.groups()
     else:
-        return Named(clean_name(column.source), mapped=False, note="not a name of LIFEx")
+        before = _LIFEX_BEFORE.fullmatch(column.source)
+        note = BEFORE_IDS if before else "not a name of LIFEx"
+        return Named(clean_name(column.source), mapped=False, note=note)
     own = clean_name(column.source)
     tag = _tags_by_id().get(code)
     if tag is None or tag.partition("_")[0] != _LIFEX_GROUPS.get(group):
@@ -268,9 +273,17 @@ FORMATS: dict[str, Format] = {
     ),
     "lifex": Format(
         "LIFEx",
-        ("INFO_PatientID", "INFO_PatientName", *_USUAL),
-        ("INFO_NameOfRoi", "INFO_RoiName"),
-        re.compile(r"INFO_.*|Unnamed: 0|column_\d+|", re.IGNORECASE),
+        (
+            "INFO_PatientID",
+            "INFO_PatientName",
+            "Patient ID",
+            "PatientId",
+            *_USUAL,
+            "Patient Name",
+            "PatientName",
+        ),
+        ("INFO_NameOfRoi", "INFO_RoiName", "ROI", "RoiName"),
+        re.compile(r"INFO_.*|PARAMS_.*|ROI|RoiName|Unnamed: 0|column_\d+|", re.IGNORECASE),
         _lifex_name,
     ),
 }

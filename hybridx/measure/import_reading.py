@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -15,14 +16,20 @@ from hybridx.terms.text import listing
 
 __all__ = ["read_cells", "upright"]
 
-_ENDINGS = (".csv", ".tsv", ".txt", ".parquet")
+_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".parquet")
+# what the command pyradiomics prints unless it is asked for CSV
+_CASE_LINE = re.compile(r"Case-(\d+)_([^:]+): ?(.*)")
+_SLICER = ("image type", "feature class", "feature name")
 _DELIMITERS = (",", ";", "\t")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", re.IGNORECASE)
 _LARGEST = 2_000_000_000  # bytes; a table of features is a thousandth of that
 
 
 def read_cells(path: Path) -> pl.DataFrame:
-    """Read a CSV or Parquet file as text, empty cells as null; a column without a name gets its number.
+    """Read a CSV, JSON or Parquet file as text, empty cells as null; a column without a name gets its number.
+
+    JSON is a list of patients, each with its features by name, as the command ``pyradiomics -f json`` writes it; its
+    lines of text (``Case-1_original_glcm_Contrast: 3.5``) are read too.
 
     Raises
     ------
@@ -31,7 +38,7 @@ def read_cells(path: Path) -> pl.DataFrame:
         twice.
     """
     if path.suffix.lower() not in _ENDINGS:
-        msg = f"{path.name!r} is not a CSV or Parquet file; export the table as 'CSV UTF-8'."
+        msg = f"{path.name!r} is not a CSV, JSON or Parquet file; export the table as 'CSV UTF-8'."
         raise InputError(msg)
     try:
         size = path.stat().st_size
@@ -45,7 +52,42 @@ def read_cells(path: Path) -> pl.DataFrame:
     if not content.strip() or (b"\0" in content[:4096] and not wide):
         msg = f"{path.name!r} holds no text of at most 2 GB; export the table as 'CSV UTF-8'."
         raise InputError(msg)
-    return _csv(path, content)
+    text = _decoded(content).lstrip()
+    if path.suffix.lower() == ".json":
+        return _json(path, text)
+    if _CASE_LINE.match(text):
+        return _cases(path, text)
+    return _csv(path, text)
+
+
+def _json(path: Path, text: str) -> pl.DataFrame:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"{path.name!r} is not JSON: {str(error)[:200]}"
+        raise InputError(msg) from error
+    rows = found if isinstance(found, list) else [found]
+    if not all(isinstance(row, dict) for row in rows):
+        msg = f"{path.name!r} is not a list of patients, each with its features by name."
+        raise InputError(msg)
+    return _records(path, rows)
+
+
+def _cases(path: Path, text: str) -> pl.DataFrame:
+    rows: dict[str, dict[str, str]] = {}
+    for number, line in enumerate(filter(str.strip, text.splitlines()), start=1):
+        found = _CASE_LINE.fullmatch(line.strip())
+        if found is None:
+            msg = f"{path.name!r}, line {number}: {line[:60]!r} is not 'Case-1_name: value'."
+            raise InputError(msg)
+        rows.setdefault(found[1], {})[found[2]] = found[3]
+    return _records(path, list(rows.values()))
+
+
+def _records(path: Path, rows: list[dict[str, object]] | list[dict[str, str]]) -> pl.DataFrame:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = {name: [None if row.get(name) is None else str(row[name]) for row in rows] for name in names}
+    return _checked(path, pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String)))
 
 
 def _parquet(path: Path, content: bytes) -> pl.DataFrame:
@@ -62,9 +104,10 @@ def _parquet(path: Path, content: bytes) -> pl.DataFrame:
     return _checked(path, table.select(pl.col(flat).cast(pl.String)))
 
 
-def _csv(path: Path, content: bytes) -> pl.DataFrame:
-    text = _decoded(content)
-    header = text.lstrip().splitlines()[0]
+def _csv(path: Path, text: str) -> pl.DataFrame:
+    said = re.match(r"sep=(.)\s*\n", text)  # Excel's own first line
+    text = text[said.end() :].lstrip("\r\n") if said else text
+    header = (text.splitlines() or [""])[0]
     delimiter = max(_DELIMITERS, key=header.count)
     csv.field_size_limit(2**30)
     try:
@@ -117,8 +160,8 @@ def _checked(path: Path, table: pl.DataFrame) -> pl.DataFrame:
 def upright(table: pl.DataFrame, patient_id: str | None = None) -> pl.DataFrame:
     """Return a table with one row per patient: one that lies on its side is turned.
 
-    pandas and 3D Slicer write the features' names in the first column and a patient in each of the others. `patient_id`
-    names the patient where there is one.
+    pandas writes the features' names in the first column and a patient in each of the others, 3D Slicer in the first
+    three. `patient_id` names the patient where there is one.
 
     Examples
     --------
@@ -126,6 +169,9 @@ def upright(table: pl.DataFrame, patient_id: str | None = None) -> pl.DataFrame:
     >>> upright(lying).rows()
     [('P1', '3.5'), ('P2', '4.0')]
     """
+    if tuple(name.casefold() for name in table.columns[:3]) == _SLICER:
+        joined = pl.concat_str(table.columns[:3], separator="_").alias("name")
+        table = table.select(joined, *table.columns[3:])
     names = table[table.columns[0]].fill_null("").to_list()
     if guess_format(table.columns) is not None or guess_format(names) is None:
         return table

@@ -16,7 +16,16 @@ from hybridx.cohort.block import FEATURE_SCHEMA
 from hybridx.cohort.columns import MODALITY_NAME
 from hybridx.errors import InputError
 from hybridx.measure.import_columns import name_columns
-from hybridx.measure.import_names import FORMATS, Foreign, Format, Named, clean_name, described, guess_format
+from hybridx.measure.import_names import (
+    BEFORE_IDS,
+    FORMATS,
+    Foreign,
+    Format,
+    Named,
+    clean_name,
+    described,
+    guess_format,
+)
 from hybridx.measure.import_reading import read_cells, upright
 from hybridx.measure.import_values import numbers
 from hybridx.terms import check_name, settings_hash
@@ -130,7 +139,7 @@ def import_features(
     ----------
     path : path
         CSV (commas, semicolons or tabs) or Parquet: one row per patient, or one column per patient with the features'
-        names in the first column.
+        names in the first column (3D Slicer: three). Also what the command ``pyradiomics`` writes as text or JSON.
     modality : str
         ``pet``, ``ct``, or another name (``pet_lifex``) where the cohort has its own ``pet``.
     format : {"auto", "pyradiomics", "mirp", "lifex", "readii"}
@@ -169,6 +178,8 @@ def import_features(
     _refuse_twice(who, table, kind)
     frame, lost = numbers(table, named, file)
     notes += lost + _doubts(table)
+    before = int((columns["note"] == BEFORE_IDS).sum())
+    notes += [f"{before} columns are {BEFORE_IDS}: they keep their own names"] if before else []
     wide = frame.insert_column(0, who.cast(pl.String).alias("patient_id"))
     block = _block(modality, wide, named, _provenance(table, named, kind), day)
     return ImportedFeatures(block, chosen, columns, tuple(notes))
@@ -221,11 +232,12 @@ def _patients(table: pl.DataFrame, kind: Format, patient: str | None, patient_id
         raise InputError(msg)
     name = patient or next((one for one in kind.patient if one in table.columns), None)
     if name is None:
-        text = [clean_name(c) for c in table.columns if not kind.name(Foreign(c, "")).mapped]
-        msg = (
-            f"No column names the patient. Say which does: patient=...; candidates: {listing(text)}. A file of one "
-            "patient takes patient_id=..."
-        )
+        known = [
+            c for c in table.columns if kind.information.fullmatch(c) or kind.name(Foreign(c, "")).mapped
+        ]
+        text = [clean_name(c) for c in table.columns if c not in known]
+        which = f"Say which does: patient=...; candidates: {listing(text)}." if text else "Add one."
+        msg = f"No column names the patient. {which} A file of one patient takes patient_id=..."
         raise InputError(msg)
     who = table[name].str.strip_chars()
     if who.null_count():

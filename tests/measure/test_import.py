@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -274,10 +275,62 @@ def test_arguments_are_checked(tmp_path):
         import_features(TABLES / "mirp.csv", "../pet")
     with pytest.raises(InputError, match="No such file"):
         import_features(tmp_path / "nothing.csv", "pet")
-    with pytest.raises(InputError, match="not a CSV or Parquet file"):
+    with pytest.raises(InputError, match="not a CSV, JSON or Parquet file"):
         import_features(tmp_path / "t.xlsx", "pet")
     with pytest.raises(InputError, match="Did you mean 'sample_name'"):
         import_features(TABLES / "mirp.csv", "pet", patient="sample_nam")
+
+
+def test_what_the_command_pyradiomics_writes_unless_asked_for_csv(tmp_path):
+    rows = pl.read_csv(TABLES / "pyradiomics_cli.csv", infer_schema=False)
+    wanted = import_features(TABLES / "pyradiomics_cli.csv", "pet").block.frame
+    text = [
+        f"Case-{i}_{name}: {cell}"
+        for i, row in enumerate(rows.iter_rows(named=True), 1)
+        for name, cell in row.items()
+    ]
+    (tmp_path / "cases.txt").write_text("\n".join(text), encoding="utf-8")
+    (tmp_path / "cases.json").write_text(json.dumps(rows.to_dicts()), encoding="utf-8")
+    for name in ("cases.txt", "cases.json"):
+        assert import_features(tmp_path / name, "pet").block.frame.equals(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.json", "{", "is not JSON"),
+        ("x.json", "[1]", "not a list of patients"),
+        ("x.json", "[]", "holds no rows"),
+        ("x.txt", "Case-1_original_glcm_Contrast: 3\nand so on", "line 2: 'and so on'"),
+        ("x.csv", "original_glcm_Contrast,Label\n3,1", "No column names the patient. Add one"),
+    ],
+)
+def test_text_and_json_that_hold_no_features(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        import_features(tmp_path / name, "pet")
+
+
+def test_slicer_names_a_feature_in_three_columns_and_excel_its_separator_in_a_line(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text(
+        "Image type\tFeature Class\tFeature Name\tP1\noriginal\tglcm\tContrast\t3.5\n", encoding="utf-8"
+    )
+    assert import_features(path, "ct").block.frame.rows() == [("P1", 3.5)]
+    path.write_text("sep=;\r\nPatientID;original_glcm_Contrast\r\nMüller;3,5\r\n", encoding="utf-8-sig")
+    assert import_features(path, "ct").block.frame.rows() == [("Müller", 3.5)]
+
+
+def test_a_lifex_before_it_wrote_ids_keeps_its_names(tmp_path):
+    path = tmp_path / "old.csv"
+    path.write_text(
+        "Patient ID;ROI;CONVENTIONAL_SUVbwmax;SHAPE_Volume(mL);GLZLM_SZE;PARAMS_Steps\nL1;GTV;8,9;12,1;0,7;64\n",
+        encoding="cp1252",
+    )
+    found = import_features(path, "pet")
+    assert found.block.frame.rows() == [("L1", 8.9, 12.1, 0.7)]
+    assert not found.columns["mapped"].any()
+    assert "3 columns are of a LIFEx before 7" in found.lines()[-1]
 
 
 def test_into_a_cohort():
