@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import skops.io
 
 from hybridx.compute.checkpoint import Checkpoint
 from hybridx.evaluate.folds import FoldResult, Prediction
@@ -55,6 +54,8 @@ def _is_final(result: FoldResult) -> bool:
     explained = result.explanation is None or type(result.explanation).__module__.startswith("hybridx.")
     if result.frozen is None:
         return explained
+    import skops.io  # noqa: PLC0415 - loads torch and every estimator of scikit-learn: only where models are kept
+
     asked = skops.io.get_untrusted_types(data=skops.io.dumps(result.frozen))
     return explained and set(asked) <= set(TRUSTED)
 
@@ -78,6 +79,8 @@ def _save_fold(result: FoldResult, path: Path) -> None:
             facts["files"] = [p.relative_to(Path(place) / "e").as_posix() for p in files]
             arrays |= {f"file.{i}": _bytes(p.read_bytes()) for i, p in enumerate(files)}
     if result.frozen is not None:
+        import skops.io  # noqa: PLC0415 - loads torch and every estimator of scikit-learn: only where models are kept
+
         arrays["frozen"] = _bytes(skops.io.dumps(result.frozen))
     arrays["facts"] = _bytes(json.dumps(facts).encode())
     with path.open("wb") as handle:
@@ -89,6 +92,8 @@ def _load_fold(path: Path) -> FoldResult:
     facts = json.loads(arrays["facts"].tobytes())
     frozen = None
     if "frozen" in arrays:
+        import skops.io  # noqa: PLC0415 - loads torch and every estimator of scikit-learn: only where models are kept
+
         frozen = skops.io.loads(arrays["frozen"].tobytes(), trusted=list(TRUSTED))
     return FoldResult(
         facts["repeat"],

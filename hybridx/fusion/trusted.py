@@ -6,8 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from hybridx.errors import InputError
 from hybridx.terms.text import listing
 
@@ -87,6 +85,8 @@ def write_trusted(model: Any) -> bytes:
     InputError
         It holds types that could not be loaded again.
     """
+    import skops.io  # noqa: PLC0415 - loads torch and every estimator of scikit-learn: only where models are kept
+
     content: bytes = skops.io.dumps(model)
     foreign = foreign_types(content)
     if foreign:
@@ -97,6 +97,8 @@ def write_trusted(model: Any) -> bytes:
 
 def read_trusted(path: Path, sha256: str | None) -> Any:
     """Rebuild what a skops file holds, if it is the file that was written and asks for nothing that is not ours."""
+    import skops.io  # noqa: PLC0415 - loads torch and every estimator of scikit-learn: only where models are kept
+
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
         msg = f"{str(path)!r} was changed since it was written: it is not loaded."
@@ -110,4 +112,6 @@ def read_trusted(path: Path, sha256: str | None) -> Any:
 
 def foreign_types(content: bytes) -> list[str]:
     """Return the types that a file asks for and that no model of ours has."""
+    import skops.io  # noqa: PLC0415 - loads torch and every estimator of scikit-learn: only where models are kept
+
     return sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
