@@ -5,6 +5,7 @@ Filters of a whole image see the lesion's box and as much around it as their res
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,16 @@ from hybridx.radiomics.making import PEAK_MM, Scene
 from hybridx.radiomics.names import image_names
 from hybridx.radiomics.pair import Box, box_of
 from hybridx.radiomics.settings import RadiomicsSettings
+from hybridx.radiomics.settings_words import IMAGE_TYPES
 
 __all__ = ["FilteredImage", "filtered_images"]
+
+LINEAR = (
+    "log",
+    "wavelet",
+)  # of pyradiomics' types, those whose response to equal intensities is one value, in theory
+# of the largest intensity: a response that varies by less is rounding; single precision, and double
+ROUNDING = {4: 4 * 2.0**-23, 8: 2.0**-40}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +82,29 @@ def _every(
     try:
         for image in images:
             left.remove(image.name)
-            yield image
+            yield image if kind in IMAGE_TYPES and kind not in LINEAR else _settled(image, scene)
     except SettingsError:
         raise
     except FAILURES as error:
         why = f"the filter failed: {error}"
     for name in left:
         yield FilteredImage(name, kind, np.empty(0), box_of(scene.form), why)
+
+
+def _settled(image: FilteredImage, scene: Scene) -> FilteredImage:
+    """Give a response that varies by rounding alone its one value: else its texture were that of the last bits."""
+    counting = scene.lesion[1]
+    ends = [counting.argmax(), counting.size - 1 - counting.ravel()[::-1].argmax()]
+    around = scene.image[image.box]
+    limit = ROUNDING.get(image.array.dtype.itemsize, 0.0) * max(-float(around.min()), float(around.max()))
+    if not float(np.ptp(image.array.ravel()[ends])) <= limit:  # of nearly every response, at once
+        return image
+    inside = image.array[counting]
+    low, high = float(inside.min()), float(inside.max())
+    if not high - low <= limit:
+        return image
+    one = (low + high) / 2.0 if min(abs(low), abs(high)) > limit else 0.0
+    return dataclasses.replace(image, array=np.full_like(image.array, one))
 
 
 def _peak_box(scene: Scene) -> Box:

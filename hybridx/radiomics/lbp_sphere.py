@@ -142,12 +142,21 @@ def _harmonics(directions: Floats, levels: int) -> list[Complex]:
 
 def _strengths(bright: Floats, harmonics: list[Complex]) -> Floats:
     """Norm over the sphere of the bright part's share of each degree, shape (voxels, degrees)."""
-    columns = []
-    for basis in harmonics:
+    columns = [_counted(harmonics[0])[bright.sum(axis=1).astype(np.intp)]]
+    for basis in harmonics[1:]:
         shares = bright @ basis
         # Squares, not squared absolute values: the sum over the points is a quadratic form in the shares.
         columns.append(np.sqrt(((shares @ (basis.T @ basis)) * shares).sum(axis=1).astype(complex)).real)
     return np.column_stack(columns)
+
+
+def _counted(basis: Complex) -> Floats:
+    """Strength of degree 0 by the number of bright points, summed as there: grey levels begin at these values."""
+    points, one = len(basis), float(basis[0, 0].real)
+    shares = np.concatenate([[0.0], np.cumsum(np.full(points, one))]) * one
+    return np.asarray(
+        np.sqrt(np.cumsum(np.repeat((shares * shares)[:, None], points, axis=1), axis=1)[:, -1])
+    )
 
 
 def _kurtosis(samples: npt.NDArray[Any]) -> Floats:

@@ -487,3 +487,27 @@ def test_a_grid_that_no_memory_holds_is_a_reason(settings, edge):
     found = measure_radiomics(noise(), ball(noise()), told)
     assert whole(found, settings) == set(found.values)
     assert "resample_mm" in next(iter(found.reasons.values()))
+
+
+@both
+@pytest.mark.parametrize("slices", [1, 9])
+def test_a_response_that_is_rounding_has_no_texture(settings, slices):
+    image = noise((slices, 10, 11))
+    if slices > 1:  # else: one slice, across which nothing varies
+        image = image.with_array(np.full_like(image.array, 40.0))
+    options = {"bin_width": None, "bin_count": 16, "bin_origin": None, "image_types": ("wavelet",)}
+    if settings is STANDARD:
+        options["filters"] = {"wide": {"kind": "simoncelli", "level": 1}}
+    mask = lesion((S(0, 6), S(2, 8), S(2, 9)), image=image)
+    found = measure_radiomics(image, mask, dataclasses.replace(settings, **options))
+    variance, skewness, energy = (
+        ("firstorder_Variance", "firstorder_Skewness", "glcm_JointEnergy")
+        if settings is PEER
+        else ("stat_var", "stat_skew", "cm_energy_3D_avg")
+    )
+    kinds = ["wavelet-LLH", "wavelet-LHH", "wavelet-HLH", "wavelet-HHH"]
+    kinds += ["wavelet-HLL", "wavelet-LLL", *options.get("filters", ())] if slices > 1 else []
+    for kind in kinds:
+        assert found.values[f"{kind}_{variance}"] == 0
+        assert found.reasons[f"{kind}_{skewness}"] == "all intensities are equal"
+        assert found.values[f"{kind}_{energy}"] == 1
