@@ -21,9 +21,19 @@ from hybridx.compute.compiled import compiled
 from hybridx.errors import InputError, SettingsError
 from hybridx.radiomics.roi import Levels
 
-__all__ = ["MOST_LEVELS", "Grid", "check_distances", "directions", "ends_of_row", "level_grid"]
+__all__ = [
+    "MOST_LEVELS",
+    "Grid",
+    "check_distances",
+    "directions",
+    "ends_of_row",
+    "level_grid",
+    "whole_vectors",
+]
 
 MOST_LEVELS = 2**22
+_STRIDE = 16  # voxels of background skipped at once
+_VECTOR = 32  # voxels of two bytes in the widest registers
 Integers = npt.NDArray[np.int64]
 
 
@@ -41,12 +51,15 @@ class Grid:
         The grey level of each rank, rising.
     voxels : int
         In the lesion.
+    ends : ndarray of int64, shape (slices, rows, 2)
+        The columns of the box between which the lesion lies in each row (begin, end); equal where it does not.
     """
 
     flat: npt.NDArray[np.unsignedinteger]
     box: Integers
     values: Integers
     voxels: int
+    ends: Integers
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -119,9 +132,11 @@ def _padded(levels: Levels, margin: int) -> Grid:
         msg = f"{levels.count!r} grey levels; wanted at most {MOST_LEVELS:,}. Choose wider bins."
         raise InputError(msg)
     array = np.ascontiguousarray(levels.array, dtype=np.int32)
+    array = array if array.size else np.zeros((1, 1, 1), dtype=np.int32)
     ranks = np.zeros(int(levels.count) + 1, dtype=np.int64)
     corners = np.empty(6, dtype=np.int64)
-    voxels = survey(array if array.size else np.zeros((1, 1, 1), dtype=np.int32), ranks, corners)
+    ends = np.empty((*array.shape[:2], 2), dtype=np.int64)
+    voxels = survey(array, ranks, corners, ends)
     if voxels < 0:
         msg = (
             f"Grey levels run from {int(array.min())} to {int(array.max())}; "
@@ -136,16 +151,20 @@ def _padded(levels: Levels, margin: int) -> Grid:
     # Beyond the box a margin holds nothing but zeros, so none need be wider than the box.
     pads = np.minimum(margin, np.maximum(high - low - 1, 1))
     padded = np.zeros(high - low + 2 * pads, dtype=np.uint16 if len(values) < 2**16 else np.uint32)
-    copy_ranks(array, corners, ranks.astype(padded.dtype), pads, padded)
+    ends = np.ascontiguousarray(ends[low[0] : high[0], low[1] : high[1]])
+    copy_ranks(array, corners, ranks.astype(padded.dtype), pads, ends, padded)
     step = padded.shape[1] * padded.shape[2]
     first = pads[0] * step + pads[1] * padded.shape[2] + pads[2]
     box = np.array([first, *(high - low), step, padded.shape[2]], dtype=np.int64)
-    return Grid(padded.ravel(), box, values, int(voxels))
+    return Grid(padded.ravel(), box, values, int(voxels), ends)
 
 
 @compiled
-def survey(array: Any, present: Any, corners: Any) -> int:
-    """Mark the levels that occur and find the lesion's box; the number of voxels, or -1 if a level is out of range."""
+def survey(array: Any, present: Any, corners: Any, ends: Any) -> int:
+    """Mark the levels that occur, find the lesion's box and its ends in each row; the number of voxels, or -1.
+
+    It is -1 if a level is out of range.
+    """
     slices, rows, columns = array.shape
     last = len(present) - 1
     corners[0], corners[1], corners[2] = slices, rows, columns
@@ -154,25 +173,39 @@ def survey(array: Any, present: Any, corners: Any) -> int:
     for z in range(slices):
         for y in range(rows):
             row = array[z, y]
-            lowest = highest = row[0]
-            for x in range(columns):
+            left, right = lesion_in(row)
+            ends[z, y, 0], ends[z, y, 1] = left, right
+            if left == right:
+                continue
+            lowest = highest = row[left]
+            inside = np.int32(0)
+            for x in range(left, right):
                 lowest, highest = min(lowest, row[x]), max(highest, row[x])
+                inside += np.int32(row[x] != 0)
             if lowest < 0 or highest > last:
                 return -1
-            if highest == 0:
-                continue
-            for x in range(columns):
+            voxels += inside
+            for x in range(left, right):
                 present[np.uint64(row[x])] = 1
-                voxels += row[x] != 0
-            left, right = 0, columns
-            while row[left] == 0:
-                left += 1
-            while row[right - 1] == 0:
-                right -= 1
             corners[0], corners[3] = min(corners[0], z), z + 1
             corners[1], corners[4] = min(corners[1], y), max(corners[4], y + 1)
             corners[2], corners[5] = min(corners[2], left), max(corners[5], right)
     return voxels
+
+
+@compiled
+def lesion_in(row: Any) -> Any:
+    """Return where the lesion begins and ends in a row; the same place twice where it is not."""
+    left, right = 0, len(row)
+    while left + _STRIDE <= right and not _any(row, left):
+        left += _STRIDE
+    while left + _STRIDE <= right and not _any(row, right - _STRIDE):
+        right -= _STRIDE
+    while left < right and row[left] == 0:
+        left += 1
+    while left < right and row[right - 1] == 0:
+        right -= 1
+    return left, right
 
 
 @compiled
@@ -186,12 +219,43 @@ def ends_of_row(flat: Any, left: int, right: int) -> Any:
 
 
 @compiled
-def copy_ranks(array: Any, corners: Any, ranks: Any, pads: Any, padded: Any) -> None:
-    """Write the rank of each voxel's level into the padded box; `ranks` has the type of the box, and 0 for 0."""
-    width = corners[5] - corners[2]
-    for z in range(corners[0], corners[3]):
-        for y in range(corners[1], corners[4]):
-            row = array[z, y, corners[2] : corners[5]]
-            out = padded[z - corners[0] + pads[0], y - corners[1] + pads[1], pads[2] : pads[2] + width]
-            for x in range(width):
+def _any(row: Any, first: int) -> bool:
+    found = row[first]
+    for x in range(1, _STRIDE):
+        found |= row[first + x]
+    return found != 0
+
+
+@compiled
+def copy_ranks(array: Any, corners: Any, ranks: Any, pads: Any, ends: Any, padded: Any) -> None:  # noqa: PLR0917
+    """Write the rank of each voxel's level into the padded box, which holds zeros; `ranks` has its type.
+
+    `ends` comes in columns of the array and is turned into columns of the box.
+    """
+    every = ranks[len(ranks) - 1] == len(ranks) - 1  # levels without gaps are their own ranks
+    for z in range(len(ends)):
+        for y in range(len(ends[z])):
+            left, right = ends[z, y, 0], ends[z, y, 1]
+            if left == right:
+                ends[z, y] = 0
+                continue
+            row = array[z + corners[0], y + corners[1], left:right]
+            ends[z, y, 0], ends[z, y, 1] = left - corners[2], right - corners[2]
+            begin = left - corners[2] + pads[2]
+            out = padded[z + pads[0], y + pads[1], begin : begin + right - left]
+            if every:
+                for x in range(right - left):
+                    out[x] = row[x]
+                continue
+            for x in range(right - left):
                 out[x] = ranks[np.uint64(row[x])]
+
+
+@compiled
+def whole_vectors(width: int, room: int) -> int:
+    """Round the voxels of a row up to whole vectors, if memory goes on for that long: a loop without a remainder.
+
+    Rows of a lesion are short; what a loop does one by one after its vectors would take longer than they do.
+    """
+    whole = (width + _VECTOR - 1) // _VECTOR * _VECTOR
+    return whole if whole <= room else width

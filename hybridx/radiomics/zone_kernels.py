@@ -2,8 +2,8 @@
 
 Each voxel joins the zones of those of its 13 neighbours already scanned that have its level. Neighbours that touch
 each other share a zone already, so one of each touching group is enough: which, a table says for every pattern of equal
-neighbours. Zones that meet are joined under the earlier number (union-find). No image of labels is kept, only two
-slices of it.
+neighbours. A voxel takes its neighbour's number as it stands, and numbers that differ are joined under the earlier one
+(union-find); sizes are gathered at the end. No image of labels is kept, only two slices of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
 from hybridx.radiomics.level_blocks import Integers, Matrices
+from hybridx.radiomics.matrix_grid import whole_vectors
 from hybridx.radiomics.roi import Mask
-from hybridx.radiomics.run_kernels import DIRECTIONS, extents
+from hybridx.radiomics.run_kernels import DIRECTIONS
 
 __all__ = ["border_distance", "label_zones", "witnesses", "zone_entries"]
 
@@ -28,19 +29,26 @@ _DENSE = 1024  # zones up to this size are counted in an array, the few beyond i
 def witnesses() -> npt.NDArray[np.uint32]:
     """Name, for each pattern of equal neighbours (bit = direction), one neighbour of every touching group.
 
-    Four bits hold a direction counted from 1, the lowest first. Those that touch most others are asked first, so one
-    is nearly always enough.
+    Four bits hold a direction counted from 1, the lowest first. The predecessor in the row comes first where it is
+    equal: it has joined all that lie before or beside both, and those beyond that touch one of them. Then those that
+    touch most others, so one is nearly always enough.
     """
     touching = np.abs(DIRECTIONS[:, None] - DIRECTIONS[None]).max(axis=2) <= 1
+    beside, beyond = DIRECTIONS[:, 2] == 0, DIRECTIONS[:, 2] > 0
     patterns = np.arange(2 ** len(DIRECTIONS))
     kept, names, at = (np.zeros(len(patterns), np.int64) for _ in range(3))
-    for bit in np.argsort(-touching.sum(axis=1), kind="stable"):
-        near = sum(1 << int(other) for other in np.flatnonzero(touching[bit]))
-        new = (patterns >> bit & 1).astype(bool) & (kept & near == 0)
+    for bit in [0, *np.argsort(-touching[1:].sum(axis=1), kind="stable") + 1]:
+        near = _bits(touching[bit])
+        known = ~beyond[bit] | (patterns & _bits(touching[bit] & beside) != 0)
+        new = (patterns >> bit & 1).astype(bool) & (kept & near == 0) & ~((kept & 1 == 1) & known)
         kept |= new.astype(np.int64) << bit
         names |= np.where(new, (bit + 1) << at, 0)
         at += 4 * new
     return names.astype(np.uint32)
+
+
+def _bits(directions: npt.NDArray[np.bool_]) -> int:
+    return sum(1 << int(other) for other in np.flatnonzero(directions))
 
 
 def border_distance(inside: Mask, *, planar: bool) -> npt.NDArray[np.uint16]:
@@ -75,25 +83,28 @@ def _sweep(distance: Any, far: Any, planar: bool) -> None:  # noqa: FBT001
 
 
 @compiled
-def _patterns(levels: Any, z: int, y: int, planar: bool, patterns: Any) -> None:  # noqa: FBT001
-    """Which neighbours already scanned have the voxel's level, one bit for each direction, along a line."""
-    width = levels.shape[2]
-    row = levels[z, y]
-    one = np.uint16(1)
-    for x in range(1, width - 1):
-        patterns[x] = np.uint16(row[x - 1] == row[x])
-    lines = 1 if planar else 4
-    for line in range(lines):
-        before = levels[z, y - 1] if line == 0 else levels[z - 1, y + line - 2]
-        low = np.uint16(1 + 3 * line)
-        for x in range(1, width - 1):
-            here = row[x]
-            bits = (
-                np.uint16(before[x - 1] == here)
-                | (np.uint16(before[x] == here) << one)
-                | (np.uint16(before[x + 1] == here) << np.uint16(2))
-            )
-            patterns[x] |= np.uint16(bits << low)
+def _three(levels: Any, middle: int, level: Any, low: Any) -> Any:
+    """Which of three neighbours in a row have the level, as bits from `low` on."""
+    none = np.uint16(0)
+    found = low if levels[np.uint64(middle - 1)] == level else none
+    found |= np.uint16(low * np.uint16(2)) if levels[np.uint64(middle)] == level else none
+    return np.uint16(
+        found | (np.uint16(low * np.uint16(4)) if levels[np.uint64(middle + 1)] == level else none)
+    )
+
+
+@compiled
+def _patterns(levels: Any, first: int, width: int, row: int, area: int, asked: Any, patterns: Any) -> None:  # noqa: PLR0917
+    """Which neighbours already scanned have the voxel's level, one bit for each direction, along a row."""
+    for x in range(width):
+        here = first + x
+        level = levels[np.uint64(here)]
+        found = np.uint16(levels[np.uint64(here - 1)] == level)
+        found |= _three(levels, here - row, level, np.uint16(1 << 1))
+        found |= _three(levels, here - area - row, level, np.uint16(1 << 4))
+        found |= _three(levels, here - area, level, np.uint16(1 << 7))
+        found |= _three(levels, here - area + row, level, np.uint16(1 << 10))
+        patterns[x] = found & asked
 
 
 @compiled
@@ -105,36 +116,50 @@ def _root(parent: Any, label: int) -> int:
 
 
 @compiled
-def _joined(parent: Any, labels: Any, at: int, steps: Any, named: int) -> Any:
-    """Join the zones of the named neighbours under the earliest number, and return it."""
-    zone = _root(parent, labels[at + steps[(named & 15) - 1]])
-    named >>= 4
-    while named:
-        other = _root(parent, labels[at + steps[(named & 15) - 1]])
-        zone, other = min(zone, other), max(zone, other)
-        parent[other] = zone
-        named >>= 4
+def _nearest(levels: Any, labels: Any, distance: Any, width: int, nearest: Any) -> None:
+    """Take what the voxels of a row are away from the border into their zones."""
+    for x in range(width):
+        if levels[x]:
+            zone = np.uint64(labels[x])
+            nearest[zone] = min(nearest[zone], distance[x])
+
+
+@compiled
+def _joined(parent: Any, zone: int, other: int) -> int:
+    """Join two zones under the earlier number, and return it."""
+    zone, other = _root(parent, zone), _root(parent, other)
+    if other < zone:
+        zone, other = other, zone
+    parent[other] = zone
     return zone
 
 
 def label_zones(
-    levels: npt.NDArray[np.uint16], voxels: int, distance: npt.NDArray[np.uint16], *, planar: bool
+    levels: npt.NDArray[np.uint16],
+    ends: Integers,
+    voxels: int,
+    distance: npt.NDArray[np.uint16],
+    *,
+    planar: bool,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32], Integers]:
     """Find the zones: (level, size, distance) of each, and where the zones of each slice begin.
 
-    `levels` are framed by zeros on all six sides. `distance` has the same shape, or is empty, and the zone's distance
-    then has no meaning. With `planar` zones stay in their slice.
+    `levels` are framed by zeros on all six sides, and lie between `ends` (slices, rows, 2) of each row within the
+    frame. `distance` has the same shape as `levels`, or is empty, and the zone's distance then has no meaning. With
+    `planar` zones stay in their slice.
     """
     depth, height, width = levels.shape
     zones = np.empty((4, voxels + 1), np.int32)
     begins = np.zeros(depth - 1, np.int64)
     work = (
         np.zeros(2 * height * width, np.int32),
-        np.zeros(width, np.uint16),
-        np.zeros(len(DIRECTIONS), np.int64),
+        np.zeros(width + 32, np.uint16),
+        np.zeros(len(DIRECTIONS) + 1, np.int64),
     )
-    extent = np.zeros((depth, height, 2), np.int64)
-    kept = _label(levels, extent, distance, planar, witnesses(), DIRECTIONS, *work, zones, begins)
+    shape = np.array((height * width, width), np.int64)
+    asked = np.uint16(15 if planar else 2 ** len(DIRECTIONS) - 1)
+    lesion = (levels.reshape(-1), shape, ends, distance.reshape(-1))
+    kept = _label(*lesion, asked, witnesses(), DIRECTIONS, *work, zones, begins)
     level, size, nearest = (zones[row, :kept].copy() for row in range(3))
     return level, size, nearest, begins
 
@@ -142,9 +167,10 @@ def label_zones(
 @compiled
 def _label(  # noqa: PLR0917 - compiled code takes no keywords
     levels: Any,
-    extent: Any,
+    shape: Any,
+    ends: Any,
     distance: Any,
-    planar: bool,  # noqa: FBT001
+    asked: Any,
     names: Any,
     moves: Any,
     labels: Any,
@@ -154,36 +180,44 @@ def _label(  # noqa: PLR0917 - compiled code takes no keywords
     begins: Any,
 ) -> Any:
     """Fill `zones` (level, size, distance, number joined under) and `begins`; return how many zones there are."""
-    depth, height, width = levels.shape
     level, size, nearest, parent = zones[0], zones[1], zones[2], zones[3]
-    plane, found = height * width, np.int64(0)
-    extents(levels, extent)
-    for z in range(1, depth - 1):
-        begins[z - 1] = found
-        here = (z & 1) * plane
+    area, line, found = shape[0], shape[1], np.int64(0)
+    for z in range(len(ends)):
+        begins[z] = found
+        here = (z & 1) * area
         for move in range(len(moves)):
             # the slice before lies in the other half of `labels`
-            steps[move] = (2 * here - plane) * moves[move, 0] + width * moves[move, 1] + moves[move, 2]
-        for y in range(1, height - 1):
-            left, right = extent[z, y, 0], extent[z, y, 1]
-            if left < right:
-                _patterns(levels, z, y, planar, patterns)
-            for x in range(left, right):
-                if levels[z, y, x] == 0:
+            steps[move + 1] = (2 * here - area) * moves[move, 0] + line * moves[move, 1] + moves[move, 2]
+        for y in range(len(ends[z])):
+            first = (z + 1) * area + (y + 1) * line + 1 + ends[z, y, 0]
+            width = ends[z, y, 1] - ends[z, y, 0]
+            if width == 0:
+                continue
+            whole = whole_vectors(width, len(levels) - first)
+            _patterns(levels, first, whole, line, area, asked, patterns)
+            at = first - (z + 1) * area + here
+            for x in range(width):
+                rank = levels[np.uint64(first + x)]
+                if rank == 0:
                     continue
-                at = here + y * width + x
-                named = np.int64(names[patterns[x]])
+                named = np.int64(names[patterns[np.uint64(x)]])
                 if named:
-                    zone = _joined(parent, labels, at, steps, named)
+                    zone = labels[np.uint64(at + x + steps[np.uint64(named & 15)])]
+                    named >>= 4
+                    while named:
+                        other = labels[np.uint64(at + x + steps[np.uint64(named & 15)])]
+                        named >>= 4
+                        if other != zone:
+                            zone = _joined(parent, zone, other)
                 else:
                     found += 1
-                    zone = found
-                    parent[zone], level[zone], size[zone], nearest[zone] = zone, levels[z, y, x], 0, 65_535
-                labels[at] = zone
-                size[zone] += 1
-                if distance.size:
-                    nearest[zone] = min(nearest[zone], distance[z, y, x])
-    begins[depth - 2] = found
+                    zone = np.int32(found)
+                    parent[zone], level[zone], size[zone], nearest[zone] = zone, rank, 0, 65_535
+                labels[np.uint64(at + x)] = zone
+                size[np.uint64(zone)] += 1
+            if len(distance):
+                _nearest(levels[first:], labels[at:], distance[first:], width, nearest)
+    begins[len(ends)] = found
     return _roots(parent, level, size, nearest, found, begins)
 
 

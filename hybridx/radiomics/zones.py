@@ -93,7 +93,7 @@ def find_zones(levels: Levels, *, planar: bool, distances: bool) -> list[Zones]:
     distance = _distances(levels, grid, planar=planar) if distances else _NO_DISTANCE
     found = []
     for volume, values in level_blocks(grid):
-        level, size, nearest, begins = label_zones(volume, grid.voxels, distance, planar=planar)
+        level, size, nearest, begins = label_zones(volume, grid.ends, grid.voxels, distance, planar=planar)
         found.append(Zones(level, size, nearest, begins, values))
     return found
 
