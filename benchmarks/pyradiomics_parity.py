@@ -75,7 +75,7 @@ import numpy as np
 import SimpleITK as sitk
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this folder, whose radiomics.py would stand before pyradiomics' package
 
 from hybridx.radiomics import RadiomicsSettings, measure_radiomics  # noqa: E402
 
