@@ -178,6 +178,7 @@ def first() -> None:
 
 
 if __name__ == "__main__":
+    sys.path.pop(0)  # this folder, whose radiomics.py would stand before pyradiomics' package
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     if sys.argv[1:] == ["first"]:
         first()
