@@ -10,7 +10,7 @@ from typing import Any
 
 from numba import njit
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "compiled_sums"]
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -19,3 +19,15 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         return njit(cache=True)(function)
     except RuntimeError:  # "cannot cache function": neither can be written
         return njit(function)
+
+
+def compiled_sums(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Do the same with leave to add in any order, so that sums of many numbers run in vector registers.
+
+    One sum after the other waits for the one before it; the last bits differ, and which are nearer is open.
+    """
+    order = {"reassoc", "nsz"}
+    try:
+        return njit(cache=True, fastmath=order)(function)
+    except RuntimeError:
+        return njit(fastmath=order)(function)

@@ -1,4 +1,4 @@
-"""Where a mask begins and ends, and what lies inside it, in one pass each, compiled."""
+"""Where a mask begins and ends, row by row, and what lies inside it, compiled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["corners", "ends", "inside"]
+__all__ = ["corners", "ends", "gather", "runs_of"]
 
 
 @compiled
@@ -49,21 +49,40 @@ def ends(row: Any) -> Any:
 
 
 @compiled
-def inside(image: Any, mask: Any) -> Any:
-    """Return the intensities inside a mask, float64, in the order of the array."""
+def runs_of(mask: Any) -> Any:
+    """Return every run of marked voxels of a row as (z, y, first, one after the last), shape (n, 4), in order."""
     n = 0
     for z in range(mask.shape[0]):
         for y in range(mask.shape[1]):
             row = mask[z, y]
-            for x in range(len(row)):
-                n += row[x]
-    values = np.empty(n + 1)  # one more: what does not count is overwritten by what does
+            n += row[0]
+            for x in range(1, len(row)):
+                n += row[x] > row[x - 1]
+    runs = np.empty((n, 4), np.int64)
     k = 0
     for z in range(mask.shape[0]):
         for y in range(mask.shape[1]):
-            row, line = mask[z, y], image[z, y]
+            row = mask[z, y]
             left, right = ends(row)
-            for x in range(left, right):
-                values[k] = line[x]
-                k += row[x]
-    return values[:n]
+            while left < right:
+                last = left + 1
+                while last < right and row[last]:
+                    last += 1
+                runs[k, 0], runs[k, 1], runs[k, 2], runs[k, 3] = z, y, left, last
+                k += 1
+                left = last
+                while left < right and not row[left]:
+                    left += 1
+    return runs
+
+
+@compiled
+def gather(image: Any, runs: Any, values: Any) -> None:
+    """Write the intensities in the runs, in the order of the array."""
+    n = 0
+    for k in range(len(runs)):
+        z, y, left, right = runs[k, 0], runs[k, 1], runs[k, 2], runs[k, 3]
+        line = image[z, y, left:right]
+        for x in range(right - left):
+            values[n + x] = line[x]
+        n += right - left

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hybridx.radiomics.histogram import remember_counts
 from hybridx.radiomics.roi import Levels, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
 
@@ -79,12 +80,19 @@ def discretise_like_pyradiomics(
     """
     from hybridx.radiomics.discretise_kernel import level_array  # noqa: PLC0415 - compiled code loads where it runs
 
-    values = roi.values.astype(image.dtype, copy=False) if image is roi.image else image[roi.intensity]
-    edges = _edges(values, settings)
+    if image is roi.image:
+        values, extremes = roi.values, np.array(roi.extent[1:]).astype(image.dtype)
+    else:
+        values = image[roi.intensity]
+        extremes = np.array([values.min(), values.max()])
+    edges = _edges(extremes, settings)
     array = np.zeros(roi.intensity.shape, dtype=np.int32)
-    count = level_array(values, edges.astype(np.float64), roi.intensity, array)
+    counts = level_array(values.astype(np.float64, copy=False), edges.astype(np.float64), roi.runs, array)
     width = float("nan") if settings.bin_width is None else settings.bin_width
-    return Levels(array, int(count), roi.morphology, roi.spacing, width, float(edges[0]))
+    count = int(np.flatnonzero(counts)[-1]) + 1
+    levels = Levels(array, count, roi.morphology, roi.spacing, width, float(edges[0]))
+    remember_counts(levels, counts[:count])
+    return levels
 
 
 def count_levels(values: npt.NDArray[Any], settings: RadiomicsSettings) -> int:
@@ -100,13 +108,13 @@ def count_levels(values: npt.NDArray[Any], settings: RadiomicsSettings) -> int:
     return int(np.floor((high - origin) / settings.bin_width)) + 1
 
 
-def _edges(values: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDArray[Any]:
+def _edges(extremes: npt.NDArray[Any], settings: RadiomicsSettings) -> npt.NDArray[Any]:
     if settings.bin_count is not None:
-        edges = np.histogram_bin_edges(values, settings.bin_count)
+        edges = np.histogram_bin_edges(extremes, settings.bin_count)
         edges[-1] += 1
         return edges
     # in the precision of the image, as there: a voxel on an edge must fall on the same side
-    lowest, highest, width = values.min(), values.max(), float(settings.bin_width or 0.0)
+    lowest, highest, width = extremes.min(), extremes.max(), float(settings.bin_width or 0.0)
     edges = np.arange(lowest - (lowest % width), highest + 2 * width, width)
     return edges if len(edges) > 1 else np.array([edges[0] - 0.5, edges[0] + 0.5])
 

@@ -8,38 +8,35 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
-from hybridx.radiomics.box_kernel import ends
 
 __all__ = ["count_each", "level_array"]
 
 
 @compiled
-def level_array(values: Any, edges: npt.NDArray[np.float64], mask: Any, array: npt.NDArray[np.int32]) -> int:
+def level_array(values: Any, edges: npt.NDArray[np.float64], runs: Any, array: npt.NDArray[np.int32]) -> Any:
     """Write k where ``edges[k - 1] <= value < edges[k]``: a guess by division, then the edges themselves decide.
 
-    `values` are those inside the mask, in the order of the array, which holds zeros. Returns the highest level.
+    `values` are those in the runs, in the order of the array, which holds zeros. Returns how often each level occurs.
+    Two rows of counters: neighbours are often of one level, whose counter would have to be waited for.
     """
-    last, highest = len(edges) - 2, 0
+    last = len(edges) - 2
     scale = (last + 1) / (edges[-1] - edges[0])
+    counts = np.zeros((2, last + 1))
     i = 0
-    for z in range(mask.shape[0]):
-        for y in range(mask.shape[1]):
-            row, line = mask[z, y], array[z, y]
-            left, right = ends(row)
-            for x in range(left, right):
-                if not row[x]:
-                    continue
-                value = np.float64(values[i])
-                i += 1
-                k = int((value - edges[0]) * scale)
-                k = min(max(k, 0), last)
-                while k > 0 and value < edges[k]:
-                    k -= 1
-                while k < last and value >= edges[k + 1]:
-                    k += 1
-                line[x] = k + 1
-                highest = max(highest, k + 1)
-    return highest
+    for r in range(len(runs)):
+        line = array[runs[r, 0], runs[r, 1]]
+        for x in range(runs[r, 2], runs[r, 3]):
+            value = values[i]
+            i += 1
+            k = int((value - edges[0]) * scale)
+            k = min(max(k, 0), last)
+            while k > 0 and value < edges[k]:
+                k -= 1
+            while k < last and value >= edges[k + 1]:
+                k += 1
+            line[x] = k + 1
+            counts[x & 1, k] += 1.0
+    return counts[0] + counts[1]
 
 
 @compiled

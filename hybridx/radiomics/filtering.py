@@ -93,13 +93,14 @@ def _every(
 
 def _settled(image: FilteredImage, scene: Scene) -> FilteredImage:
     """Give a response that varies by rounding alone its one value: else its texture were that of the last bits."""
-    counting = scene.lesion[1]
-    ends = [counting.argmax(), counting.size - 1 - counting.ravel()[::-1].argmax()]
-    around = scene.image[image.box]
-    limit = ROUNDING.get(image.array.dtype.itemsize, 0.0) * max(-float(around.min()), float(around.max()))
-    if not float(np.ptp(image.array.ravel()[ends])) <= limit:  # of nearly every response, at once
+    if not len(scene.runs):
         return image
-    inside = image.array[counting]
+    limit = ROUNDING.get(image.array.dtype.itemsize, 0.0) * scene.loudest
+    first, last = scene.runs[0], scene.runs[-1]
+    ends = image.array[first[0], first[1], first[2]], image.array[last[0], last[1], last[3] - 1]
+    if not abs(float(ends[0]) - float(ends[1])) <= limit:  # of nearly every response, at once
+        return image
+    inside = image.array[scene.lesion[1]]
     low, high = float(inside.min()), float(inside.max())
     if not high - low <= limit:
         return image

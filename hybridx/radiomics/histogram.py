@@ -10,7 +10,7 @@ import numpy as np
 from hybridx.radiomics.roi import Features, Floats, Levels
 from hybridx.radiomics.statistics import EMPTY
 
-__all__ = ["intensity_histogram", "level_counts"]
+__all__ = ["intensity_histogram", "level_counts", "remember_counts"]
 
 ONE_LEVEL = "all voxels are of one grey level"
 _REMEMBERED: WeakKeyDictionary[Levels, Floats] = WeakKeyDictionary()  # as long as the lesion lives
@@ -23,6 +23,11 @@ def level_counts(levels: Levels) -> Floats:
     if levels not in _REMEMBERED:
         _REMEMBERED[levels] = np.asarray(count_each(levels.array.reshape(-1), levels.count))
     return _REMEMBERED[levels]
+
+
+def remember_counts(levels: Levels, counts: Floats) -> None:
+    """Keep the counts of somebody who had every voxel in hand already."""
+    _REMEMBERED[levels] = counts
 
 
 def intensity_histogram(levels: Levels) -> Features:

@@ -68,6 +68,23 @@ class Scene:
         box = box_of(self.form)
         return np.ascontiguousarray(self.form[box]), np.ascontiguousarray(self.counting[box])
 
+    @cached_property
+    def loudest(self) -> float:
+        """Largest absolute intensity in the box of the form."""
+        around = self.image[box_of(self.form)]
+        return max(-float(around.min()), float(around.max()))
+
+    def roi(self, image: npt.NDArray[Any]) -> Roi:
+        """Put an image of the lesion's box together with the lesion, whose voxels are looked for once."""
+        form, counting = self.lesion
+        return Roi(image, form, counting, self.spacing, self.runs)
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.int64]:
+        """The counting voxels of `lesion` as (z, y, first, one after the last) of every run along x."""
+        form, counting = self.lesion
+        return Roi(np.empty(0), form, counting, self.spacing).runs
+
 
 def ibsi_scene(
     pair: Pair, settings: RadiomicsSettings, margin_mm: float | None = PEAK_MM, reach: Reach | None = None

@@ -138,11 +138,11 @@ def _intensities(
         )
         return _nothing(families, image.name, settings, why)
     if settings.vocabulary == "pyradiomics":  # its families see nothing around the lesion
-        wide = roi = Roi(image.array, *scene.lesion, scene.spacing)
+        wide = roi = scene.roi(image.array)
     else:
         wide = make_roi(image.array, scene, image.box)
         roi = cut(wide, box_of(wide.morphology))
-    if not np.isfinite(roi.values).all():
+    if not (math.isfinite(roi.extent[0]) or np.isfinite(roi.values).all()):
         why = "the image has values that are not finite in the lesion"
         return _nothing(families, image.name, settings, why)
     levels, lost = None, ""
@@ -161,13 +161,12 @@ def _intensities(
             eaten = wide if some == ("local_intensity",) else roi
             found = found | _guarded(some, eaten, levels, settings, image.name)
     if settings.vocabulary == "pyradiomics":
-        found = conventions(found, image.name, roi.values, levels)
+        found = conventions(found, image.name, np.array(roi.extent[1:]), levels)
     return found
 
 
 def _levels(roi: Roi, settings: RadiomicsSettings) -> tuple[Levels | None, str]:
-    values = roi.values
-    count = count_levels(values, settings)
+    count = count_levels(np.array(roi.extent[1:]), settings)
     if count > MAXIMUM_LEVELS:
         return (
             None,
@@ -178,7 +177,7 @@ def _levels(roi: Roi, settings: RadiomicsSettings) -> tuple[Levels | None, str]:
             return discretise(roi, settings), ""
         return discretise_like_pyradiomics(roi.image, roi, settings), ""
     except FAILURES as error:
-        return None, f"no grey levels between {values.min():g} and {values.max():g}: {error}"
+        return None, f"no grey levels between {roi.extent[1]:g} and {roi.extent[2]:g}: {error}"
 
 
 def _guarded(

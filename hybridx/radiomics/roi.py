@@ -32,19 +32,41 @@ class Roi:
         values take away.
     spacing : tuple of float, (z, y, x)
         Voxel edges in mm, in the order of the array's axes (an `Image` has them the other way round).
+    known_runs : ndarray of int64, shape (n, 4), optional
+        `runs`, where they were found already for another image of the lesion.
     """
 
     image: Floats
     morphology: Mask
     intensity: Mask
     spacing: tuple[float, float, float]
+    known_runs: npt.NDArray[np.int64] | None = None
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.int64]:
+        """Where voxels count: (z, y, first, one after the last) of every run along x, in the order of the array."""
+        if self.known_runs is not None:
+            return self.known_runs
+        from hybridx.radiomics.box_kernel import runs_of  # noqa: PLC0415 - compiles on first use
+
+        return np.asarray(runs_of(np.ascontiguousarray(self.intensity)))
 
     @cached_property
     def values(self) -> Floats:
         """The intensities that count, float64, shape (n,), in the order of the array."""
-        from hybridx.radiomics.box_kernel import inside  # noqa: PLC0415 - compiles on first use
+        from hybridx.radiomics.box_kernel import gather  # noqa: PLC0415 - compiles on first use
 
-        return np.asarray(inside(self.image, np.ascontiguousarray(self.intensity)))
+        values = np.empty(int((self.runs[:, 3] - self.runs[:, 2]).sum()))
+        gather(self.image, self.runs, values)
+        return values
+
+    @cached_property
+    def extent(self) -> tuple[float, float, float]:
+        """Sum, smallest and largest of `values`; the sum is finite where all of them are, and none is huge."""
+        from hybridx.radiomics.statistics_kernels import range_and_sum  # noqa: PLC0415 - compiles on first use
+
+        total, low, high = range_and_sum(self.values)
+        return float(total), float(low), float(high)
 
 
 @dataclass(frozen=True, eq=False)

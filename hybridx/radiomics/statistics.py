@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from hybridx.radiomics.roi import Features, Floats, Roi
 
@@ -134,16 +135,16 @@ _NAMES = tuple(
 
 
 def summarise(roi: Roi) -> Summary | None:
-    """Pass over the intensities five times, once for each thing that needs the one before; None without a voxel."""
+    """Pass over the intensities once for each thing that needs the one before; None without a voxel."""
     from hybridx.radiomics.statistics_kernels import (  # noqa: PLC0415 -- compiles on first use
         absolute_deviation,
         central_sums,
+        count_buckets,
         inner_sum,
-        range_and_sum,
     )
 
     values = roi.values
-    total, low, high = range_and_sum(values)
+    total, low, high = roi.extent
     n = len(values)
     if n == 0:
         return None
@@ -155,8 +156,10 @@ def summarise(roi: Roi) -> Summary | None:
     if not math.isfinite(scale):  # a range so small that its inverse overflows
         scale = 0.0
     mean = total / n
-    s2, s3, s4, s1, squares, counts = central_sums(values, mean, low, scale, buckets)
-    p10, p25, median, p75, p90 = _percentiles(values, low, scale, counts)
+    s2, s3, s4, s1, squares = central_sums(values, mean)
+    owners = np.empty(n, np.int16)
+    counts = count_buckets(values, low, scale, buckets, owners)
+    p10, p25, median, p75, p90 = _percentiles(values, owners, counts)
     distance, n_inner, inner = inner_sum(values, median, p10, p90)
     robust = absolute_deviation(values, inner / n_inner, p10, p90) / n_inner if n_inner else math.nan
     return Summary(
@@ -167,7 +170,7 @@ def summarise(roi: Roi) -> Summary | None:
     )
 
 
-def _percentiles(values: Floats, low: float, scale: float, counts: Floats) -> Sequence[float]:
+def _percentiles(values: Floats, owners: npt.NDArray[np.int16], counts: Floats) -> Sequence[float]:
     """Sort only the buckets in which the wanted ranks lie."""
     from hybridx.radiomics.statistics_kernels import of_buckets  # noqa: PLC0415 -- compiles on first use
 
@@ -180,7 +183,7 @@ def _percentiles(values: Floats, low: float, scale: float, counts: Floats) -> Se
     wanted = np.unique(owner)
     slot = np.full(len(counts), -1, dtype=np.int64)
     slot[wanted] = np.arange(len(wanted))
-    parts, starts = of_buckets(values, low, scale, slot, counts[wanted])
+    parts, starts = of_buckets(values, owners, slot, counts[wanted])
     for start, end in itertools.pairwise(starts):
         parts[start:end].sort()
     found = parts[starts[slot[owner]] + ranks - (ends - counts)[owner]]

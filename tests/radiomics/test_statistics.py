@@ -87,18 +87,18 @@ def test_large_lesions_agree_with_numpy_to_the_last_digits():
 
 
 def test_a_cut_out_of_a_larger_image_is_compiled_once_and_measured_the_same():
-    from hybridx.radiomics.box_kernel import inside
+    from hybridx.radiomics.box_kernel import gather
 
     roi = random_roi(2, (9, 9, 9))
     first = statistics(roi)
     other = (slice(0, 5), slice(0, 5), slice(2, 8))
     statistics(Roi(roi.image[other], roi.morphology[other], roi.intensity[other], roi.spacing))
-    before = len(inside.signatures)
+    before = len(gather.signatures)
     where = (slice(1, 7), slice(2, 8), slice(0, 8))
     part = Roi(roi.image[where], roi.morphology[where], roi.intensity[where], roi.spacing)
     copy = Roi(*(a.copy() for a in (part.image, part.morphology, part.intensity)), roi.spacing)
     assert statistics(part) == statistics(copy) != first
-    assert len(inside.signatures) == before
+    assert len(gather.signatures) == before
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1000.0])
