@@ -26,9 +26,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from hybridx.radiomics.glcm_kernels import FEATURES, LOGS, count_pairs, planar_features, table_features
+from hybridx.radiomics.glcm_kernels import FEATURES, LOGS, planar_features, table_features
 from hybridx.radiomics.matrix_grid import Grid, Integers, check_distances, directions, level_grid
 from hybridx.radiomics.matrix_rows import WORKSPACE, features_by_rows
+from hybridx.radiomics.pair_kernels import count_pairs
 from hybridx.radiomics.roi import Features, Floats, Levels
 from hybridx.terms.text import check_name
 
@@ -139,10 +140,10 @@ def _features(
     done = 0
     if len(single):
         done = flat
-        within = (grid.flat, grid.box, steps[:flat])
+        within = (grid.flat, grid.box, grid.ends, steps[:flat])
         planar_features(*within, single, True, grid.values, levels, LOGS, tables[:flat], planes)
     if len(whole):
-        count_pairs(grid.flat, grid.box, 0, grid.shape[0], steps[done:], tables[done:])
+        count_pairs(grid.flat, grid.box, grid.ends, 0, grid.shape[0], steps[done:], tables[done:])
         table_features(tables, whole, True, grid.values, levels, LOGS, volume)
     return volume, planes
 

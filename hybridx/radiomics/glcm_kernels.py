@@ -1,4 +1,4 @@
-"""Kernels of the co-occurrence matrix: count pairs of neighbours, and 25 features of each matrix in one walk over it.
+"""Kernels of the co-occurrence matrix: 25 features of each matrix in one walk over it.
 
 A matrix need not be held to know its features. Energy, entropy and maximum take each cell alone; every other feature
 follows from the row and column sums and from how often sum and difference of the two levels take each value
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from hybridx.compute.compiled import compiled
-from hybridx.radiomics.matrix_grid import ends_of_row
+from hybridx.radiomics.pair_kernels import count_pairs
 
-__all__ = ["FEATURES", "LOGS", "count_pairs", "finish", "planar_features", "table_features"]
+__all__ = ["FEATURES", "LOGS", "finish", "planar_features", "table_features"]
 
 FEATURES = (
     "joint_max", "joint_avg", "joint_var", "joint_entr", "diff_avg", "diff_var", "diff_entr", "sum_avg", "sum_var",
@@ -27,42 +27,6 @@ _COUNTS = np.arange(1024, dtype=np.float64)
 LOGS = _COUNTS * np.log2(
     np.maximum(_COUNTS, 1)
 )  # c log2(c): most cells hold small counts, and a logarithm is slow
-
-
-@compiled
-def count_pairs(flat: Any, box: Any, first_slice: int, end_slice: int, steps: Any, tables: Any) -> None:  # noqa: PLR0917
-    """Add to tables[d, rank here, rank there] each voxel of the slices with its neighbour in direction d.
-
-    Row and column 0 collect neighbours outside the lesion, which is cheaper than asking. Four directions at a time:
-    their tables are independent, so that increments of equal cells (flat regions) do not wait for each other.
-    """
-    many, size = tables.shape[0], tables.shape[1]
-    cells = tables.reshape(many * size * size)
-    area = size * size
-    one = np.uint32(1)
-    for z in range(first_slice, end_slice):
-        for y in range(box[2]):
-            row = box[0] + z * box[4] + y * box[5]
-            left, right = ends_of_row(flat, row, row + box[3])
-            for d in range(0, many - 3, 4):
-                a, b, c, e = steps[d], steps[d + 1], steps[d + 2], steps[d + 3]
-                base = d * area
-                for p in range(left, right):
-                    rank = np.int64(flat[p])
-                    if rank == 0:
-                        continue
-                    here = base + rank * size
-                    cells[np.uint64(here + flat[p + a])] += one
-                    cells[np.uint64(here + area + flat[p + b])] += one
-                    cells[np.uint64(here + 2 * area + flat[p + c])] += one
-                    cells[np.uint64(here + 3 * area + flat[p + e])] += one
-            for d in range(many // 4 * 4, many):
-                a = steps[d]
-                base = d * area
-                for p in range(left, right):
-                    rank = np.int64(flat[p])
-                    if rank:
-                        cells[np.uint64(base + rank * size + flat[p + a])] += one
 
 
 @compiled
@@ -255,6 +219,7 @@ def table_features(  # noqa: PLR0917
 def planar_features(  # noqa: PLR0917
     flat: Any,
     box: Any,
+    ends: Any,
     steps: Any,
     weights: Any,
     symmetric: bool,  # noqa: FBT001
@@ -267,7 +232,7 @@ def planar_features(  # noqa: PLR0917
     """Features out[z] of each slice's own matrices; all slices' matrices together stay in `tables`."""
     here = np.zeros_like(tables)
     for z in range(box[1]):
-        count_pairs(flat, box, z, z + 1, steps, here)
+        count_pairs(flat, box, ends, z, z + 1, steps, here)
         table_features(here, weights, symmetric, values, levels, logs, out[z])
         tables += here
         here[:] = 0

@@ -16,10 +16,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from hybridx.radiomics.glcm_kernels import FEATURES, LOGS, count_pairs, table_features
+from hybridx.radiomics.glcm_kernels import FEATURES, LOGS, table_features
 from hybridx.radiomics.matrix_grid import Grid, Integers, check_distances, directions, level_grid
 from hybridx.radiomics.matrix_rows import WORKSPACE, features_by_rows
 from hybridx.radiomics.matrix_spectrum import maximal_correlation, maximal_correlation_of_pairs
+from hybridx.radiomics.pair_kernels import count_pairs
 from hybridx.radiomics.roi import Features, Floats, Levels
 from hybridx.terms.text import check_name
 
@@ -151,7 +152,7 @@ def _features(grid: Grid, steps: Integers, weights: Floats, *, symmetric: bool) 
         found = features_by_rows(grid, steps, weights, highest, symmetric=symmetric)
         return found, maximal_correlation_of_pairs(grid, steps, weights, symmetric=symmetric)
     tables = np.zeros((len(steps), size, size), dtype=np.uint32)
-    count_pairs(grid.flat, grid.box, 0, grid.shape[0], steps, tables)
+    count_pairs(grid.flat, grid.box, grid.ends, 0, grid.shape[0], steps, tables)
     found = np.empty((len(weights), len(FEATURES)))
     table_features(tables, weights, symmetric, grid.values, highest, LOGS, found)
     return found, maximal_correlation(tables, weights, symmetric=symmetric)

@@ -24,7 +24,7 @@ def _parts(batch: Batch, *, by_slice: bool) -> tuple[torch.Tensor, int]:
 
 
 def pair_tables(batch: Batch, offsets: Integers, *, by_slice: bool = False) -> npt.NDArray[np.uint32]:
-    """Count voxels by their level and their neighbour's, as `glcm_kernels.count_pairs` does.
+    """Count voxels by their level and their neighbour's, as `pair_kernels.count_pairs` does.
 
     Parameters
     ----------

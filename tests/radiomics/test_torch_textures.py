@@ -12,12 +12,12 @@ torch = pytest.importorskip("torch")
 from hybridx.errors import SettingsError  # noqa: E402
 from hybridx.radiomics import torch_textures  # noqa: E402
 from hybridx.radiomics.glcm import glcm  # noqa: E402
-from hybridx.radiomics.glcm_kernels import count_pairs  # noqa: E402
 from hybridx.radiomics.glrlm import AGGREGATIONS, glrlm  # noqa: E402
 from hybridx.radiomics.level_blocks import padded  # noqa: E402
 from hybridx.radiomics.matrix_grid import directions, level_grid  # noqa: E402
 from hybridx.radiomics.neighbour_matrices import neighbour_features  # noqa: E402
 from hybridx.radiomics.neighbour_matrices import neighbour_tables as compiled_neighbours  # noqa: E402
+from hybridx.radiomics.pair_kernels import count_pairs  # noqa: E402
 from hybridx.radiomics.pyradiomics_glcm import pyradiomics_glcm  # noqa: E402
 from hybridx.radiomics.pyradiomics_glrlm import pyradiomics_glrlm  # noqa: E402
 from hybridx.radiomics.pyradiomics_glszm import pyradiomics_glszm  # noqa: E402
@@ -80,7 +80,7 @@ def assert_same_matrices(lesions):
     for i, grid in enumerate(grids):
         ranks = len(grid.values) + 1
         wanted = np.zeros((len(offsets), ranks, ranks), np.uint32)
-        count_pairs(grid.flat, grid.box, 0, grid.shape[0], grid.steps(offsets), wanted)
+        count_pairs(grid.flat, grid.box, grid.ends, 0, grid.shape[0], grid.steps(offsets), wanted)
         assert (pairs[i, 0, :, 1:ranks, 1:ranks] == wanted[:, 1:, 1:]).all()
         assert (planes[i].sum(axis=0)[:, 1:ranks, 1:ranks] == wanted[: len(flat), 1:, 1:]).all()
         for found, parts in ((runs, 1), (slices, grid.shape[0])):
