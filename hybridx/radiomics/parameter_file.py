@@ -104,7 +104,7 @@ def read_parameters(path: str | os.PathLike[str] | Mapping[str, Any]) -> dict[st
         found["bin_width"] = None  # a count goes before a width there
     types = _section(given, "imageType")
     found |= _image_types({name: _section(types, name) for name in types or ("Original",)}, found)
-    found |= _classes(_section(given, "featureClass"))
+    found |= _classes(_section(given, "featureClass"), planes=found.get("force_2d") is True)
     return {"vocabulary": "pyradiomics", **found}
 
 
@@ -225,9 +225,9 @@ def _image_types(given: Mapping[str, Any], general: Mapping[str, Any]) -> dict[s
     return {**found, "image_types": tuple(chosen), "by_image_type": own}
 
 
-def _classes(given: Mapping[str, Any]) -> dict[str, Any]:
-    if not given:
-        return {"families": None}
+def _classes(given: Mapping[str, Any], *, planes: bool) -> dict[str, Any]:
+    if not given:  # all of them, the form in a plane too where planes are asked for
+        return {"families": (*FAMILIES, "shape2D") if planes else None}
     families, features = [], []
     everything = True
     for name, chosen in given.items():

@@ -72,6 +72,20 @@ def test_a_parameter_file_gives_what_it_gives_there(name):
         assert found[feature] == pytest.approx(value, rel=1e-6, abs=1e-12), feature
 
 
+def test_planes_without_classes_have_the_form_of_a_plane():
+    image = noise((12, 20, 20), "ct", (1.2, 1.2, 2.5))
+    mask = ball(image, 8.0)
+    middle = np.zeros_like(mask.array)
+    middle[6] = mask.array[6]
+    text = "setting: {force2D: true, force2Ddimension: 0, binWidth: 25}"
+    settings = RadiomicsSettings.from_parameter_file(yaml.safe_load(text))
+    wanted = peers(image, mask.with_array(middle), text)
+    assert sum("shape2D" in name for name in wanted) == 9
+    assert extract_radiomics(image, mask.with_array(middle), settings) == pytest.approx(
+        wanted, rel=1e-6, abs=1e-12
+    )
+
+
 def test_whole_numbers_are_cut_off_as_there(tmp_path):
     image = noise((12, 20, 20), "ct", (1.2, 1.2, 2.5))
     whole = image.with_array(np.round(image.array).astype(np.int16)).to_sitk()
