@@ -217,6 +217,9 @@ def _image_types(given: Mapping[str, Any], general: Mapping[str, Any]) -> dict[s
             else:
                 msg = f"imageType {name}: {setting!r} holds for the whole lesion; say it under setting."
                 raise SettingsError(msg)
+    for options in own.values():
+        if options.get("bin_count", general.get("bin_count")) is not None:
+            options.pop("bin_width", None)  # there a count goes before a width, whoever says it
     sigma = found.get("log_sigma_mm", general.get("log_sigma_mm", ()))
     found["log_sigma_mm"] = sigma if "log" in chosen else ()
     if "log" in chosen and not sigma:

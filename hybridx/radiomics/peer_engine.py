@@ -178,6 +178,8 @@ def _image_types(settings: RadiomicsSettings) -> dict[str, dict[str, Any]]:
     words = {ours: peer for peer, ours in PEER_NAMES.items()}
     for kind, options in settings.by_image_type:
         own[kind] = own.get(kind, {}) | {words[name]: value for name, value in options}
+        if "bin_width" in dict(options):
+            own[kind].setdefault("binCount", None)  # else a count for all images would go before it
     return {PEER_TYPES[kind]: own.get(kind, {}) for kind in settings.image_types}
 
 

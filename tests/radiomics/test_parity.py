@@ -38,6 +38,10 @@ FILES = {
                   voxelArrayShift: 300}""",
     "re-segmented": """
         setting: {resegmentRange: [-1.5, 1], resegmentMode: sigma, resegmentShape: true, binWidth: 25}""",
+    "a count before a width": """
+        imageType: {Original: {}, Square: {binWidth: 5}, Gradient: {binWidth: 5, binCount: 8}}
+        featureClass: {firstorder: [Entropy], glcm: [Contrast, JointEntropy], glrlm: }
+        setting: {binCount: 16}""",
     "one end": "setting: {resegmentRange: [-30], binWidth: 25}",
     "weighted": TEXTURE
     + """
@@ -70,6 +74,24 @@ def test_a_parameter_file_gives_what_it_gives_there(name):
     assert len(wanted) > 5
     for feature, value in wanted.items():
         assert found[feature] == pytest.approx(value, rel=1e-6, abs=1e-12), feature
+
+
+def test_an_image_type_with_a_width_of_its_own_beside_a_count():
+    image = noise((12, 20, 20), "ct", (1.2, 1.2, 2.5))
+    settings = RadiomicsSettings.pyradiomics(
+        bin_count=16,
+        families="glcm",
+        image_types=("original", "square"),
+        by_image_type={"square": {"bin_width": 5}},
+    )
+    pair = image, ball(image, 8.0)
+    wanted = extract_radiomics(*pair, settings, engine="pyradiomics")
+    assert extract_radiomics(*pair, settings) == pytest.approx(wanted, rel=1e-6)
+    alone = RadiomicsSettings.pyradiomics(bin_width=5, families="glcm", image_types="square")
+    assert (
+        wanted["square_glcm_Contrast"]
+        == extract_radiomics(*pair, alone, engine="pyradiomics")["square_glcm_Contrast"]
+    )
 
 
 def test_planes_without_classes_have_the_form_of_a_plane():
