@@ -17,7 +17,7 @@ from hybridx.radiomics.box_kernel import ends
 from hybridx.radiomics.filter_boundaries import source_indices
 from hybridx.radiomics.roi import Mask
 
-__all__ = ["convolve_windows", "widened", "windows_of"]
+__all__ = ["convolve_thrice", "convolve_windows", "widened", "windows_of"]
 
 Array = npt.NDArray[Any]
 Windows = npt.NDArray[np.int64]
@@ -66,6 +66,85 @@ def convolve_windows(
     table = source_indices(image.shape[axis], length - 1 - length // 2, length // 2, "periodise")
     kernel = (_across_slices, _across_rows, _along_rows)[axis]
     kernel(image, taps, table, windows, tuple(out))
+
+
+def convolve_thrice(
+    image: Array,
+    kernels: tuple[Array, Array, Sequence[Array]],
+    windows: Sequence[Windows],
+    out: Sequence[Array],
+) -> None:
+    """Convolve along x with one kernel, along y with another, and along z with each of two, slice by slice.
+
+    The slices that one of the response is made of stay in the cache, and nothing else of the partial results is held.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x), contiguous
+        Periodic.
+    kernels : tuple
+        Of one length: for x, for y, and those for z.
+    windows : sequence of ndarray of int64, shape (z, y, 2)
+        Of what is made along x, along y, and of the response: each wide enough for the next.
+    out : sequence of ndarray, shape (z, y, x), contiguous
+        Of the precision to work in, one a kernel for z; stays as it is outside the windows.
+    """
+    kind = out[0].dtype
+    along_x, along_y, along_z = (np.ascontiguousarray(np.atleast_2d(taps), dtype=kind) for taps in kernels)
+    length = along_z.shape[1]
+    tables = tuple(source_indices(n, length - 1 - length // 2, length // 2, "periodise") for n in image.shape)
+    _thrice(image, (along_x, along_y, along_z), tables, tuple(windows), tuple(out))
+
+
+@compiled
+def _thrice(image: Any, taps: Any, tables: Any, windows: Any, out: Any) -> None:
+    length = taps[2].shape[1]
+    rows, columns = image.shape[1], image.shape[2]
+    plane = np.empty((1, rows, columns), dtype=out[0].dtype)
+    made = np.empty(
+        (length, rows, columns), dtype=out[0].dtype
+    )  # slice p of the periodic image in place p % length
+    held = np.full(length, -1, np.int64)
+    for z in range(image.shape[0]):
+        wanted = windows[2][z]
+        if not (wanted[:, 0] < wanted[:, 1]).any():
+            continue
+        for p in range(z, z + length):
+            k = p % length
+            if held[k] != p:
+                s = tables[0][p]
+                _along_rows(image[s : s + 1], taps[0], tables[2], windows[0][s : s + 1], (plane,))
+                _across_rows(plane, taps[1], tables[1], windows[1][s : s + 1], (made[k : k + 1],))
+                held[k] = p
+        _over_slices(made, z, taps[2], wanted, out)
+
+
+@compiled
+def _over_slices(made: Any, z: int, taps: Any, windows: Any, out: Any) -> None:
+    filters, length = taps.shape
+    first = z + length - 1  # of the slices; the last has the first tap
+    for y in range(len(windows)):
+        left, right = windows[y, 0], windows[y, 1]
+        if left >= right:
+            continue
+        for f in range(filters):
+            to, w = out[f][z, y, left:right], taps[f]
+            t = 0
+            if length >= 6:
+                _six(
+                    made[first % length, y, left:right],
+                    made[(first - 1) % length, y, left:right],
+                    made[(first - 2) % length, y, left:right],
+                    made[(first - 3) % length, y, left:right],
+                    made[(first - 4) % length, y, left:right],
+                    made[(first - 5) % length, y, left:right],
+                    w,
+                    to,
+                )
+                t = 6
+            while t < length:
+                _add(made[(first - t) % length, y, left:right], w[t], t == 0, to)
+                t += 1
 
 
 @compiled

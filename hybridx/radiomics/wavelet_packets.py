@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_fir import convolve_axis_many
-from hybridx.radiomics.filter_windows import convolve_windows, widened, windows_of
+from hybridx.radiomics.filter_windows import convolve_thrice, convolve_windows, widened, windows_of
 from hybridx.radiomics.roi import Mask
 from hybridx.radiomics.wavelet_separable import wavelet_taps
 
@@ -102,15 +102,27 @@ def _split(
 def _windowed(
     image: Array, kernels: Sequence[Array], axes: Sequence[int], within: Mask
 ) -> Iterator[tuple[str, Array]]:
-    """Do the same, each pass only where a later one reads what it makes, details in the memory of two."""
+    """Do the same, each pass only where a later one reads what it makes, details in the memory of two.
+
+    In space slice by slice: 4 + 4 + 8 passes along an axis, each of slices that are in the cache.
+    """
     windows = [windows_of(within)]
     for axis in reversed(axes[1:]):
         windows.insert(0, widened(windows[0], kernels[0].size, axis))
     kind = np.float32 if image.dtype == np.float32 else np.float64
-    scratch, pair = ([np.zeros(image.shape, kind) for _ in some] for some in (axes[1:], kernels))
-    approximation = np.zeros(image.shape, kind)
-    passes = list(zip(axes, windows, strict=True))
-    yield from _split_windows(image, kernels, passes, "", scratch, (approximation, pair[0], pair[1]))
+    approximation, low, high = (np.empty(image.shape, kind) for _ in range(3))
+    if len(axes) == 3:
+        for letters in ("LL", "LH", "HL", "HH"):
+            x, y = (kernels["LH".index(letter)] for letter in letters)
+            ends = [approximation if letters == "LL" else low, high]
+            convolve_thrice(image, (x, y, kernels), windows, ends)
+            if letters != "LL":
+                yield letters + "L", low
+            yield letters + "H", high
+    else:
+        scratch = [np.empty(image.shape, kind) for _ in axes[1:]]
+        passes = list(zip(axes, windows, strict=True))
+        yield from _split_windows(image, kernels, passes, "", scratch, (approximation, low, high))
     yield "L" * len(axes), approximation
 
 
