@@ -142,8 +142,8 @@ def test_killed_run_resumes_and_leaves_nothing_half_written(tmp_path):
     assert not (out / "cohort.json").exists(), "killed too late: nothing was tested"
     with pytest.raises(hx.errors.InputError):
         hx.Cohort.load(out)
-    resumed = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = extract(folder, out)
+    assert resumed.exit_code == 0, resumed.output
     whole = tmp_path / "whole"
     assert extract(folder, whole).exit_code == 0
     assert hx.Cohort.load(out).frame().equals(hx.Cohort.load(whole).frame())

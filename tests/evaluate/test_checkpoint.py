@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -25,55 +26,56 @@ QUICK = {"workers": 1, "progress": False, "resamples": 200, "baselines": False}
 FILES = ("result.json", "predictions.parquet", "curves.parquet", "table.parquet")
 
 PROGRAM = """
-import sys, time
-import hybridx as hx
-from hybridx.evaluate import curves, run
-from hybridx.models import CoxRidge
-from tests.evaluate.world import make_cohort
-
-fit = CoxRidge.fit
-
-def slow(self, X, y):
-    time.sleep(float(sys.argv[3]))
-    return fit(self, X, y)
-
-CoxRidge.fit = slow
-run.code_version = curves.code_version = lambda: "1"  # the source may be edited while this test runs
-result = hx.evaluate(
-    {"ridge": CoxRidge(prior_sd=0.5)}, make_cohort(40, seed=2, unknown=2, features=2), "OS", hx.designs.NestedCV(2, 2),
-    baselines=False, bands=10, workers=1, progress=False, resamples=200,
-    explain=hx.explain, checkpoint=sys.argv[2] or None,
-)
-result.save(sys.argv[1])
+import sys
+from tests.evaluate.test_checkpoint import evaluated
+evaluated(sys.argv[1], sys.argv[2], float(sys.argv[3]))
 """
 
 
-def run(*words, wait=True):
+def evaluated(target, kept, pause):
+    """Evaluate a small cohort as if the library's source stood still; each fit waits a moment first."""
+    fit = CoxRidge.fit
+
+    def slow(self, X, y):
+        time.sleep(pause)
+        return fit(self, X, y)
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr(CoxRidge, "fit", slow)
+        # the source may be edited while this test runs
+        for module in ("run", "curves"):
+            patch.setattr(f"hybridx.evaluate.{module}.code_version", lambda: "1")
+        result = hx.evaluate(
+            {"ridge": CoxRidge(prior_sd=0.5)}, make_cohort(40, seed=2, unknown=2, features=2), "OS",
+            NestedCV(2, 2), baselines=False, bands=10, workers=1, progress=False, resamples=200,
+            explain=hx.explain, checkpoint=kept,
+        )  # fmt: skip
+    result.save(target)
+
+
+def start(*words):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-c", PROGRAM, *map(str, words)]
-    child = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     )
-    if wait:
-        said = child.communicate(timeout=240)
-        assert child.returncode == 0, said[1]
-    return child
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path):
-    run(tmp_path / "whole", "", 0)
+    evaluated(tmp_path / "whole", None, 0)
     kept = tmp_path / "kept"
-    child = run(tmp_path / "resumed", kept, 0.7, wait=False)
+    child = start(tmp_path / "resumed", kept, 0.7)
     until = time.monotonic() + 120
     while len(list((kept / "folds").glob("[!.]*.npz"))) < 1 and time.monotonic() < until:
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
+    child.wait()
     done = {f.name: f.stat().st_mtime_ns for f in (kept / "folds").glob("[!.]*.npz")}
     assert 1 <= len(done) < 4
     assert not (tmp_path / "resumed").exists()
-    run(tmp_path / "resumed", kept, 0)
+    evaluated(tmp_path / "resumed", kept, 0)
     for name in FILES:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes(), name
     explained = sorted(
