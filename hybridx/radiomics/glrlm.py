@@ -56,7 +56,7 @@ def run_matrices(grid: Grid, weights: npt.NDArray[np.float64], *, by_slice: bool
         for volume, values in level_blocks(grid, most, planes):
             shape = (len(volume) - 2 if by_slice else 1, directions, len(values) + 1, longest + 2)
             tables = np.zeros(shape, np.uint32)
-            count_places(volume, tables)
+            count_places(volume, grid.ends[first : first + len(volume) - 2], tables)
             blocks.append(table_entries(tables, weights, values))
         parts.append(joined(blocks))
     return stacked(parts)

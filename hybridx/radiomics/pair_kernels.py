@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from hybridx.compute.compiled import compiled
-from hybridx.radiomics.matrix_grid import whole_vectors
+from hybridx.radiomics.matrix_grid import LOWEST_BIT, ROW, whole_vectors
 
 __all__ = ["count_pairs"]
 
-_ROW = 1024  # voxels of a row that are coded at once; one array for all codes, so that vectors need no other checks
 _CODED = 12  # directions that lie three in a row
-_LOWEST = np.array([0] + [(bits & -bits).bit_length() - 1 for bits in range(1, 2**_CODED)], dtype=np.uint8)
 
 
 @compiled
@@ -106,21 +104,21 @@ def _count_threes(  # noqa: PLR0917
     size = tables.shape[1]
     area, wide = size * size, size << 3 * bits
     cells = tables.reshape(tables.size)
-    codes = np.empty(5 * _ROW, dtype=np.uint16)
+    codes = np.empty(5 * ROW, dtype=np.uint16)
     first, second, third, fourth, far = (
-        codes[:_ROW],
-        codes[_ROW:],
-        codes[2 * _ROW :],
-        codes[3 * _ROW :],
-        codes[4 * _ROW :],
+        codes[:ROW],
+        codes[ROW:],
+        codes[2 * ROW :],
+        codes[3 * ROW :],
+        codes[4 * ROW :],
     )
     one, room = np.uint32(1), len(flat) - steps[_CODED - 1]
     for z in range(first_slice, end_slice):
         for y in range(box[2]):
             row = box[0] + z * box[4] + y * box[5]
             right = row + ends[z, y, 1]
-            for left in range(row + ends[z, y, 0], right, _ROW):
-                width = min(right - left, _ROW)
+            for left in range(row + ends[z, y, 0], right, ROW):
+                width = min(right - left, ROW)
                 _code(flat, left, whole_vectors(width, room - left), steps, bits, codes)
                 for x in range(width):
                     rank = np.int64(flat[np.uint64(left + x)])
@@ -131,7 +129,7 @@ def _count_threes(  # noqa: PLR0917
                     joint[np.uint64(here + 3 * wide + fourth[x])] += one
                     rest = np.int64(far[x])
                     while rest:
-                        d = np.int64(_LOWEST[rest])
+                        d = np.int64(LOWEST_BIT[rest])
                         rest &= rest - 1
                         there = np.int64(flat[np.uint64(left + x + steps[d])])
                         cells[np.uint64(d * area + rank * size + there)] += one
@@ -155,10 +153,10 @@ def _code(flat: Any, left: int, width: int, steps: Any, bits: int, codes: Any) -
         fourth, more = _three(flat, p + d, low, top, bits, 9)
         far |= more
         codes[np.uint64(x)] = first
-        codes[np.uint64(_ROW + x)] = second
-        codes[np.uint64(2 * _ROW + x)] = third
-        codes[np.uint64(3 * _ROW + x)] = fourth
-        codes[np.uint64(4 * _ROW + x)] = far if level != 0 else np.uint16(0)
+        codes[np.uint64(ROW + x)] = second
+        codes[np.uint64(2 * ROW + x)] = third
+        codes[np.uint64(3 * ROW + x)] = fourth
+        codes[np.uint64(4 * ROW + x)] = far if level != 0 else np.uint16(0)
 
 
 @compiled

@@ -1,9 +1,13 @@
-r"""Runs of equal grey level along the 13 directions, counted in one scan that looks back one step.
+r"""Runs of equal grey level along the 13 directions, counted in one scan that looks back and ahead one step.
 
 At every voxel and direction the place `k` of the voxel in its run is one more than its predecessor's, or 1. Let
 :math:`C_{ik}` be how often level `i` stands at place `k`: every run of length :math:`\ge k` contributes one, so
 :math:`C_{ik} - C_{i,k+1}` runs have length `k`. No run is ever walked, and the tables of several directions or slices
 add up.
+
+Of the 13 directions 12 lead to three predecessors in a row. Their places are kept in one number, so that a whole row is
+followed in vectors, and one count of (level, three places) stands for three; of runs longer than that holds, only the
+end is counted.
 """
 
 from __future__ import annotations
@@ -15,9 +19,10 @@ import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
 from hybridx.radiomics.level_blocks import Integers, Matrices
+from hybridx.radiomics.matrix_grid import LOWEST_BIT, ROW, whole_vectors
 from hybridx.radiomics.roi import Floats
 
-__all__ = ["DIRECTIONS", "PLANAR", "count_places", "extents", "table_entries"]
+__all__ = ["DIRECTIONS", "PLANAR", "count_places", "table_entries"]
 
 _ROWS = ((0, -1), (-1, -1), (-1, 0), (-1, 1))
 DIRECTIONS = np.array([(0, 0, -1), *((z, y, x) for z, y in _ROWS for x in (-1, 0, 1))], dtype=np.int64)
@@ -25,91 +30,183 @@ DIRECTIONS = np.array([(0, 0, -1), *((z, y, x) for z, y in _ROWS for x in (-1, 0
 
 PLANAR = 4
 """Directions in the slice."""
+_FIELD = 5  # bits of each of three places in one number
+_MOST = 2**_FIELD - 1  # a place this far on, or further
+_SLACK = 64  # vectors run on behind the last row of a slice
 
 
-@compiled
-def extents(levels: Any, extent: Any) -> None:
-    """Fill in where the lesion begins and ends (+ 1) in each line, shape (z, y, 2), zeros before."""
-    depth, height, width = levels.shape
-    for z in range(1, depth - 1):
-        for y in range(1, height - 1):
-            row, left, right = levels[z, y], 1, width - 1
-            while left < right and row[left] == 0:
-                left += 1
-            while right > left and row[right - 1] == 0:
-                right -= 1
-            extent[z, y, 0] = left
-            extent[z, y, 1] = right
+def count_places(levels: npt.NDArray[np.uint16], ends: Integers, tables: npt.NDArray[np.uint32]) -> None:
+    """Fill in how often each level stands at each place of a run; row 0 of the tables has no meaning.
 
-
-@compiled
-def _follow(row: Any, before: Any, places_before: Any, places: Any) -> None:
-    """Place each voxel of a line in its run, from the line before."""
-    for x in range(len(row)):
-        # read before the comparison: a load that depends on it would keep the loop from running 16 voxels at once
-        further = np.uint16(places_before[x] + np.uint16(1))
-        places[x] = further if before[x] == row[x] else np.uint16(1)
-
-
-@compiled
-def _count_along(row: Any, before: Any, table: Any) -> None:
-    """Place and count along the line itself."""
-    place = np.uint16(0)
-    for x in range(len(row)):
-        place = np.uint16(place * np.uint16(before[x] == row[x])) + np.uint16(1)
-        table[row[x], place] += np.uint32(1)
-
-
-@compiled
-def _count_three(row: Any, places: Any, tables: Any) -> None:
-    """Count three directions side by side: the same cell twice in a row would wait for itself."""
-    first, second, third = places[0], places[1], places[2]
-    table, other, last = tables[0], tables[1], tables[2]
-    for x in range(len(row)):
-        level = row[x]
-        table[level, first[x]] += np.uint32(1)
-        other[level, second[x]] += np.uint32(1)
-        last[level, third[x]] += np.uint32(1)
-
-
-def count_places(levels: npt.NDArray[np.uint16], tables: npt.NDArray[np.uint32]) -> None:
-    """Add how often each level stands at each place of a run to `tables`.
-
-    `levels` are rows of the tables in two bytes, framed by zeros on all six sides. `tables` have shape (parts,
-    directions, rows, longest run + 2): one part for the volume or one for each slice; with four directions only those
-    in the slice are followed, with thirteen all.
+    `levels` are rows of the tables in two bytes, framed by zeros on all six sides, and lie between `ends` (slices,
+    rows, 2) of each row within the frame. `tables` hold zeros and have shape (parts, directions, rows, longest run +
+    2): one part for the volume or one for each slice; with four directions only those in the slice are followed, with
+    thirteen all.
     """
-    depth, height, width = levels.shape
-    places = np.zeros((2, tables.shape[1], height, width), np.uint16)
-    _count(levels, np.zeros((depth, height, 2), np.int64), places, tables)
+    parts, directions, rows, _ = tables.shape
+    height, width = levels.shape[1:]
+    groups, voxels = (directions - 1) // 3, int((ends[..., 1] - ends[..., 0]).sum()) // parts
+    # adding the joint counts up must not take longer than the counting
+    bits = 3 if rows << 9 <= voxels else 2 if rows << 6 <= voxels else 1
+    joint = np.zeros(groups * (rows << 3 * bits), np.uint32)
+    places = np.zeros(2 * groups * (height * width + _SLACK) + 1, np.uint16)
+    shape = np.array((height * width, width), np.int64)
+    _count(levels.reshape(-1), shape, ends, bits, places, joint, tables)
 
 
 @compiled
-def _count(levels: Any, extent: Any, places: Any, tables: Any) -> None:
-    depth, height = levels.shape[:2]
-    parts, directions = tables.shape[:2]
-    extents(levels, extent)
-    for z in range(1, depth - 1):
-        now, part = z & 1, tables[z - 1 if parts > 1 else 0]
-        for line in range((directions - 1) // 3):
-            back, up = (0, -1) if line == 0 else (1, line - 2)
-            source, first = now if line == 0 else 1 - now, 1 + 3 * line
-            for y in range(1, height - 1):
-                left, right = extent[z, y, 0], extent[z, y, 1]
-                if left == right:
-                    continue
-                row = levels[z, y, left:right]
-                for shift in range(3):
-                    there = slice(left + shift - 1, right + shift - 1)
-                    _follow(
-                        row,
-                        levels[z - back, y + up, there],
-                        places[source, first + shift, y + up, there],
-                        places[now, first + shift, y, left:right],
-                    )
-                _count_three(row, places[now, first : first + 3, y, left:right], part[first : first + 3])
-                if line == 0:
-                    _count_along(row, levels[z, y, left - 1 : right - 1], part[0])
+def _count(  # noqa: PLR0917 - compiled code takes no keywords
+    levels: Any, shape: Any, ends: Any, bits: int, places: Any, joint: Any, tables: Any
+) -> None:
+    parts, many, rows, longest = tables.shape
+    area, line = shape[0], shape[1]
+    cells, wide = tables.reshape(tables.size), rows << 3 * bits
+    work = np.zeros(5 * ROW, np.uint16)
+    for z in range(len(ends)):
+        base = z * many * rows * longest if parts > 1 else 0
+        for y in range(len(ends[z])):
+            start = (z + 1) * area + (y + 1) * line + 1
+            end, place, previous = start + ends[z, y, 1], 0, 0
+            for first in range(start + ends[z, y, 0], end, ROW):
+                width = min(end - first, ROW)
+                whole = whole_vectors(width, len(levels) - first - area - line - 1)
+                at = _follow_row(levels, first, whole, area, line, z, bits, places, work, many > PLANAR)
+                for x in range(width):
+                    rank = np.int64(levels[np.uint64(first + x)])
+                    place = place + 1 if rank == previous else 1
+                    previous = rank
+                    cells[np.uint64(base + rank * longest + place)] += np.uint32(1)
+                    here = rank << 3 * bits
+                    joint[np.uint64(here + work[x])] += np.uint32(1)
+                    if many > PLANAR:
+                        joint[np.uint64(here + wide + work[np.uint64(ROW + x)])] += np.uint32(1)
+                        joint[np.uint64(here + 2 * wide + work[np.uint64(2 * ROW + x)])] += np.uint32(1)
+                        joint[np.uint64(here + 3 * wide + work[np.uint64(3 * ROW + x)])] += np.uint32(1)
+                    ended = np.int64(work[np.uint64(4 * ROW + x)])
+                    while ended:
+                        d = np.int64(LOWEST_BIT[ended])
+                        ended &= ended - 1
+                        own = at + d // 3 * (area + _SLACK) + x
+                        length = 1 + (np.int64(places[np.uint64(own)]) >> _FIELD * (d % 3) & _MOST)
+                        if length > _MOST:
+                            length = _length(levels, first + x, _step(d, area, line))
+                        cells[np.uint64(base + ((d + 1) * rows + rank) * longest + length)] += np.uint32(1)
+        if parts > 1 or z + 1 == len(ends):
+            _marginalise(joint, bits, tables[z if parts > 1 else 0])
+
+
+@compiled
+def _step(direction: int, area: int, line: int) -> int:
+    """Distance in memory to the predecessor, which lies before."""
+    group = direction // 3
+    middle = line if group == 0 else area - (group - 2) * line
+    return middle + 1 - direction % 3
+
+
+@compiled
+def _length(levels: Any, at: int, step: int) -> int:
+    """Length of the run that ends here."""
+    length = 1
+    while levels[np.uint64(at - length * step)] == levels[np.uint64(at)]:
+        length += 1
+    return length
+
+
+@compiled
+def _follow_row(  # noqa: PLR0917
+    levels: Any,
+    first: int,
+    width: int,
+    area: int,
+    line: int,
+    z: int,
+    bits: int,
+    places: Any,
+    work: Any,
+    beyond: bool,  # noqa: FBT001
+) -> int:
+    """Follow the runs of a row from the rows before; return where in `places` the first of its own lies.
+
+    The slice before lies in the other half of `places`.
+    """
+    plane = area + _SLACK
+    half = len(places) // 2
+    own = (z & 1) * half + first - (z + 1) * area
+    there = (1 - (z & 1)) * half + first - (z + 1) * area
+    _follow(levels, first, width, line, places, own, own - line, bits, work, 0)
+    if beyond:
+        for group in range(1, 4):
+            across = (group - 2) * line
+            source = there + group * plane + across
+            _follow(
+                levels, first, width, area - across, places, own + group * plane, source, bits, work, group
+            )
+    return own
+
+
+@compiled
+def _follow(  # noqa: PLR0917
+    levels: Any,
+    first: int,
+    width: int,
+    back: int,
+    places: Any,
+    own: int,
+    source: int,
+    bits: int,
+    work: Any,
+    group: int,
+) -> None:
+    """Place each voxel of a row in its runs from three predecessors in a row, the middle one `back` before.
+
+    Into `work` go the three places, those of too many bits as the highest, and which of these runs end here.
+    """
+    none, one, most = np.uint16(0), np.uint16(1), np.uint16(_MOST)
+    five, ten = np.uint16(_FIELD), np.uint16(2 * _FIELD)
+    top, second, third = np.uint16((1 << bits) - 1), np.uint16(bits), np.uint16(2 * bits)
+    first_end = np.uint16(1 << 3 * group)
+    second_end, third_end = np.uint16(first_end * 2), np.uint16(first_end * 4)
+    before, after, out = first - back, first + back, group * ROW
+    for x in range(width):
+        level = levels[np.uint64(first + x)]
+        i = np.uint16(places[np.uint64(source + x - 1)] & most)
+        j = np.uint16((places[np.uint64(source + x)] >> five) & most)
+        k = np.uint16((places[np.uint64(source + x + 1)] >> ten) & most)
+        i = min(np.uint16(i + one), most) if levels[np.uint64(before + x - 1)] == level else none
+        j = min(np.uint16(j + one), most) if levels[np.uint64(before + x)] == level else none
+        k = min(np.uint16(k + one), most) if levels[np.uint64(before + x + 1)] == level else none
+        places[np.uint64(own + x)] = i | np.uint16(j << five) | np.uint16(k << ten)
+        codes = min(i, top) | np.uint16(min(j, top) << second) | np.uint16(min(k, top) << third)
+        work[np.uint64(out + x)] = codes
+        ended = work[np.uint64(4 * ROW + x)] if group else none
+        ended |= first_end if (i >= top) & (levels[np.uint64(after + x + 1)] != level) else none
+        ended |= second_end if (j >= top) & (levels[np.uint64(after + x)] != level) else none
+        ended |= third_end if (k >= top) & (levels[np.uint64(after + x - 1)] != level) else none
+        work[np.uint64(4 * ROW + x)] = ended if level != 0 else none
+
+
+@compiled
+def _marginalise(joint: Any, bits: int, tables: Any) -> None:
+    """Move joint counts into the tables of their directions, and turn ends of long runs into places."""
+    top, at = (1 << bits) - 1, 0
+    for d in range(1, len(tables), 3):
+        for rank in range(tables.shape[1]):
+            for table in tables[d : d + 3]:
+                for place in range(tables.shape[2] - 2, top + 1, -1):
+                    table[rank, place - 1] += table[rank, place]
+            for k in range(top + 1):
+                for j in range(top + 1):
+                    for i in range(top + 1):
+                        count = joint[np.uint64(at)]
+                        joint[np.uint64(at)] = 0
+                        at += 1
+                        if count:
+                            if i < top:
+                                tables[d, rank, i + 1] += count
+                            if j < top:
+                                tables[d + 1, rank, j + 1] += count
+                            if k < top:
+                                tables[d + 2, rank, k + 1] += count
 
 
 @compiled

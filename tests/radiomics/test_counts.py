@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from hybridx.radiomics.level_blocks import padded
 from hybridx.radiomics.matrix_grid import directions, level_grid
 from hybridx.radiomics.pair_kernels import count_pairs
 from hybridx.radiomics.roi import Levels
+from hybridx.radiomics.run_kernels import DIRECTIONS, count_places
 
 LARGE = {
     "few levels": ((9, 40, 40), 3, 0),
@@ -52,3 +54,20 @@ def test_pairs(name, distances):
     for offset, table in zip(offsets, tables, strict=True):
         pairs = np.bincount((ranks * many + beside(ranks, offset)).ravel(), minlength=many * many)
         assert (table[1:, 1:] == pairs.reshape(many, many)[1:, 1:]).all()
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_places_of_runs(name):
+    array = volume(name)
+    grid = level_grid(lesion(array))
+    ranks, many, longest = array // 3, len(grid.values) + 1, max(array.shape) + 2
+    tables = np.zeros((1, len(DIRECTIONS), many, longest), np.uint32)
+    count_places(padded(grid), grid.ends, tables)
+    for step, table in zip(DIRECTIONS, tables[0], strict=True):
+        place, alive, before = np.ones(array.shape, int), array > 0, ranks
+        while alive.any():
+            before = beside(before, step)
+            alive = alive & (before == ranks)
+            place += alive
+        counts = np.bincount((ranks * longest + place).ravel(), minlength=many * longest)
+        assert (table[1:] == counts.reshape(many, longest)[1:]).all()

@@ -85,7 +85,7 @@ def assert_same_matrices(lesions):
         assert (planes[i].sum(axis=0)[:, 1:ranks, 1:ranks] == wanted[: len(flat), 1:, 1:]).all()
         for found, parts in ((runs, 1), (slices, grid.shape[0])):
             tables = np.zeros((parts, found.shape[2], ranks, found.shape[4]), np.uint32)
-            count_places(padded(grid), tables)
+            count_places(padded(grid), grid.ends, tables)
             assert (found[i, :parts, :, 1:ranks] == tables[:, :, 1:]).all()
         near, far = compiled_neighbours(grid, offsets, 1)
         assert (alike[i, 0, : ranks - 1] == near).all()
