@@ -210,8 +210,9 @@ def _lbp2d(
 ) -> Images:
     # as there: two axes change places, and the codes are kept in the type of the image (whole numbers are cut off)
     codes = local_binary_patterns(image.swapaxes(0, force2Ddimension), lbp2DSamples, lbp2DRadius, lbp2DMethod)
-    if image.dtype.kind == "f" or not np.isnan(codes).any():  # no whole number says that there is none
-        codes = codes.astype(image.dtype, copy=False)
+    none = np.isnan(codes)
+    kept = np.where(none, 0.0, codes).astype(image.dtype)
+    codes = np.where(none, np.nan, kept) if none.any() else kept  # no whole number says that there is none
     yield "lbp-2D", np.ascontiguousarray(codes.swapaxes(0, force2Ddimension))
 
 

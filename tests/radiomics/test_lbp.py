@@ -59,6 +59,7 @@ def test_no_whole_number_says_that_a_variance_is_not_defined() -> None:
     found = dict(pyradiomics_images(whole, (1, 1, 1), "LBP2D", lbp2DMethod="var"))["lbp-2D"]
     assert np.isnan(found[0, 3, 3])  # pyradiomics: 0, or the lowest whole number
     assert found[0, 1, 1] > 0
+    assert found[0, 1, 1] % 1 == 0
 
 
 def test_a_brighter_image_has_the_same_patterns() -> None:
