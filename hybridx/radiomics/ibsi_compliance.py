@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import polars as pl
 
+from hybridx.radiomics.level_bound import LEVEL_BOUND
 from hybridx.radiomics.names import feature_table, ibsi_table, names_of, split_tag
 from hybridx.radiomics.settings import RadiomicsSettings
 
@@ -19,35 +20,6 @@ SCHEMA = {
     "processing": pl.Boolean,
     "compliant": pl.Boolean,
     "why_not": pl.String,
-}
-# moved by a constant when all levels are: with pyradiomics' levels, which start at 1 in every lesion, another number
-LEVEL_BOUND = {
-    "glcm": {"Autocorrelation", "JointAverage", "SumAverage", "Idn", "Idmn"},
-    "glrlm": {
-        "LowGrayLevelRunEmphasis",
-        "HighGrayLevelRunEmphasis",
-        "ShortRunLowGrayLevelEmphasis",
-        "ShortRunHighGrayLevelEmphasis",
-        "LongRunLowGrayLevelEmphasis",
-        "LongRunHighGrayLevelEmphasis",
-    },
-    "glszm": {
-        "LowGrayLevelZoneEmphasis",
-        "HighGrayLevelZoneEmphasis",
-        "SmallAreaLowGrayLevelEmphasis",
-        "SmallAreaHighGrayLevelEmphasis",
-        "LargeAreaLowGrayLevelEmphasis",
-        "LargeAreaHighGrayLevelEmphasis",
-    },
-    "gldm": {
-        "LowGrayLevelEmphasis",
-        "HighGrayLevelEmphasis",
-        "SmallDependenceLowGrayLevelEmphasis",
-        "SmallDependenceHighGrayLevelEmphasis",
-        "LargeDependenceLowGrayLevelEmphasis",
-        "LargeDependenceHighGrayLevelEmphasis",
-    },
-    "ngtdm": {"Busyness"},
 }
 
 

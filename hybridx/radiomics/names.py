@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hybridx.radiomics.level_bound import LEVEL_BOUND
+
 if TYPE_CHECKING:
     from hybridx.radiomics.settings import RadiomicsSettings
 
@@ -232,7 +234,8 @@ def describe(name: str, unit: str = "1") -> dict[str, str | None]:
     Returns
     -------
     dict
-        ``title``, ``unit`` (UCUM), ``family`` and ``ibsi_id`` (None where there is none, and for filtered images).
+        ``title``, ``unit`` (UCUM), ``family`` and ``ibsi_id`` (None where there is none, for filtered images, and where
+        it hangs on the settings: `hybridx.radiomics.compliance` knows them).
 
     Examples
     --------
@@ -250,11 +253,12 @@ def describe(name: str, unit: str = "1") -> dict[str, str | None]:
     if info is None:
         return {"title": name, "unit": "1", "family": rest.partition("_")[0] or "radiomics", "ibsi_id": None}
     plain = image_type == "original"
+    bound = info.feature in LEVEL_BOUND.get(info.family, ())
     return {
         "title": info.title if plain else f"{info.title} ({image_type})",
         "unit": _ucum(info.unit, INTENSITY.get(unit, "1")),
         "family": info.family,
-        "ibsi_id": info.ibsi_id or None if plain else None,
+        "ibsi_id": info.ibsi_id or None if plain and not bound else None,
     }
 
 

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from hybridx.radiomics import RadiomicsSettings, compliance, extract_radiomics
-from hybridx.radiomics.names import describe, feature_table, ibsi_table
+from hybridx.radiomics.ibsi_compliance import ibsi_ids
+from hybridx.radiomics.names import describe, feature_table, ibsi_table, names_of
 from hybridx.radiomics.settings_words import IBSI_FAMILIES
 from tests.imaging.volumes import ball, noise
 
@@ -94,3 +95,11 @@ def test_every_tag_is_described():
     both_tables = {info.reference_tag: info for info in feature_table().values() if info.ibsi_id}
     for tag, info in both_tables.items():
         assert describe(tag)["ibsi_id"] == info.ibsi_id
+
+
+def test_a_name_alone_has_an_id_only_where_any_usual_settings_keep_the_definition():
+    by_width = ibsi_ids(RadiomicsSettings.pyradiomics(bin_width=25))
+    by_count = ibsi_ids(RadiomicsSettings.pyradiomics(bin_count=32))
+    every = names_of(RadiomicsSettings.pyradiomics(bin_width=25), "original")
+    assert {name: code for name in every if (code := describe(name)["ibsi_id"])} == by_width
+    assert by_count["original_glcm_JointAverage"] == "60VM" and len(by_width) < len(by_count)
