@@ -39,13 +39,15 @@ def central_sums(values: Any, mean: float) -> Any:
 
 @compiled
 def count_buckets(values: Any, low: float, scale: float, buckets: int, owners: Any) -> Any:
-    """Write every value's bucket, ``int((value - low) * scale)``, and return how many values each has.
+    """Write every value's bucket, ``int((value - low) * scale)`` or the nearest, and return how many values each has.
 
     It grows with the value, so ranks can be looked up in it. Two rows of counters: neighbours in space are often in
     one bucket, whose counter would have to be waited for.
     """
+    last = np.float64(buckets - 1)
     for i in range(len(values)):
-        owners[i] = np.int16((values[i] - low) * scale)
+        place = (values[i] - low) * scale
+        owners[i] = np.int16(min(max(place, 0.0), last))
     counts = np.zeros((2, buckets), np.int64)
     one, other = counts[0], counts[1]
     even = len(values) // 2 * 2
