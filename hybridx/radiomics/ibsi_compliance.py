@@ -121,9 +121,17 @@ def _of_name(family: str, feature: str, settings: RadiomicsSettings) -> str:
 
 
 def _processing(family: str, settings: RadiomicsSettings) -> str:
-    if settings.vocabulary == "ibsi":
-        return ""
     found = []
+    form = family in ("shape", "shape2D", "morphology")
+    if settings.normalise and not form:
+        found.append("intensities are scaled to mean 0 first; the standard takes them as they are")
+    if settings.vocabulary == "ibsi":
+        if settings.resample_mm is not None and settings.mask_threshold != 0.5:
+            part = f"{settings.mask_threshold:g}"
+            found.append(f"a voxel belongs to the lesion from a part of {part}; consensus values are for 0.5")
+        return "; ".join(found)
+    if settings.resegment is not None and settings.resegment_mode == "relative" and not form:
+        found.append("the range is relative to the maximum; the standard's is in intensities")
     if settings.resample_mm is not None:
         found.append(
             "the new grid starts at a corner and the mask goes by nearest neighbour; the standard aligns centres"

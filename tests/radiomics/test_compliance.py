@@ -103,3 +103,30 @@ def test_a_name_alone_has_an_id_only_where_any_usual_settings_keep_the_definitio
     every = names_of(RadiomicsSettings.pyradiomics(bin_width=25), "original")
     assert {name: code for name in every if (code := describe(name)["ibsi_id"])} == by_width
     assert by_count["original_glcm_JointAverage"] == "60VM" and len(by_width) < len(by_count)
+
+
+@pytest.mark.parametrize(
+    ("settings", "feature", "reason"),
+    [
+        (
+            RadiomicsSettings.pyradiomics(bin_width=5, normalise=True),
+            "original_firstorder_Mean",
+            "scaled to mean 0",
+        ),
+        (RadiomicsSettings.ibsi(families="statistics", normalise=True), "stat_mean", "scaled to mean 0"),
+        (
+            RadiomicsSettings.ibsi(families="morphology", resample_mm=2, mask_threshold=0.3),
+            "morph_volume",
+            "from a part of 0.3",
+        ),
+        (
+            RadiomicsSettings.pyradiomics(bin_width=5, resegment=(0.4, 1), resegment_mode="relative"),
+            "original_firstorder_Mean",
+            "relative to the maximum",
+        ),
+    ],
+)
+def test_the_way_to_the_voxels_is_judged_too(settings, feature, reason):
+    row = compliance(settings).filter(feature=feature).row(0, named=True)
+    assert row["definition"] and not row["processing"] and not row["compliant"]
+    assert reason in row["why_not"]
