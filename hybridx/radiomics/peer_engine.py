@@ -87,7 +87,8 @@ def measure_with_peer(pair: Pair, settings: RadiomicsSettings) -> tuple[Features
         try:
             found = _execute(image, mask, settings, families)
         except ValueError as error:
-            if any(sign in str(error) for sign in TOO_SMALL):
+            # a mask without background has no labels either, there
+            if any(sign in str(error) for sign in TOO_SMALL) and not pair.mask.all():
                 return Features(
                     *few_voxels(pair.voxels[pair.mask], pair.grid.voxel_ml, settings)
                 ), pair.remarks

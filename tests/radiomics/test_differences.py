@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hybridx.errors import ExtractionError
 from hybridx.imaging import Image
 from hybridx.radiomics import RadiomicsSettings, measure_radiomics, peer_engine
 
@@ -75,3 +76,27 @@ def test_the_table_of_defaults_is_true():
         None,
     )
     assert RadiomicsSettings.from_parameter_file({"setting": {"normalize": True}}).normalise_scale == 1
+
+
+@pytest.mark.skipif(peer_engine.radiomics is None, reason="pyradiomics needs Python 3.11")
+def test_a_direction_of_one_grey_level_is_left_out():
+    image, mask = np.zeros((2, 5, 5, 5), np.float32)
+    for place, value in (((2, 2, 2), 1), ((2, 2, 3), 1), ((2, 3, 2), 30)):
+        image[place], mask[place] = value, 1
+    pair = Image(image, (1.0, 1.0, 1.0)), Image(mask.astype(np.uint8), (1.0, 1.0, 1.0))
+    settings = RadiomicsSettings.pyradiomics(bin_width=5, families=("glcm",))
+    theirs = measure_radiomics(*pair, settings, engine="pyradiomics").values
+    ours = measure_radiomics(*pair, settings).values
+    # of three directions with neighbours two have both levels, opposite in each pair
+    for name, here, convention in (("Correlation", -1, 1), ("Imc1", -1, 0), ("MCC", 1, 0)):
+        assert ours[f"original_glcm_{name}"] == pytest.approx(here)
+        assert theirs[f"original_glcm_{name}"] == pytest.approx((2 * here + convention) / 3)
+
+
+@pytest.mark.skipif(peer_engine.radiomics is None, reason="pyradiomics needs Python 3.11")
+def test_a_mask_that_covers_the_image_is_measured():
+    noise = np.random.default_rng(1).normal(50, 20, (6, 7, 8)).astype(np.float32)
+    pair = Image(noise, (1.0, 1.0, 1.0)), Image(np.ones(noise.shape, np.uint8), (1.0, 1.0, 1.0))
+    with pytest.raises(ExtractionError, match="No labels found"):
+        measure_radiomics(*pair, SETTINGS, engine="pyradiomics")
+    assert not measure_radiomics(*pair, SETTINGS).reasons
