@@ -232,6 +232,31 @@ def test_tracers_have_presets(tracer):
         RadiomicsSettings.preset("ct", tracer)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        RadiomicsSettings.preset("mr"),
+        RadiomicsSettings.pyradiomics(
+            bin_width=25, families=("glcm", "shape2D"), label=3, image_types="wavelet"
+        ),
+        RadiomicsSettings.pyradiomics(
+            bin_count=8,
+            image_types=("original", "log"),
+            log_sigma_mm=(1, 2.5),
+            by_image_type={"log": {"bin_count": 16}},
+        ),
+        RadiomicsSettings.ibsi(
+            bin_width=25, resegment=(-500, float(400)), aggregations=("3D_avg", "2D_comb")
+        ),
+        RadiomicsSettings.ibsi(families="statistics", filters={"m5": {"kind": "mean", "support": 5}}),
+    ],
+)
+def test_settings_show_what_was_chosen_and_can_be_read_back(settings):
+    shown = repr(settings)
+    assert eval(shown, {"RadiomicsSettings": RadiomicsSettings}) == settings
+    assert "wavelet_levels" not in shown and len(shown) < 250
+
+
 def test_settings_travel():
     settings = ExtractSettings(ct=RadiomicsSettings(bin_width=10))
     assert pickle.loads(pickle.dumps(settings)) == copy.deepcopy(settings) == settings
