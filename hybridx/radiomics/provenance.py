@@ -65,9 +65,9 @@ def _content(pair: Pair, settings: RadiomicsSettings) -> str:
 
 def _plain(grid: Grid) -> Grid:
     """Write 0 for -0: readers differ in the sign of a 0 in the direction of one and the same file."""
-    return dataclasses.replace(
-        grid, origin=tuple(o + 0.0 for o in grid.origin), direction=tuple(d + 0.0 for d in grid.direction)
-    )
+    x, y, z = grid.origin
+    axes = tuple(part + 0.0 for part in grid.direction)
+    return dataclasses.replace(grid, origin=(x + 0.0, y + 0.0, z + 0.0), direction=axes)
 
 
 def _widened(pair: Pair, settings: RadiomicsSettings) -> Box:
