@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from hybridx.radiomics.roi import Features, Floats, Levels
-from hybridx.radiomics.statistics import EMPTY
+from hybridx.radiomics.statistics import EMPTY, NONE_BETWEEN
 
 __all__ = ["intensity_histogram", "level_counts", "remember_counts"]
 
@@ -146,7 +146,7 @@ def _spread(counts: Floats, n: float) -> tuple[dict[str, float], dict[str, str]]
     }
     reasons = {} if several else dict.fromkeys(("ih_skew", "ih_kurt"), ONE_LEVEL)
     if not inner.any():
-        reasons["ih_rmad"] = "no voxel lies between the 10th and the 90th percentile"
+        reasons["ih_rmad"] = NONE_BETWEEN
     return values, reasons
 
 

@@ -54,7 +54,8 @@ def conventions(found: Features, image_type: str, intensities: Floats, levels: L
     reasons: dict[str, str] = {}
     low, high = float(intensities.min()), float(intensities.max())
     if high - low <= FLAT * max(abs(high), abs(low)):
-        reasons |= dict.fromkeys((f"{image_type}_{name}" for name in NO_SPREAD), "all intensities are equal")
+        why = "all intensities are equal" + (", to a millionth of the largest" if high > low else "")
+        reasons |= dict.fromkeys((f"{image_type}_{name}" for name in NO_SPREAD), why)
     if levels is not None and _one_level(levels):
         why = "one grey level" + (f" at a bin width of {levels.width:g}" if levels.width > 0 else "")
         reasons |= dict.fromkeys((f"{image_type}_{name}" for name in ONE_LEVEL), why)

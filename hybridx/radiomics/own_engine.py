@@ -24,6 +24,7 @@ from hybridx.radiomics.settings import RadiomicsSettings
 __all__ = ["MAXIMUM_LEVELS", "measure_pair", "too_small"]
 
 UNDEFINED = "not defined for this lesion"
+TOO_LARGE = "larger than double precision holds"
 # Beyond this, one level an intensity says nothing that the intensities do not; tables of levels stay below a few MB.
 MAXIMUM_LEVELS = 65_535
 
@@ -196,7 +197,9 @@ def _guarded(
         if prefix + name in known
     }
     reasons = {
-        name: found.reasons.get(name, UNDEFINED) for name, value in values.items() if math.isnan(value)
+        name: found.reasons.get(name, TOO_LARGE if math.isinf(found.values[name]) else UNDEFINED)
+        for name, value in values.items()
+        if math.isnan(value)
     }
     return Features(
         {prefix + name: value for name, value in values.items()},

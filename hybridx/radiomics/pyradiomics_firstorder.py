@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridx.radiomics.histogram import level_counts
 from hybridx.radiomics.roi import Features, Levels, Roi
-from hybridx.radiomics.statistics import EMPTY, FLAT, summarise
+from hybridx.radiomics.statistics import EMPTY, FLAT, NONE_BETWEEN, summarise
 
 __all__ = ["pyradiomics_firstorder"]
 
@@ -86,5 +86,7 @@ def pyradiomics_firstorder(roi: Roi, levels: Levels, array_shift: float = 0.0) -
         "firstorder_Variance": summary.m2,
         "firstorder_StandardDeviation": math.sqrt(summary.m2),
     }
-    missing = ("firstorder_Kurtosis", "firstorder_Skewness")
-    return Features(values, dict.fromkeys(missing, FLAT) if flat else {})
+    reasons = dict.fromkeys(("firstorder_Kurtosis", "firstorder_Skewness"), FLAT) if flat else {}
+    if math.isnan(summary.robust_deviation):
+        reasons["firstorder_RobustMeanAbsoluteDeviation"] = NONE_BETWEEN
+    return Features(values, reasons)

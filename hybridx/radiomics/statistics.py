@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from hybridx.radiomics.roi import Features, Floats, Roi
 
-__all__ = ["EMPTY", "FLAT", "Summary", "statistics", "summarise"]
+__all__ = ["EMPTY", "FLAT", "NONE_BETWEEN", "Summary", "statistics", "summarise"]
 
 PERCENTILES = (10.0, 25.0, 50.0, 75.0, 90.0)
 BUCKETS = 4096  # their counters stay in the first-level cache; 800,000 voxels leave 200 in each
 FAR = 4.0  # standard deviations
 EMPTY = "no voxel with a finite intensity is left"
 FLAT = "all intensities are equal"
+NONE_BETWEEN = "no voxel lies between the 10th and the 90th percentile"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def statistics(roi: Roi) -> Features:
         values["stat_qcod"] = (p75 - p25) / (p75 + p25)
     else:
         reasons["stat_qcod"] = "the 25th and the 75th percentile add up to 0"
+    if math.isnan(summary.robust_deviation):
+        reasons["stat_rmad"] = NONE_BETWEEN
     return Features(values, reasons)
 
 

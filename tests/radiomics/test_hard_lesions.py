@@ -511,3 +511,21 @@ def test_a_response_that_is_rounding_has_no_texture(settings, slices):
         assert found.values[f"{kind}_{variance}"] == 0
         assert found.reasons[f"{kind}_{skewness}"] == "all intensities are equal"
         assert found.values[f"{kind}_{energy}"] == 1
+
+
+@both
+def test_what_double_precision_does_not_hold_says_so(settings):
+    image = noise()
+    huge = image.with_array(image.array.astype(np.float64) * 1e200)
+    wide = dataclasses.replace(settings, bin_width=None, bin_count=8, bin_origin=None)
+    found = measure_radiomics(huge, ball(image), wide)
+    whole(found, wide)
+    name = "original_firstorder_Energy" if settings is PEER else "stat_energy"
+    assert found.reasons[name] == "larger than double precision holds"
+
+
+@both
+def test_two_voxels_have_nothing_between_the_percentiles(settings):
+    found = measure_radiomics(noise(), lesion((4, 4, S(4, 6))), settings)
+    name = "original_firstorder_RobustMeanAbsoluteDeviation" if settings is PEER else "stat_rmad"
+    assert found.reasons[name] == "no voxel lies between the 10th and the 90th percentile"
