@@ -32,6 +32,7 @@ PLANAR = 4
 """Directions in the slice."""
 _FIELD = 5  # bits of each of three places in one number
 _MOST = 2**_FIELD - 1  # a place this far on, or further
+_ENDS = 12  # bits below are for the joint count of three places
 _SLACK = 64  # vectors run on behind the last row of a slice
 
 
@@ -138,9 +139,9 @@ def _follow_row(  # noqa: PLR0917
         for group in range(1, 4):
             across = (group - 2) * line
             source = there + group * plane + across
-            _follow(
-                levels, first, width, area - across, places, own + group * plane, source, bits, work, group
-            )
+            into = own + group * plane
+            _follow(levels, first, width, area - across, places, into, source, bits, work, group * ROW)
+    _part(work, width)
     return own
 
 
@@ -155,18 +156,17 @@ def _follow(  # noqa: PLR0917
     source: int,
     bits: int,
     work: Any,
-    group: int,
+    out: int,
 ) -> None:
     """Place each voxel of a row in its runs from three predecessors in a row, the middle one `back` before.
 
-    Into `work` go the three places, those of too many bits as the highest, and which of these runs end here.
+    Into `work` go the three places, those of too many bits as the highest, and in bits above which of the latter end
+    here. (Few places are written, so that few must be shown not to overlap before vectors run.)
     """
     none, one, most = np.uint16(0), np.uint16(1), np.uint16(_MOST)
     five, ten = np.uint16(_FIELD), np.uint16(2 * _FIELD)
     top, second, third = np.uint16((1 << bits) - 1), np.uint16(bits), np.uint16(2 * bits)
-    first_end = np.uint16(1 << 3 * group)
-    second_end, third_end = np.uint16(first_end * 2), np.uint16(first_end * 4)
-    before, after, out = first - back, first + back, group * ROW
+    before, after = first - back, first + back
     for x in range(width):
         level = levels[np.uint64(first + x)]
         i = np.uint16(places[np.uint64(source + x - 1)] & most)
@@ -176,13 +176,28 @@ def _follow(  # noqa: PLR0917
         j = min(np.uint16(j + one), most) if levels[np.uint64(before + x)] == level else none
         k = min(np.uint16(k + one), most) if levels[np.uint64(before + x + 1)] == level else none
         places[np.uint64(own + x)] = i | np.uint16(j << five) | np.uint16(k << ten)
+        ended = np.uint16(1 << _ENDS) if (i >= top) & (levels[np.uint64(after + x + 1)] != level) else none
+        ended |= np.uint16(2 << _ENDS) if (j >= top) & (levels[np.uint64(after + x)] != level) else none
+        ended |= np.uint16(4 << _ENDS) if (k >= top) & (levels[np.uint64(after + x - 1)] != level) else none
         codes = min(i, top) | np.uint16(min(j, top) << second) | np.uint16(min(k, top) << third)
-        work[np.uint64(out + x)] = codes
-        ended = work[np.uint64(4 * ROW + x)] if group else none
-        ended |= first_end if (i >= top) & (levels[np.uint64(after + x + 1)] != level) else none
-        ended |= second_end if (j >= top) & (levels[np.uint64(after + x)] != level) else none
-        ended |= third_end if (k >= top) & (levels[np.uint64(after + x - 1)] != level) else none
-        work[np.uint64(4 * ROW + x)] = ended if level != 0 else none
+        work[np.uint64(out + x)] = codes | (ended if level != 0 else none)
+
+
+@compiled
+def _part(work: Any, width: int) -> None:
+    """Part the places from the ends of runs, which go together into the last row."""
+    low = np.uint16((1 << _ENDS) - 1)
+    for x in range(width):
+        first, second = work[np.uint64(x)], work[np.uint64(ROW + x)]
+        third, fourth = work[np.uint64(2 * ROW + x)], work[np.uint64(3 * ROW + x)]
+        ended = np.uint16(first >> np.uint16(_ENDS)) | np.uint16(
+            np.uint16(second >> np.uint16(_ENDS)) << np.uint16(3)
+        )
+        ended |= np.uint16(np.uint16(third >> np.uint16(_ENDS)) << np.uint16(6))
+        ended |= np.uint16(np.uint16(fourth >> np.uint16(_ENDS)) << np.uint16(9))
+        work[np.uint64(x)], work[np.uint64(ROW + x)] = first & low, second & low
+        work[np.uint64(2 * ROW + x)], work[np.uint64(3 * ROW + x)] = third & low, fourth & low
+        work[np.uint64(4 * ROW + x)] = ended
 
 
 @compiled
