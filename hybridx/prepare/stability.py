@@ -14,6 +14,7 @@ from hybridx.errors import InputError, NotEnoughDataError, SettingsError
 from hybridx.prepare.base import FloatArray, TableTransformer
 from hybridx.prepare.reliability import icc_columns
 from hybridx.prepare.table import FeatureTable
+from hybridx.radiomics.repeats import Reliability
 from hybridx.terms.text import check_name, listing
 
 __all__ = ["StabilityFilter"]
@@ -129,10 +130,14 @@ class StabilityFilter(TableTransformer):
             raise SettingsError(msg)
 
     def _repeats(self, table: FeatureTable) -> pl.DataFrame:
+        if isinstance(self.repeats, Reliability):
+            msg = "repeats is a Reliability; the table in it is wanted: StabilityFilter(found.repeats)."
+            raise InputError(msg)
         frame = to_frame(self.repeats)
         absent = [name for name in ("patient_id", "repeat") if name not in frame.columns]
         if absent:
-            msg = f"repeats needs the columns patient_id and repeat; it lacks {listing(absent)}."
+            lacks = f"it lacks {listing(absent)}"
+            msg = f"repeats needs the columns patient_id and repeat; {lacks}. `robustness(...).repeats` has them."
             raise InputError(msg)
         twice = int(frame.select(pl.struct("patient_id", "repeat").is_duplicated().sum()).item())
         if twice:

@@ -74,6 +74,8 @@ def test_retest_takes_whom_and_what_both_have():
     assert x["spread"] == pytest.approx(0.5 / np.sqrt(2) / 10, rel=0.35)
     step = StabilityFilter(found.repeats).fit(test.drop("pet.note"))
     assert list(step.dropped_) == ["pet.y"]
+    with pytest.raises(InputError, match=r"StabilityFilter\(found\.repeats\)"):
+        StabilityFilter(found).fit(test.drop("pet.note"))
     value = step.table_.row(by_predicate=pl.col("column") == "pet.x", named=True)
     assert (value["icc"], value["low"], value["n"]) == (x["icc"], x["low"], x["n"])
 
@@ -134,7 +136,7 @@ def test_robustness_tells_firm_from_shaky_and_feeds_the_filter(cohort):
 def test_the_same_numbers_on_two_processes(cohort):
     images, masks = cohort
     one = robustness(images[:3], masks[:3], None, n=2, extract=simple, workers=1, progress=False)
-    same = robustness(images[:3], masks[:3], None, n=2, extract=simple, workers=1, progress=False)
+    same = robustness(images[:3], masks[:3], None, n=2, extract=simple, workers=2, progress=False)
     assert one.repeats.equals(same.repeats)
 
 
