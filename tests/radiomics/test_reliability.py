@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 from hybridx.errors import ExtractionError, InputError, NotEnoughDataError
 from hybridx.prepare import StabilityFilter
+from hybridx.radiomics import measured_again
 from hybridx.radiomics.intraclass import icc, icc_columns
 from hybridx.radiomics.measured_again import robustness
-from hybridx.radiomics.perturbations import Perturbation
+from hybridx.radiomics.perturbations import Perturbation, draw_perturbations
 from hybridx.radiomics.repeats import reliability, reliability_of
 
 from .made_lesions import ball, failing, hot, simple
@@ -133,11 +135,11 @@ def test_robustness_tells_firm_from_shaky_and_feeds_the_filter(cohort):
     assert "pet.mean" not in step.dropped_
 
 
-def test_the_same_numbers_on_two_processes(cohort):
+def test_a_task_sent_to_another_process_gives_the_same_numbers(cohort):
     images, masks = cohort
-    one = robustness(images[:3], masks[:3], None, n=2, extract=simple, workers=1, progress=False)
-    same = robustness(images[:3], masks[:3], None, n=2, extract=simple, workers=2, progress=False)
-    assert one.repeats.equals(same.repeats)
+    task = measured_again._Task(images[0], masks[0], None, draw_perturbations(2), simple, "pet")
+    here = measured_again._measure(task)
+    assert len(here[0]) == 2 and measured_again._measure(pickle.loads(pickle.dumps(task))) == here
 
 
 def test_one_lesion_has_a_spread_but_no_correlation(cohort):
