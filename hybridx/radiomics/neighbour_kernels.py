@@ -1,9 +1,4 @@
-"""Kernels of the neighbourhood matrices: grey tone difference (NGTDM) and grey level dependence (NGLDM).
-
-One walk over the voxels serves both. Neighbours are taken a row at a time, so that sums, counts and comparisons run
-over runs of memory; differences are added as whole numbers, apart by number of neighbours, and divided once at the
-end: the sums are exact and do not depend on the order of voxels.
-"""
+"""Features of the neighbourhood matrices: grey tone difference (NGTDM) and grey level dependence (NGLDM)."""
 
 from __future__ import annotations
 
@@ -12,72 +7,15 @@ from typing import Any
 import numpy as np
 
 from hybridx.compute.compiled import compiled
-from hybridx.radiomics.matrix_grid import ends_of_row
+from hybridx.radiomics.neighbour_counts import count_neighbours
 
-__all__ = ["DEPENDENCE", "TONE", "count_neighbours", "dependence_features", "slice_features", "tone_features"]
+__all__ = ["DEPENDENCE", "TONE", "dependence_features", "slice_features", "tone_features"]
 
 TONE = ("coarseness", "contrast", "busyness", "complexity", "strength")
 DEPENDENCE = (
     "lde", "hde", "lgce", "hgce", "ldlge", "ldhge", "hdlge", "hdhge", "glnu", "glnu_norm", "dcnu", "dcnu_norm",
     "dc_perc", "gl_var", "dc_var", "dc_entr", "dc_energy",
 )  # fmt: skip
-
-
-@compiled
-def count_neighbours(  # noqa: PLR0917 - compiled code takes no keywords
-    ranks: Any,
-    heights: Any,
-    box: Any,
-    first_slice: int,
-    end_slice: int,
-    steps: Any,
-    alpha: int,
-    highest: int,
-    alike: Any,
-    apart: Any,
-) -> None:
-    """Add the voxels of the slices to both tables, shape (levels that occur, neighbours + 1).
-
-    alike[r, k] counts voxels of rank r + 1 with k neighbours whose level differs by at most alpha. apart[r, k] sums,
-    over those with k neighbours in the lesion, |k times their level - the sum of the neighbours' levels|; voxels
-    without any are counted in apart[r, 0]. `steps` holds one of each pair of opposite neighbours; `highest` is the
-    highest level (no bound may leave the type of the levels).
-    """
-    total = np.empty(box[3], dtype=np.uint32)
-    known, near = np.empty(box[3], dtype=np.uint16), np.empty(box[3], dtype=np.uint16)
-    low, high = np.empty(box[3], dtype=heights.dtype), np.empty(box[3], dtype=heights.dtype)
-    for z in range(first_slice, end_slice):
-        for y in range(box[2]):
-            row = box[0] + z * box[4] + y * box[5]
-            left, right = ends_of_row(heights, row, row + box[3])
-            row, width = left, right - left
-            for x in range(width):
-                here = np.int64(heights[row + x])
-                low[x], high[x] = max(here - alpha, 1), min(here + alpha, highest)
-            total[:width] = 0
-            known[:width] = 0
-            near[:width] = 0
-            for e in range(len(steps)):
-                ahead = heights[row + steps[e] : row + steps[e] + width]
-                behind = heights[row - steps[e] : row - steps[e] + width]
-                for x in range(width):
-                    a, b = ahead[x], behind[x]
-                    total[x] += a + b
-                    known[x] += np.uint16(a != 0) + np.uint16(b != 0)
-                    near[x] += np.uint16((a >= low[x]) & (a <= high[x])) + np.uint16(
-                        (b >= low[x]) & (b <= high[x])
-                    )
-            for x in range(width):
-                rank = np.int64(ranks[row + x])
-                if rank:
-                    neighbours = np.int64(known[x])
-                    alike[rank - 1, np.int64(near[x])] += 1
-                    if neighbours:
-                        apart[rank - 1, neighbours] += abs(
-                            np.int64(heights[row + x]) * neighbours - np.int64(total[x])
-                        )
-                    else:
-                        apart[rank - 1, 0] += 1
 
 
 @compiled
@@ -192,6 +130,7 @@ def slice_features(  # noqa: PLR0917 - compiled code takes no keywords
     ranks: Any,
     heights: Any,
     box: Any,
+    ends: Any,
     steps: Any,
     alpha: int,
     values: Any,
@@ -204,9 +143,8 @@ def slice_features(  # noqa: PLR0917 - compiled code takes no keywords
     """Features of each slice; the tables of all slices together stay in `alike` and `apart`."""
     here_alike, here_apart = np.zeros_like(alike), np.zeros_like(apart)
     for z in range(box[1]):
-        count_neighbours(
-            ranks, heights, box, z, z + 1, steps, alpha, values[len(values) - 1], here_alike, here_apart
-        )
+        near = values[len(values) - 1], here_alike, here_apart
+        count_neighbours(ranks, heights, box, ends, z, z + 1, steps, alpha, *near)
         tone_features(here_apart, here_alike, values, lonely, tone[z])
         dependence_features(here_alike, values, depend[z])
         alike += here_alike

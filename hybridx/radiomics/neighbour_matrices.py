@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from hybridx.errors import InputError, SettingsError
 from hybridx.radiomics.matrix_grid import Grid, Integers, check_distances, directions, level_grid
+from hybridx.radiomics.neighbour_counts import count_neighbours
 from hybridx.radiomics.neighbour_kernels import (
     DEPENDENCE,
     TONE,
-    count_neighbours,
     dependence_features,
     slice_features,
     tone_features,
@@ -73,7 +73,7 @@ def neighbour_tables(
     alpha = min(alpha, int(grid.values[-1]))
     shape = (len(grid.values), 2 * len(offsets) + 1)
     alike, apart = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    walk = (grid.flat, _heights(grid), grid.box)
+    walk = (grid.flat, _heights(grid), grid.box, grid.ends)
     if planes is None:
         count_neighbours(
             *walk, 0, grid.shape[0], grid.steps(offsets), alpha, int(grid.values[-1]), alike, apart

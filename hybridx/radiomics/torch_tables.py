@@ -97,7 +97,7 @@ def _behind(batch: Batch, here: torch.Tensor, step: int) -> torch.Tensor:
 def neighbour_tables(
     batch: Batch, offsets: Integers, alpha: int = 0, *, by_slice: bool = False
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Count like neighbours and differences from them by level, as `neighbour_kernels.count_neighbours` does.
+    """Count like neighbours and differences from them by level, as `neighbour_counts.count_neighbours` does.
 
     Parameters
     ----------

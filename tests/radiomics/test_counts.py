@@ -5,6 +5,7 @@ import pytest
 
 from hybridx.radiomics.level_blocks import padded
 from hybridx.radiomics.matrix_grid import directions, level_grid
+from hybridx.radiomics.neighbour_matrices import neighbour_tables
 from hybridx.radiomics.pair_kernels import count_pairs
 from hybridx.radiomics.roi import Levels
 from hybridx.radiomics.run_kernels import DIRECTIONS, count_places
@@ -71,3 +72,22 @@ def test_places_of_runs(name):
             place += alive
         counts = np.bincount((ranks * longest + place).ravel(), minlength=many * longest)
         assert (table[1:] == counts.reshape(many, longest)[1:]).all()
+
+
+@pytest.mark.parametrize("alpha", [0, 3])
+@pytest.mark.parametrize("distances", [(1,), (1, 2)])
+@pytest.mark.parametrize("name", LARGE)
+def test_neighbours(name, distances, alpha):
+    array = volume(name)
+    grid = level_grid(lesion(array), max(distances))
+    offsets = directions(distances, grid.shape, planar=False)
+    alike, apart = neighbour_tables(grid, offsets, alpha)
+    others = [beside(array, side * offset) for offset in offsets for side in (1, -1)]
+    known = sum(np.sign(other) for other in others)
+    near = sum((other > 0) & (abs(other - array) <= alpha) for other in others)
+    ranks, columns = array // 3, 2 * len(offsets) + 1
+    counts = np.bincount((ranks * columns + near).ravel(), minlength=columns * (ranks.max() + 1))
+    assert (alike == counts.reshape(-1, columns)[1:]).all()
+    amounts = np.where(known > 0, abs(known * array - sum(others)), 1)
+    sums = np.bincount((ranks * columns + known).ravel(), amounts.ravel(), columns * (ranks.max() + 1))
+    assert (apart == sums.reshape(-1, columns)[1:]).all()
