@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["ONE_THREAD_ENVIRONMENT", "one_thread"]
 
@@ -28,6 +28,7 @@ ONE_THREAD_ENVIRONMENT = {
     # a fixed threshold above fixes this one too, at 128 KiB, and each image's pages are then faulted in anew
     "MALLOC_MMAP_THRESHOLD_": "33554432",
 }
+_found: tuple[tuple[int, str], ThreadpoolController] | None = None
 
 
 @contextlib.contextmanager
@@ -52,5 +53,14 @@ def one_thread() -> Iterator[None]:
         if (torch := sys.modules.get("torch")) is not None:
             stack.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(1)
-        stack.enter_context(threadpool_limits(limits=1))
+        stack.enter_context(_loaded_libraries().limit(limits=1))
         yield
+
+
+def _loaded_libraries() -> ThreadpoolController:
+    """Find the libraries with threads of their own; again only after an import, for the search takes 4 ms, per fit."""
+    global _found  # noqa: PLW0603 - one process, one set of loaded libraries
+    modules = len(sys.modules), next(reversed(sys.modules))
+    if _found is None or _found[0] != modules:
+        _found = modules, ThreadpoolController()
+    return _found[1]

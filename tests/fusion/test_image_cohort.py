@@ -15,6 +15,7 @@ from hybridx.fusion import ImageFusion, LateFusion
 from hybridx.fusion.image_need import wants_images
 from hybridx.fusion.locked import LockedModel
 from hybridx.fusion.locking import lock
+from hybridx.measure import ExtractSettings
 from tests.fusion.image_world import draw_images
 
 SMALL = {"max_epochs": 4, "min_events": 10, "n_folds": 2}
@@ -69,7 +70,7 @@ def test_evaluation_in_worker_processes_and_explanation(cohort):
     design = hx.designs.NestedCV(folds=2, repeats=1, seed=0)
     settings = {
         "models": {
-            "image": ImageFusion(epochs=4, **SMALL),
+            "image": ImageFusion(epochs=2, **SMALL),
             "late": LateFusion(modalities=["clinical", "lab"]),
         },
         "cohort": cohort,
@@ -121,7 +122,8 @@ def test_a_locked_model_predicts_a_moved_cohort_of_new_patients(cohort, tmp_path
 @pytest.mark.slow
 def test_the_whole_way_from_the_demo(tmp_path):
     make_cohort(tmp_path / "data", patients=24, seed=3, workers=1, progress=False)
-    cohort = hx.extract(tmp_path / "data", out=tmp_path / "cohort", workers=1, progress=False)
+    bare = ExtractSettings(views=False, volumes=False)  # what pages show, and no model reads
+    cohort = hx.extract(tmp_path / "data", out=tmp_path / "cohort", settings=bare, workers=1, progress=False)
     X = cohort.frame(images=True)
     assert X["deep.image"].is_not_null().to_list() == cohort.measured["deep"].to_list()
     assert not any(p in text for p, text in zip(cohort.patients, X["deep.image"].fill_null(""), strict=True))
