@@ -87,9 +87,9 @@ def plant(results: Path, out: Path) -> list[str]:
     return chosen
 
 
-def interrupted_batch(results: Path, folder: Path) -> Left:
-    """Write all pages in one go; then spoil images, write again, kill a worker, kill all, and go on."""
-    write_reports(results, folder / "whole", workers=2, progress=False)
+def interrupted_batch(results: Path, folder: Path, workers: int = 2) -> Left:
+    """Write all pages in one go; then spoil images, write again by two workers, kill one, kill all, and go on."""
+    write_reports(results, folder / "whole", workers=workers, progress=False)
     spoilt = folder / "spoilt"
     shutil.copytree(results, spoilt)
     out, start = folder / "out", time.monotonic()
@@ -104,8 +104,7 @@ def interrupted_batch(results: Path, folder: Path) -> Left:
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     before = len(_pages(out))
-    again = subprocess.run(command, check=True, capture_output=True, text=True)
-    del again
+    write_reports(spoilt, out, workers=workers, progress=False)
     return dataclasses.replace(
         _held(folder / "whole", out, planted), before_worker=before_worker, before_kill=before,
         seconds=time.monotonic() - start,
