@@ -281,7 +281,8 @@ for column, chains in enumerate(hands.values(), start=1):
     picture, given, edges = start.image.array[at], start.mask.array[at], start.image.spacing
     show(figure, (1, column), picture, edges, [given], "white", coloraxis="coloraxis")
     if not moved:
-        others = [one.mask.array[at] for one in shown]
+        same = [hx.imaging.resample(one.mask, reference=start.mask) for one in shown]  # each has its own margin
+        others = [one.array[at] for one in same]
         show(figure, (1, column), np.full_like(picture, np.nan), edges, others, showscale=False)
 figure.update_layout(height=300, width=980, margin={"t": 40, "b": 10}, coloraxis=SUV)
 figure.update_annotations(font_size=12)
@@ -347,11 +348,12 @@ figure.update_layout(
 figure
 
 # %% [markdown]
-# Fragile to what? Some of the lesions, with one kind of change at a time; shown are the features that any of them moves by
-# more than a tenth of itself. Dark: by a fifth and more. What to see: few features mind the noise; the `Minimum` and the
-# features of dark voxels (`LowGrayLevel...`) move with the contour, because one voxel of background that slips in is the
-# darkest of all. `Sphericity` is not in the list and yet stands low in the figure above: patients differ in it hardly more
-# than repeats do. A small spread is not enough. (`Skewness` lies around 0, and a share of nothing is large.)
+# Fragile to what? Some of the lesions, with one kind of change at a time; shown are the features that noise, other voxels
+# or another contour of the same volume moves by more than a tenth of itself. Dark: by a fifth and more. What to see: few
+# features mind the noise; the `Minimum` and the features of dark voxels (`LowGrayLevel...`) move with the contour, because
+# one voxel of background that slips in is the darkest of all; a hand that draws 3 mm wider moves nearly all of them.
+# `Sphericity` is not in the list and yet stands low in the figure above: patients differ in it hardly more than repeats
+# do. A small spread is not enough. (`Skewness` lies around 0, and a share of nothing is large.)
 
 # %%
 kinds = {
@@ -372,7 +374,7 @@ spread = {
 wide = pl.DataFrame({"column": known["column"]})
 for kind, rows in spread.items():
     wide = wide.join(rows.rename({"spread": kind}), on="column", how="left", maintain_order="left")
-wide = wide.filter(pl.max_horizontal(*spread) > 0.1)
+wide = wide.filter(pl.max_horizontal("noise", "other voxels", "contour, same volume") > 0.1)
 figure = go.Figure(
     go.Heatmap(
         z=wide.drop("column").to_numpy(),
