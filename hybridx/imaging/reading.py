@@ -79,7 +79,7 @@ def read_grid(path: str | os.PathLike[str], column: str = "image") -> Grid:
 
 
 def read_voxels(
-    path: str | os.PathLike[str], column: str = "image", slices: int | None = None
+    path: str | os.PathLike[str], column: str = "image", slices: int | None = None, least: int = 2
 ) -> tuple[npt.NDArray[np.generic], Grid]:
     """Read the voxels (z, y, x) as they are, and where they lie.
 
@@ -96,6 +96,8 @@ def read_voxels(
         How many, from the first, are of use: of an ordinary compressed NIfTI file no more are read and returned, and
         damage in the rest goes unnoticed (as it does in ITK and nibabel, which leave the checksum unread), unless it
         was cut short. The grid is the whole volume's. Other files are read whole.
+    least : int
+        Voxels that there must be along each axis.
 
     Raises
     ------
@@ -111,16 +113,16 @@ def read_voxels(
         if found is not None and _plausible(found[1].spacing):
             return found
     if slices is not None:
-        return read_voxels(path, column)
-    return _voxels_by_library(place, column, content)
+        return read_voxels(path, column, least=least)
+    return _voxels_by_library(place, column, content, least)
 
 
 def _voxels_by_library(
-    place: Path, column: str, content: bytes | memoryview | None
+    place: Path, column: str, content: bytes | memoryview | None, least: int
 ) -> tuple[npt.NDArray[np.generic], Grid]:
     import SimpleITK as sitk  # noqa: PLC0415 - loads where a file needs it
 
-    reader = _header(place, column)
+    reader = _header(place, column, least)
     try:
         if place.name.endswith(NIFTI):
             return _by_nibabel(place, content), Grid.of(reader)
@@ -143,6 +145,10 @@ def _by_nibabel(place: Path, content: bytes | memoryview | None) -> npt.NDArray[
     except ImageFileError as error:
         raise ValueError(str(error)) from error
     array = np.asanyarray(image.dataobj)
+    if array.dtype == np.float64 and image.get_data_dtype() != np.float64:
+        array = array.astype(
+            np.float32
+        )  # whole numbers with a scale: ITK, and so pyradiomics, has them in 32 bits
     return (array[:, :, :, 0] if array.ndim == 4 else array).T
 
 
@@ -175,7 +181,7 @@ def _image_faults(image: Image) -> list[Fault]:
     return faults
 
 
-def _header(path: Path, column: str) -> sitk.ImageFileReader:
+def _header(path: Path, column: str, least: int = 2) -> sitk.ImageFileReader:
     if not path.is_file():
         what = "a folder" if path.is_dir() else "no such file"
         raise ImageError([fault("I001", f"{path.name!r}: {what}", column)])
@@ -193,7 +199,7 @@ def _header(path: Path, column: str) -> sitk.ImageFileReader:
             raise ImageError([fault(code, _reason(path, error), column)]) from error
     size = reader.GetSize()
     flat = len(size) == 4 and size[3] == 1  # one time frame
-    if (len(size) != 3 and not flat) or min(size[:3]) < 2 or reader.GetNumberOfComponents() != 1:
+    if (len(size) != 3 and not flat) or min(size[:3]) < least or reader.GetNumberOfComponents() != 1:
         seen = f"{' x '.join(str(n) for n in size)} voxels, {reader.GetNumberOfComponents()} value(s) each"
         raise ImageError([fault("I003", seen, column)])
     _check_geometry(reader, column)

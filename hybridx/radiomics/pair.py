@@ -95,7 +95,7 @@ def make_pair(
     InputError
         Nothing is marked, several labels and none named, or grids that differ.
     """
-    labels, mask_grid = _array(mask)
+    labels, mask_grid = _array(mask, column="mask")
     if labels.ndim != 3:
         msg = f"The mask has {labels.ndim} dimensions; three are wanted."
         raise InputError(msg)
@@ -107,7 +107,7 @@ def make_pair(
         if voxels.ndim != 3:
             msg = f"The image has {voxels.ndim} dimensions; three are wanted."
             raise InputError(msg)
-        pair = _set_aside(_together(voxels, lesion, grid, mask_grid, settings))
+        pair = _set_aside(_together(voxels, lesion, grid, mask_grid, settings), settings)
     if pair.mask is lesion:
         pair.__dict__["box"] = box  # known already
     return pair
@@ -142,7 +142,9 @@ def box_of(mask: Mask, margin: int = 0) -> Box:
     return parts[0], parts[1], parts[2]
 
 
-def _array(given: ImageLike, slices: int | None = None) -> tuple[npt.NDArray[Any], Grid]:
+def _array(
+    given: ImageLike, slices: int | None = None, column: str = "image"
+) -> tuple[npt.NDArray[Any], Grid]:
     if isinstance(given, Image):
         return _known_type(given.array), given.grid
     if not isinstance(given, str | os.PathLike):
@@ -150,9 +152,7 @@ def _array(given: ImageLike, slices: int | None = None) -> tuple[npt.NDArray[Any
 
         if isinstance(given, sitk.Image):
             return _known_type(sitk.GetArrayViewFromImage(given)), Grid.of(given)
-    array, grid = read_voxels(Path(given), slices=slices)
-    if array.dtype == np.float64:  # whole numbers with a scale: ITK, and so pyradiomics, has them in 32 bits
-        array = array.astype(np.float32)
+    array, grid = read_voxels(Path(given), column, slices, least=1)
     return _known_type(array), grid
 
 
@@ -198,8 +198,8 @@ def _together(
         return Pair(voxels, lesion, grid, grid)
     if not settings.correct_mask:
         msg = (
-            f"The mask has {mask_grid}, its image {grid}; resample it first: resample(mask, reference=image), or say "
-            "correct_mask=True in the settings."
+            f"The mask has {mask_grid}, its image {grid}{_turned(grid, mask_grid)}; resample it first: "
+            "resample(mask, reference=image), or say correct_mask=True in the settings."
         )
         raise InputError(msg)
     _check_inside(lesion, grid, mask_grid)
@@ -232,6 +232,16 @@ def _same(grid: Grid, other: Grid, tolerance: float | None) -> bool:
     return grid.distance(other) <= tolerance * min(*grid.spacing, *other.spacing)
 
 
+def _turned(grid: Grid, other: Grid) -> str:
+    """Say of two grids whose axes point elsewhere where they point: no number of voxels shows it."""
+    axes = [np.round(np.asarray(one.direction), 4) + 0.0 for one in (other, grid)]
+    return (
+        ""
+        if (axes[0] == axes[1]).all()
+        else f", and their axes differ: {axes[0].tolist()} and {axes[1].tolist()}"
+    )
+
+
 def _check_inside(lesion: Mask, grid: Grid, mask_grid: Grid) -> None:
     box = box_of(lesion)
     faces = [(part.start - 0.5, part.stop - 0.5) for part in reversed(box)]
@@ -243,7 +253,7 @@ def _check_inside(lesion: Mask, grid: Grid, mask_grid: Grid) -> None:
         raise InputError(msg)
 
 
-def _set_aside(pair: Pair) -> Pair:
+def _set_aside(pair: Pair, settings: RadiomicsSettings) -> Pair:
     voxels = pair.voxels
     if not np.issubdtype(voxels.dtype, np.floating) or _all_finite(voxels):
         return pair
@@ -256,6 +266,11 @@ def _set_aside(pair: Pair) -> Pair:
     inside = int((bad & pair.mask).sum()) if pair.grid == pair.mask_grid else int(bad.sum())
     remark = f"{inside} voxels of the lesion are NaN or infinite and were left out of its intensities"
     more = (remark,) if inside else ()
+    around = int(bad.sum()) - inside
+    if around and (settings.resample_mm or settings.filters or settings.image_types != ("original",)):
+        more += (
+            f"{around} voxels around the lesion are NaN or infinite; filters and interpolation see its median there",
+        )
     return dataclasses.replace(pair, voxels=filled, bad=bad, remarks=(*pair.remarks, *more))
 
 

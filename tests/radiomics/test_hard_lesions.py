@@ -529,3 +529,35 @@ def test_two_voxels_have_nothing_between_the_percentiles(settings):
     found = measure_radiomics(noise(), lesion((4, 4, S(4, 6))), settings)
     name = "original_firstorder_RobustMeanAbsoluteDeviation" if settings is PEER else "stat_rmad"
     assert found.reasons[name] == "no voxel lies between the 10th and the 90th percentile"
+
+
+@both
+def test_bad_voxels_around_a_lesion_are_remarked_where_they_are_looked_at(settings):
+    image, mask = noise(), lesion((S(2, 7), S(2, 7), S(2, 7)))
+    broken = image.with_array(np.where(mask.array > 0, image.array, np.float32(np.nan)))
+    assert measure_radiomics(broken, mask, settings).remarks == ()
+    found = measure_radiomics(broken, mask, dataclasses.replace(settings, image_types=("wavelet",)))
+    (remark,) = found.remarks
+    assert remark.startswith(f"{9 * 10 * 11 - 125} voxels around the lesion are NaN or infinite; filters and")
+
+
+@pytest.mark.parametrize("slices", [1, 9])
+def test_a_file_of_one_slice_or_in_double_precision_is_the_image_it_holds(tmp_path, slices):
+    image = noise((slices, 10, 11))
+    exact = sitk.GetImageFromArray(image.array.astype(np.float64) / 3.0)
+    mask = sitk.GetImageFromArray(lesion((S(0, 6), S(2, 8), S(2, 9)), image=image).array)
+    paths = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
+    for one, path in zip((exact, mask), paths, strict=True):
+        sitk.WriteImage(one, str(path))
+    settings = dataclasses.replace(PEER, image_types=("original", "wavelet"))
+    found = measure_radiomics(*paths, settings)
+    assert found.values == pytest.approx(
+        measure_radiomics(exact, mask, settings).values, rel=1e-12, nan_ok=True
+    )
+
+
+def test_axes_that_point_elsewhere_are_named():
+    image, mask = noise(), lesion((4, 4, 4))
+    turned = Image(mask.array, mask.spacing, mask.origin, (-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0), "mask")
+    with pytest.raises(InputError, match=r"their axes differ: \[-1.0, 0.0, .* and \[1.0, 0.0, "):
+        measure_radiomics(image, turned, PEER)
