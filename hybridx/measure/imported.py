@@ -172,8 +172,12 @@ def import_features(
     table = upright(read_cells(Path(path)), patient_id)
     chosen = _format(format, table, file)
     kind = FORMATS[chosen]
+    every = table
     table, notes = _rows(table, kind, chosen, region)
     who = _patients(table, kind, patient, patient_id)
+    if region is not None and who.name in every.columns:
+        without = sorted(set(every[who.name].drop_nulls().str.strip_chars()) - set(who))
+        notes += [f"{len(without)} patients have no region {region!r}: {listing(without)}"] if without else []
     named, columns = name_columns(table, kind, modality, who.name)
     _refuse_twice(who, table, kind)
     frame, lost = numbers(table, named, file)

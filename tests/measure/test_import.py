@@ -242,6 +242,8 @@ def test_a_region_is_chosen(tmp_path):
     assert found.block.frame["pet.original_firstorder_Mean"].to_list() == [1.0, 3.0]
     with pytest.raises(InputError, match="No row has the region 'gtv'; there is 'GTV', 'node'"):
         import_features(path, "pet", region="gtv")
+    assert found.notes == ()
+    assert import_features(path, "pet", region="node").notes == ("1 patients have no region 'node': B",)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
