@@ -27,7 +27,7 @@ def _around(points: Any, hull: Any) -> int:
                 if ax * (p[1] - hull[m - 2, 1]) - ay * (p[0] - hull[m - 2, 0]) > 0.0:
                     break
                 m -= 1
-            hull[m] = p
+            hull[m, 0], hull[m, 1] = p[0], p[1]
             m += 1
         m -= 1
     return m

@@ -108,8 +108,8 @@ def hull_of_planes(first: Any, last: Any) -> Any:
     n = 0
     for p in range(planes):
         m = _corners(first[p], last[p], points)
-        out[n : n + m, 0] = p
-        out[n : n + m, 1:] = points[:m]
+        for k in range(m):
+            out[n + k, 0], out[n + k, 1], out[n + k, 2] = p, points[k, 0], points[k, 1]
         n += m
     return out[:n].copy()
 

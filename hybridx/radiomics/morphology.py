@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from hybridx.radiomics.autocorrelation import autocorrelation
 from hybridx.radiomics.enclosing import (
     Hull,
     convex_hull,
@@ -57,6 +56,9 @@ def morphology(roi: Roi) -> Features:
     """
     if not roi.morphology.any():
         return Features(dict.fromkeys(_NAMES, math.nan), dict.fromkeys(_NAMES, NO_FORM))
+    # its Fourier transforms take 0.1 s to load, and pyradiomics' features of form have no use for them
+    from hybridx.radiomics.autocorrelation import autocorrelation  # noqa: PLC0415
+
     surface = measure_surface(roi.morphology, roi.spacing)
     hull = convex_hull(surface, roi.spacing)
     found = _size(surface, hull, roi) | _axes(surface) | _densities(surface, hull)
