@@ -191,10 +191,13 @@ def decided(at: Floats) -> bool:
 
 def nearest(mask: Mask, positions: list[Floats]) -> Mask:
     """Take the nearest voxel of the mask for each position (x, y, z); outside it there is no lesion."""
-    moved = mask
-    for axis, at in enumerate(reversed(positions)):
-        index = np.floor(at + 0.5).astype(np.intp)
-        moved = moved.take(np.clip(index, 0, mask.shape[axis] - 1), axis=axis)
+    indices = [
+        np.clip(np.floor(at + 0.5).astype(np.intp), 0, n - 1)
+        for at, n in zip(reversed(positions), mask.shape, strict=True)
+    ]
+    moved = mask[tuple(slice(int(index.min()), int(index.max()) + 1) for index in indices)]
+    for axis in (2, 1, 0):  # slices last: they are copied whole
+        moved = moved.take(indices[axis] - indices[axis].min(), axis=axis)
     return _zero_outside(moved, positions, mask.shape)
 
 
