@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +25,15 @@ from hybridx.measure.import_names import (
     described,
     guess_format,
 )
+from hybridx.measure.import_origin import doubts, provenance
 from hybridx.measure.import_reading import read_cells, upright
 from hybridx.measure.import_values import numbers
-from hybridx.terms import check_name, settings_hash
+from hybridx.terms import check_name
 from hybridx.terms.text import listing, nearest
 
 __all__ = ["ImportedFeatures", "import_features"]
 
 _ORIGINAL = ("", "original", "none", "nan")
-_SETTINGS = ("diagnostics_Configuration_Settings", "diagnostics_Configuration_EnabledImageTypes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,11 +180,11 @@ def import_features(
     named, columns = name_columns(table, kind, modality, who.name)
     _refuse_twice(who, table, kind)
     frame, lost = numbers(table, named, file)
-    notes += lost + _doubts(table)
+    notes += lost + doubts(table)
     before = int((columns["note"] == BEFORE_IDS).sum())
     notes += [f"{before} columns are {BEFORE_IDS}: they keep their own names"] if before else []
     wide = frame.insert_column(0, who.cast(pl.String).alias("patient_id"))
-    block = _block(modality, wide, named, _provenance(table, named, kind), day)
+    block = _block(modality, wide, named, provenance(table, named, kind), day)
     return ImportedFeatures(block, chosen, columns, tuple(notes))
 
 
@@ -263,25 +262,6 @@ def _refuse_twice(who: pl.Series, table: pl.DataFrame, kind: Format) -> None:
     raise InputError(msg)
 
 
-def _doubts(table: pl.DataFrame) -> list[str]:
-    if _SETTINGS[0] not in table.columns:
-        return []
-    kinds = table.select([c for c in _SETTINGS if c in table.columns]).n_unique()
-    return (
-        [f"the rows were measured with {kinds} different settings: their values are not comparable"]
-        if kinds > 1
-        else []
-    )
-
-
-def _provenance(table: pl.DataFrame, named: Mapping[str, Named], kind: Format) -> dict[str, str]:
-    return {
-        "extractor": kind.title,
-        "version": _version(table, "diagnostics_Versions_PyRadiomics"),
-        "settings_hash": _settings(table, named, kind),
-    }
-
-
 def _block(
     modality: str, wide: pl.DataFrame, named: Mapping[str, Named], made: Mapping[str, str], day: float
 ) -> Block:
@@ -294,19 +274,3 @@ def _block(
     ids = there["patient_id"].to_list()
     features = pl.DataFrame(rows, schema=FEATURE_SCHEMA)
     return Block(modality, there, dict.fromkeys(ids, True), dict.fromkeys(ids, float(day)), features)
-
-
-def _version(table: pl.DataFrame, column: str) -> str:
-    if column not in table.columns:
-        return "unknown"
-    said = sorted({re.sub(r"[^A-Za-z0-9.+-]", "", v)[:20] for v in table[column].drop_nulls()})
-    return listing(said, limit=3)
-
-
-def _settings(table: pl.DataFrame, named: Mapping[str, Named], kind: Format) -> str:
-    held = [c for c in _SETTINGS if c in table.columns]
-    if held:
-        rows = table.select(held).unique().rows()
-        return settings_hash(sorted([str(cell) for cell in row] for row in rows))
-    variants = sorted({kind.name(Foreign(source, "")).variant for source in named} - {""})
-    return settings_hash(variants) if variants else "as given"

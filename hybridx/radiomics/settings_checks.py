@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.names import OLD_FEATURES, SHAPE2D, feature_table, ibsi_table, names_of, split_tag
+from hybridx.radiomics.settings_filters import check_filters
 from hybridx.radiomics.settings_idle import check_idle
 from hybridx.radiomics.settings_plain import is_number, make_plain
 from hybridx.radiomics.settings_words import (
@@ -20,7 +21,6 @@ from hybridx.radiomics.settings_words import (
     IMAGE_TYPES,
     INTERPOLATORS,
     NORMS,
-    OF_IMAGE_TYPE,
     PEER_NAMES,
 )
 from hybridx.terms import check_name, nearest
@@ -85,7 +85,7 @@ def check_settings(settings: RadiomicsSettings) -> None:
     check_name(settings.vocabulary, ("pyradiomics", "ibsi"), "vocabulary")
     _check_numbers(settings)
     _check_choices(settings)
-    _check_filters(settings)
+    check_filters(settings)
     _check_range(settings)
     _check_vocabulary(settings)
     check_idle(settings)
@@ -195,45 +195,6 @@ def _check_features(settings: RadiomicsSettings) -> None:
         if family not in (settings.families or ()):
             msg = f"features: {one!r} is of the family {family!r}, which is not among families={settings.families!r}."
             raise SettingsError(msg)
-
-
-def _check_filters(settings: RadiomicsSettings) -> None:
-    for name in ("filters", "by_image_type"):
-        given = getattr(settings, name)
-        try:
-            frozen = tuple(
-                sorted(
-                    (str(k), tuple(sorted((str(a), _frozen(b)) for a, b in dict(v).items())))
-                    for k, v in dict(given).items()
-                )
-            )
-        except (TypeError, ValueError) as error:
-            msg = f"{name}={given!r} is not a mapping of names to settings, such as {{'mean5': {{'kind': 'mean'}}}}."
-            raise SettingsError(msg) from error
-        _set(settings, name, frozen)
-    if not settings.image_types and not settings.filters:
-        msg = "image_types=() and no filters leave nothing to compute."
-        raise SettingsError(msg)
-    for name, options in settings.filters:
-        if "kind" not in dict(options) or "_" in name or name in IMAGE_TYPES:
-            msg = f"filters[{name!r}]: wanted a name without '_' that is no image type, and a 'kind', such as 'mean'."
-            raise SettingsError(msg)
-        from hybridx.radiomics.filters import check_filter  # noqa: PLC0415 - filters load where one is asked for
-
-        try:
-            check_filter(options)
-        except SettingsError as error:
-            error.add_note(f"In filters[{name!r}].")
-            raise
-    for name, options in settings.by_image_type:
-        check_name(name, (*IMAGE_TYPES, *dict(settings.filters)), "image type in by_image_type")
-        for one, _ in options:
-            check_name(one, OF_IMAGE_TYPE, f"setting of image type {name!r}")
-        settings.of_image_type(name)  # its values are checked as any others
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(one) for one in value) if isinstance(value, list | tuple) else value
 
 
 def _check_range(settings: RadiomicsSettings) -> None:
