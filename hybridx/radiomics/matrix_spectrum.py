@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from hybridx.radiomics.matrix_grid import Grid, Integers
 from hybridx.radiomics.roi import Floats
-from hybridx.radiomics.spectrum_kernel import scale
+from hybridx.radiomics.spectrum_kernel import factors, scale
 
 __all__ = ["maximal_correlation", "maximal_correlation_of_pairs"]
 
@@ -58,10 +58,13 @@ def maximal_correlation(tables: npt.NDArray[np.uint32], weights: Floats, *, symm
             second[still] = np.maximum(values[:, -2], -values[:, 0])
         else:
             second[still] = np.linalg.svd(some, compute_uv=False)[:, 1]
-    for m in np.flatnonzero(change > NEGLIGIBLE):
-        parts = _margins(counts[m : m + 1])
-        if parts is not None:
-            second[m] = _moved(*_leading(scaled[m], symmetric=symmetric), *parts[3:])
+    moved = np.flatnonzero(change > NEGLIGIBLE)
+    if len(moved):
+        left, right = np.empty((len(moved), *counts.shape[1:])), np.empty((len(moved), *counts.shape[1:]))
+        factors(counts, moved, EPSILON, left, right)
+        values, vectors = _leading(scaled[moved], symmetric=symmetric)
+        ahead, behind = (np.matmul(each.swapaxes(1, 2), vectors) for each in (left, right))
+        second[moved] = _second(values, np.matmul(ahead.swapaxes(1, 2), behind))
     return np.minimum(second, 1.0)
 
 
@@ -122,20 +125,19 @@ def _factors(shares: Floats, row: Floats, column: Floats) -> tuple[Floats, Float
 
 
 def _leading(scaled: Floats, *, symmetric: bool) -> tuple[Floats, Floats]:
-    """Largest eigenvalues of scaled · scaledᵀ, and their vectors."""
+    """Largest eigenvalues of scaled · scaledᵀ of each matrix, and their vectors."""
     if symmetric:
         values, vectors = np.linalg.eigh(scaled)
-        order = np.argsort(-np.abs(values), kind="stable")[:LEADING]
-        return values[order] ** 2, vectors[:, order]
+        order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :LEADING]
+        return np.take_along_axis(values, order, 1) ** 2, np.take_along_axis(vectors, order[:, None], 2)
     vectors, values, _ = np.linalg.svd(scaled)
-    return values[:LEADING] ** 2, vectors[:, :LEADING]
+    return values[:, :LEADING] ** 2, vectors[:, :, :LEADING]
 
 
-def _moved(values: Floats, vectors: Floats, left: Any, right: Any) -> float:
-    """Second singular value after the change."""
-    change = (left.T @ vectors).T @ (right.T @ vectors)
-    second = np.sort(np.linalg.eigvals(np.diag(values) - change).real)[-2]
-    return float(np.sqrt(min(max(second, 0.0), 1.0)))
+def _second(values: Floats, change: Floats) -> Floats:
+    """Second singular value of each matrix after the change, in terms of its leading vectors."""
+    moved = np.sort(np.linalg.eigvals(values[:, None] * np.eye(values.shape[1]) - change).real, axis=1)[:, -2]
+    return np.sqrt(np.minimum(np.maximum(moved, 0.0), 1.0))
 
 
 def _iterated(scaled: Any, row: Floats, column: Floats, left: Any, right: Any) -> float:
@@ -154,4 +156,6 @@ def _iterated(scaled: Any, row: Floats, column: Floats, left: Any, right: Any) -
     operator = LinearOperator((many, many), matvec=squared, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(many)
     values, vectors = eigsh(operator, k=min(LEADING, many) - 1, which="LA", v0=start)
-    return _moved(np.append(values, 1.0), np.column_stack([vectors, first]), left, right)
+    vectors = np.column_stack([vectors, first])
+    change = (left.T @ vectors).T @ (right.T @ vectors)
+    return float(_second(np.append(values, 1.0)[None], change[None])[0])

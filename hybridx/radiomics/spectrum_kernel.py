@@ -8,7 +8,7 @@ import numpy as np
 
 from hybridx.compute.compiled import compiled
 
-__all__ = ["scale"]
+__all__ = ["factors", "scale"]
 
 
 @compiled
@@ -49,3 +49,28 @@ def scale(counts: Any, epsilon: float, scaled: Any, change: Any) -> None:
         change[m] = 0.0
         for j in range(n):
             change[m] += np.sqrt(left[j]) * np.sqrt(right[j])
+
+
+@compiled
+def factors(counts: Any, chosen: Any, epsilon: float, left: Any, right: Any) -> None:
+    """Write both factors of what `epsilon` takes away, for each chosen matrix: those of `matrix_spectrum`."""
+    n = counts.shape[1]
+    for m in range(len(chosen)):
+        matrix = counts[chosen[m]]
+        row, column, total = np.zeros(n), np.zeros(n), 0.0
+        for i in range(n):
+            for j in range(n):
+                row[i] += matrix[i, j]
+                column[j] += matrix[i, j]
+            total += row[i]
+        for i in range(n):
+            row[i] = row[i] / total if row[i] > 0 else 1.0
+            column[i] = column[i] / total if column[i] > 0 else 1.0
+        for i in range(n):
+            for j in range(n):
+                left[m, i, j] = right[m, i, j] = 0.0
+                if matrix[i, j] == 0:
+                    continue
+                share, product = matrix[i, j] / total, row[i] * column[j]
+                left[m, i, j] = share * np.sqrt(row[i]) * (epsilon / (product * (product + epsilon)))
+                right[m, i, j] = share / np.sqrt(row[i])
