@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from hybridx.errors import InputError
 from hybridx.imaging import Grid, Image
-from hybridx.imaging.reading import read_voxels
+from hybridx.imaging.reading import ORTHONORMAL, read_voxels
 from hybridx.radiomics.roi import Mask
 from hybridx.radiomics.settings import RadiomicsSettings
 from hybridx.terms import listing
@@ -146,14 +147,32 @@ def _array(
     given: ImageLike, slices: int | None = None, column: str = "image"
 ) -> tuple[npt.NDArray[Any], Grid]:
     if isinstance(given, Image):
-        return _known_type(given.array), given.grid
+        return _known_type(given.array), _sound(given.grid, column)
     if not isinstance(given, str | os.PathLike):
         import SimpleITK as sitk  # noqa: PLC0415 - loaded already by whoever has such an image
 
         if isinstance(given, sitk.Image):
             return _known_type(sitk.GetArrayViewFromImage(given)), Grid.of(given)
+        msg = (
+            f"The {column} is {type(given).__name__!r}; wanted a path, a SimpleITK image or an Image: an array alone "
+            "does not say how large its voxels are, hybridx.imaging.Image(array, spacing) does."
+        )
+        raise InputError(msg)
     array, grid = read_voxels(Path(given), column, slices, least=1)
     return _known_type(array), grid
+
+
+def _sound(grid: Grid, column: str) -> Grid:
+    """Refuse a geometry that is none; files and SimpleITK have none of these."""
+    axes = np.asarray(grid.direction, dtype=np.float64).reshape(3, 3)
+    edges = all(math.isfinite(edge) and edge > 0 for edge in grid.spacing)
+    if edges and np.isfinite(grid.origin).all() and np.allclose(axes @ axes.T, np.eye(3), atol=ORTHONORMAL):
+        return grid
+    msg = (
+        f"The {column} has spacing={grid.spacing!r}, origin={grid.origin!r} and direction={grid.direction!r}; wanted "
+        "edges above 0, mm, and three axes of length 1 at right angles (an axis is flipped by its direction)."
+    )
+    raise InputError(msg)
 
 
 def _known_type(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -561,3 +561,28 @@ def test_axes_that_point_elsewhere_are_named():
     turned = Image(mask.array, mask.spacing, mask.origin, (-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0), "mask")
     with pytest.raises(InputError, match=r"their axes differ: \[-1.0, 0.0, .* and \[1.0, 0.0, "):
         measure_radiomics(image, turned, PEER)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"spacing": (-4.0, 4.0, 3.0)},
+        {"spacing": (0.0, 4.0, 3.0)},
+        {"spacing": (math.nan, 4.0, 3.0)},
+        {"origin": (math.inf, 0.0, 0.0)},
+        {"direction": (1.0, 0.3, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)},
+        {"direction": (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)},
+    ],
+    ids=str,
+)
+def test_a_geometry_that_is_none_is_refused(place):
+    mask = lesion((4, 4, S(2, 9)))
+    impossible = dataclasses.replace(mask, **place)
+    with pytest.raises(InputError, match=r"mask has spacing=.* wanted edges above 0"):
+        measure_radiomics(noise(), impossible, PEER)
+
+
+@pytest.mark.parametrize("given", [None, 5, np.zeros((3, 3, 3))], ids=["None", "number", "array"])
+def test_what_has_no_voxel_size_is_refused(given):
+    with pytest.raises(InputError, match=r"wanted a path, a SimpleITK image or an Image"):
+        measure_radiomics(given, lesion((4, 4, 4)), PEER)
