@@ -11,7 +11,7 @@ from hybridx.radiomics.histogram import remember_counts
 from hybridx.radiomics.roi import Levels, Roi
 from hybridx.radiomics.settings import RadiomicsSettings
 
-__all__ = ["count_levels", "discretise", "discretise_like_pyradiomics"]
+__all__ = ["below_origin", "count_levels", "discretise", "discretise_like_pyradiomics"]
 
 
 def discretise(roi: Roi, settings: RadiomicsSettings) -> Levels:
@@ -93,6 +93,19 @@ def discretise_like_pyradiomics(
     levels = Levels(array, count, roi.morphology, roi.spacing, width, float(edges[0]))
     remember_counts(levels, counts[:count])
     return levels
+
+
+def below_origin(values: npt.NDArray[Any], settings: RadiomicsSettings) -> tuple[str, ...]:
+    """Remark on a lesion with intensities below `bin_origin`: its levels begin lower than those of other lesions."""
+    origin = settings.bin_origin
+    if settings.bin_width is None or not isinstance(origin, float) or not len(values):
+        return ()
+    below = int(np.count_nonzero(values < origin))
+    if not below:
+        return ()
+    first = origin + np.floor((values.min() - origin) / settings.bin_width) * settings.bin_width
+    begin = f"{below} voxels lie below bin_origin={origin:g}, and the first grey level begins at {first:g}"
+    return (f"{begin}: resegment from the origin for levels that mean the same in every lesion",)
 
 
 def count_levels(values: npt.NDArray[Any], settings: RadiomicsSettings) -> int:

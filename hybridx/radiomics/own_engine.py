@@ -10,7 +10,12 @@ import numpy as np
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.device_textures import Elsewhere
-from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
+from hybridx.radiomics.discretise import (
+    below_origin,
+    count_levels,
+    discretise,
+    discretise_like_pyradiomics,
+)
 from hybridx.radiomics.families import FORM, LEVELLED, MATRICES, compute_families, sharing
 from hybridx.radiomics.filtering import FilteredImage, filtered_images
 from hybridx.radiomics.limits import FAILURES, conventions, few_voxels
@@ -67,7 +72,10 @@ def measure_pair(
             found = found | _intensities(image, scene, settings.of_image_type(image.kind), elsewhere)
         if elsewhere is not None:
             found = found | elsewhere.features()
-    return _chosen(found, settings), scene.remarks
+    remarks = scene.remarks
+    if "original" in settings.image_types and any(family in LEVELLED for family in settings.families or ()):
+        remarks += below_origin(scene.image[scene.counting], settings.of_image_type("original"))
+    return _chosen(found, settings), remarks
 
 
 def _lost(settings: RadiomicsSettings, why: str) -> Features:

@@ -54,7 +54,8 @@ class RadiomicsSettings:
     bin_count : int or None
         Number of grey levels between the lowest and the highest intensity, instead of a width.
     bin_origin : float, "minimum" or None
-        IBSI: lower edge of the first level. None takes the lower end of `resegment`, and is refused without one.
+        IBSI: lower edge of the first level; a lower intensity moves it by whole widths, and a remark says so. None
+        takes the lower end of `resegment`, and is refused without one.
         pyradiomics aligns levels to multiples of the width.
     aggregations : tuple of str
         IBSI: how matrices of several slices and directions become one value: 2D_avg, 2D_comb, 2_5D_avg, 2_5D_comb,

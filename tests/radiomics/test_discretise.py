@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hybridx.radiomics import RadiomicsSettings, Roi, peer_engine
+from hybridx.radiomics import RadiomicsSettings, Roi, measure_radiomics, peer_engine
 from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
 from hybridx.radiomics.resegment import resegmented
+from tests.imaging.volumes import ball, noise
 
 peer = pytest.mark.skipif(peer_engine.radiomics is None, reason="pyradiomics needs Python 3.11")
 
@@ -103,3 +104,13 @@ def test_resegmentation_is_pyradiomics(mode, ends):
     )
     chosen = RadiomicsSettings.pyradiomics(bin_width=5, resegment=ends, resegment_mode=mode)
     np.testing.assert_array_equal(resegmented(image, mask, chosen), sitk.GetArrayFromImage(wanted) > 0)
+
+
+def test_intensities_below_the_origin_are_remarked():
+    image = noise()
+    mask = ball(image)
+    chosen = RadiomicsSettings.ibsi(bin_width=0.5, bin_origin=1.25, families=("intensity_histogram",))
+    (remark,) = measure_radiomics(image, mask, chosen).remarks
+    below = (image.array[mask.array > 0] < 1.25).sum()
+    assert remark.startswith(f"{below} voxels lie below bin_origin=1.25, and the first grey level begins at ")
+    assert measure_radiomics(image, mask, dataclasses.replace(chosen, bin_origin=-0.25)).remarks == ()
