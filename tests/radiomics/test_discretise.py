@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hybridx.radiomics import RadiomicsSettings, Roi, measure_radiomics, peer_engine
 from hybridx.radiomics.discretise import count_levels, discretise, discretise_like_pyradiomics
+from hybridx.radiomics.histogram import level_counts
 from hybridx.radiomics.resegment import resegmented
 from tests.imaging.volumes import ball, noise
 
@@ -114,3 +115,22 @@ def test_intensities_below_the_origin_are_remarked():
     below = (image.array[mask.array > 0] < 1.25).sum()
     assert remark.startswith(f"{below} voxels lie below bin_origin=1.25, and the first grey level begins at ")
     assert measure_radiomics(image, mask, dataclasses.replace(chosen, bin_origin=-0.25)).remarks == ()
+
+
+@peer
+@pytest.mark.parametrize("kind", ["float32", "float64", "int16"])
+@pytest.mark.parametrize("width", [0.25, 25.0])
+def test_levels_by_division_are_those_by_edges(kind, width):
+    """Rows with a voxel near an edge and rows without take different ways."""
+    from radiomics.imageoperations import binImage
+
+    rng = np.random.default_rng(0)
+    image = (rng.normal(size=(20, 30, 7)) * rng.choice([1.0, 300.0], (20, 30, 1))).astype(kind)
+    inside = rng.random(image.shape) < 0.8
+    image[3, :, 2] = np.round(image[3, :, 2] / width) * width
+    wanted, _ = binImage(image, inside, binWidth=width)
+    roi = Roi(image, inside, inside, (1.0, 1.0, 1.0))
+    found = discretise_like_pyradiomics(image, roi, RadiomicsSettings.pyradiomics(bin_width=width))
+    np.testing.assert_array_equal(found.array[inside], wanted[inside])
+    assert not found.array[~inside].any()
+    np.testing.assert_array_equal(level_counts(found), np.bincount(found.array[inside])[1:])

@@ -174,3 +174,26 @@ def test_arbitrary_units_do_not_matter_where_steps_are_counted():
 def test_impossible_axes(choice, words):
     with pytest.raises(SettingsError, match=words):
         volume_histogram(line([0.0, 1.0]), **choice)
+
+
+def test_runs_hold_every_voxel_once_in_the_order_of_the_array():
+    rng = np.random.default_rng(6)
+    for _ in range(40):
+        mask = rng.random(rng.integers(1, 9, 3)) < rng.uniform(0, 1)
+        roi = Roi(rng.normal(size=mask.shape), mask, mask, (1.0, 1.0, 1.0))
+        again = np.zeros_like(mask)
+        for z, y, first, end in roi.runs:
+            assert not again[z, y, max(first - 1, 0) : end + 1].any()  # no run goes on in the next
+            again[z, y, first:end] = True
+        assert np.array_equal(again, mask)
+        assert np.array_equal(roi.values, roi.image[mask])
+
+
+@pytest.mark.parametrize("far", [0, 1, 40, 400])
+def test_percentiles_are_numpys_whatever_lies_far_out(far):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=4001) * 30.0
+    x[:far] = rng.choice([-1.0, 1.0], far) * 10.0 ** rng.uniform(2, 9, far)
+    x[far : far + 900] = np.round(x[far : far + 900])  # and many that are equal
+    found = summarise(line(rng.permutation(x)))
+    assert found.percentiles == tuple(np.percentile(x, [10, 25, 50, 75, 90]).tolist())
