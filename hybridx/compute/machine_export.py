@@ -30,8 +30,20 @@ ELEMENTARY = (
     "log10 log1p log2 nearbyint pow rint round sin sinh sqrt tan tanh trunc"
 )
 # what the C library of every process has
-KNOWN = {"malloc", "free", "memcpy", "memmove", "memset", "memcmp"} | {
+KNOWN = {"malloc", "realloc", "free", "memcpy", "memmove", "memset", "memcmp"} | {
     name + more for name in ELEMENTARY.split() for more in ("", "f")
+}
+
+# where numba looks up what Python's objects are made of; without it, it raises a RuntimeError
+ENVIRONMENT = "_ZN08NumbaEnv"
+# only to say which shapes do not fit, when they do not
+SHAPES = "ol_raise_with_shape_context"
+RAISING = {
+    "PyErr_SetString",
+    "PyExc_RuntimeError",
+    "PyObject_Hash",
+    "PyTuple_Pack",
+    "PyUnicode_FromKindAndData",
 }
 
 
@@ -93,9 +105,10 @@ def _strip(module: Any, machine: Any) -> None:
         for thing in module.functions
         if thing.is_declaration and not thing.name.startswith("llvm.")
     }
-    wanted |= {
-        thing.name for thing in module.global_variables if thing.is_declaration or "NumbaEnv" in thing.name
-    }
+    things = {thing.name: thing.is_declaration for thing in module.global_variables}
+    wanted |= {name for name, declared in things.items() if declared or name.startswith(ENVIRONMENT)}
+    if any(SHAPES in name for name in wanted):  # a part of an array is set to another array
+        wanted = {name for name in wanted if name not in RAISING and SHAPES not in name}
     if wanted - KNOWN:
         msg = f"needs {sorted(wanted - KNOWN)}"
         raise Unkept(msg)

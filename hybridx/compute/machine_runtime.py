@@ -1,10 +1,12 @@
 """What a compiled kernel asks numba's runtime for, in numba's intermediate language: memory, and another shape.
 
 Written into each piece of machine code, so that it needs nothing but the C library. Whatever else numba's runtime does
-(lists, text, objects) is left to numba.
+(dictionaries, text, objects) is left to numba.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -16,46 +18,109 @@ __all__ = ["write_memory", "write_reshape"]
 
 BYTE, INT, WORD = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 POINTER = BYTE.as_pointer()
+NOTHING = ir.Constant(POINTER, None)
+HEAD = 48  # bytes of a record: how often used, what to call at the end and with what, data, size, whose
 
 
 def write_memory(module: ir.Module) -> None:
-    """Write what arrays need that a kernel makes: memory from the C library, counted as numba counts."""
+    """Write what arrays and lists need that a kernel makes: memory from the C library, counted as numba counts."""
     expected = [WORD, POINTER, POINTER, POINTER, WORD]
     record = nrtdynmod._meminfo_struct_type  # noqa: SLF001 - seen to be what is written here
     if [str(part) for part in record.elements] != [str(part) for part in expected]:
         msg = "numba keeps memory in another form"
         raise Unkept(msg)
-    head = ir.LiteralStructType([*expected, POINTER])
     malloc = ir.Function(module, ir.FunctionType(POINTER, [WORD]), "malloc")
     free = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "free")
-
-    make = ir.Function(module, ir.FunctionType(POINTER, [WORD, INT]), "NRT_MemInfo_alloc_aligned")
-    builder = ir.IRBuilder(make.append_basic_block())
-    size, align = make.args[0], builder.zext(make.args[1], WORD)
-    room = builder.call(malloc, [builder.add(builder.add(size, align), ir.Constant(WORD, 48))])
-    with builder.if_then(cgutils.is_null(builder, room), likely=False):
-        builder.ret(room)
-    start = builder.add(builder.ptrtoint(room, WORD), ir.Constant(WORD, 47))
-    start = builder.mul(builder.udiv(builder.add(start, align), align), align)
-    there = builder.bitcast(room, head.as_pointer())
-    nothing = ir.Constant(POINTER, None)
-    values = [ir.Constant(WORD, 1), nothing, nothing, builder.inttoptr(start, POINTER), size, nothing]
-    for number, value in enumerate(values):
-        builder.store(value, cgutils.gep_inbounds(builder, there, 0, number))
-    builder.ret(room)
-
-    drop = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "NRT_MemInfo_call_dtor")
-    builder = ir.IRBuilder(drop.append_basic_block())
-    builder.call(free, [drop.args[0]])
+    builder, size = _function(module, "NRT_Allocate", POINTER, WORD)
+    builder.ret(builder.call(malloc, [size]))
+    builder, place = _function(module, "NRT_Free", ir.VoidType(), POINTER)
+    builder.call(free, [place])
     builder.ret_void()
-
-    release = ir.Function(module, ir.FunctionType(ir.VoidType(), [WORD]), "release")
-    builder = ir.IRBuilder(release.append_basic_block())
-    count = builder.inttoptr(release.args[0], WORD.as_pointer())
+    builder, size, align = _function(module, "NRT_MemInfo_alloc_aligned", POINTER, WORD, INT)
+    _array(builder, malloc, size, builder.zext(align, WORD))
+    builder, size = _function(module, "NRT_MemInfo_alloc", POINTER, WORD)
+    _array(builder, malloc, size, ir.Constant(WORD, 16))
+    drop = _drop(module, free)
+    builder, word = _function(module, "release", ir.VoidType(), WORD)
+    count = builder.inttoptr(word, WORD.as_pointer())
     before = builder.atomic_rmw("sub", count, ir.Constant(WORD, 1), ordering="seq_cst")
     with builder.if_then(builder.icmp_unsigned("==", before, ir.Constant(WORD, 1))):
-        builder.call(free, [builder.inttoptr(release.args[0], POINTER)])
+        builder.call(drop, [builder.inttoptr(word, POINTER)])
     builder.ret_void()
+    _lists(module, malloc, free)
+
+
+def _function(module: ir.Module, name: str, answer: ir.Type, *given: ir.Type) -> tuple[ir.IRBuilder, Any]:
+    function = ir.Function(module, ir.FunctionType(answer, given), name)
+    return ir.IRBuilder(function.append_basic_block()), *function.args
+
+
+def _fill(builder: ir.IRBuilder, room: ir.Value, values: list[ir.Value]) -> None:
+    for number, value in enumerate(values):
+        place = builder.gep(builder.bitcast(room, POINTER), [ir.Constant(WORD, 8 * number)])
+        builder.store(value, builder.bitcast(place, value.type.as_pointer()))
+
+
+def _array(builder: ir.IRBuilder, malloc: ir.Function, size: ir.Value, align: ir.Value) -> None:
+    """Make a record and the memory that it counts, in one piece."""
+    room = builder.call(malloc, [builder.add(builder.add(size, align), ir.Constant(WORD, HEAD))])
+    with builder.if_then(cgutils.is_null(builder, room), likely=False):
+        builder.ret(room)
+    start = builder.add(builder.ptrtoint(room, WORD), ir.Constant(WORD, HEAD - 1))
+    start = builder.mul(builder.udiv(builder.add(start, align), align), align)
+    _fill(
+        builder,
+        room,
+        [ir.Constant(WORD, 1), NOTHING, NOTHING, builder.inttoptr(start, POINTER), size, NOTHING],
+    )
+    builder.ret(room)
+
+
+def _drop(module: ir.Module, free: ir.Function) -> ir.Function:
+    """Give a record back, after what it asks to be called first."""
+    builder, record = _function(module, "NRT_MemInfo_call_dtor", ir.VoidType(), POINTER)
+    last = builder.load(_field(builder, record, 1))
+    with builder.if_then(cgutils.is_not_null(builder, last)):
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, WORD, POINTER])
+        data, size, more = (builder.load(_field(builder, record, number)) for number in (3, 4, 2))
+        builder.call(builder.bitcast(last, kind.as_pointer()), [data, builder.ptrtoint(size, WORD), more])
+    builder.call(free, [record])
+    builder.ret_void()
+    return builder.function
+
+
+def _field(builder: ir.IRBuilder, record: ir.Value, number: int) -> ir.Value:
+    place = builder.gep(record, [ir.Constant(WORD, 8 * number)])
+    return builder.bitcast(place, POINTER.as_pointer())
+
+
+def _lists(module: ir.Module, malloc: ir.Function, free: ir.Function) -> None:
+    """Write what grows: a record beside its memory, which may move."""
+    builder, data, _, more = _function(module, "hybridx_varsize_dtor", ir.VoidType(), POINTER, WORD, POINTER)
+    with builder.if_then(cgutils.is_not_null(builder, more)):
+        kind = ir.FunctionType(ir.VoidType(), [POINTER])
+        builder.call(builder.bitcast(more, kind.as_pointer()), [data])
+    builder.call(free, [data])
+    builder.ret_void()
+    last = builder.function
+
+    builder, size, more = _function(module, "NRT_MemInfo_new_varsize_dtor", POINTER, WORD, POINTER)
+    data, room = builder.call(malloc, [size]), builder.call(malloc, [ir.Constant(WORD, HEAD)])
+    lost = builder.or_(cgutils.is_null(builder, data), cgutils.is_null(builder, room))
+    with builder.if_then(lost, likely=False):
+        builder.call(free, [data])
+        builder.call(free, [room])
+        builder.ret(NOTHING)
+    _fill(builder, room, [ir.Constant(WORD, 1), builder.bitcast(last, POINTER), more, data, size, NOTHING])
+    builder.ret(room)
+
+    realloc = ir.Function(module, ir.FunctionType(POINTER, [POINTER, WORD]), "realloc")
+    builder, record, size = _function(module, "NRT_MemInfo_varsize_realloc", POINTER, POINTER, WORD)
+    data = builder.call(realloc, [builder.load(_field(builder, record, 3)), size])
+    with builder.if_then(cgutils.is_not_null(builder, data)):
+        builder.store(data, _field(builder, record, 3))
+        builder.store(builder.inttoptr(size, POINTER), _field(builder, record, 4))
+    builder.ret(data)
 
 
 def write_reshape(module: ir.Module) -> None:

@@ -60,8 +60,22 @@ def filled(out, value):
 
 @compiled
 def listed(n):
-    found = [k * k for k in range(n)]
-    return len(found)
+    found = [0]
+    for k in range(n):
+        found.append(k * k)  # noqa: PERF401 - a list that grows
+    return np.array(found).sum()
+
+
+@compiled
+def copied(out, rows):
+    for k in range(len(out)):
+        out[k, :2] = rows[k]
+    return out
+
+
+@compiled
+def worded(n):
+    return str(n)
 
 
 @compiled_sums
@@ -133,8 +147,15 @@ def test_whole_numbers_beyond_a_word_are_not_cut():
 
 
 def test_what_machine_code_cannot_do_alone_numba_does():
-    assert listed(5) == 5
+    assert worded(5) == "5"
     assert quotient(7.5, np.float32(2.0)) == 3.0
+
+
+def test_lists_and_parts_of_arrays():
+    assert listed(5) == 30
+    assert np.array_equal(copied(np.zeros((2, 3)), np.ones((2, 2))), [[1, 1, 0], [1, 1, 0]])
+    with pytest.raises((RuntimeError, ValueError)):
+        copied(np.zeros((2, 3)), np.ones((2, 3)))
 
 
 def test_sums_in_any_order_are_the_sum():
@@ -157,9 +178,11 @@ def test_memory_of_answers_is_given_back():
 
     values, n = np.array([1.0]), 1_000_000  # 4 MB each
     several(values, n)
+    listed(n // 10)
     before = resident()
     for _ in range(40):
         several(values, n)
+        listed(n // 10)
     assert resident() - before < 40
 
 
