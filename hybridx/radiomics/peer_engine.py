@@ -16,7 +16,7 @@ from hybridx.errors import ExtractionError, SettingsError
 from hybridx.imaging import Image
 from hybridx.radiomics.discretise import count_levels
 from hybridx.radiomics.limits import few_voxels
-from hybridx.radiomics.names import names_of
+from hybridx.radiomics.names import is_chosen, names_of
 from hybridx.radiomics.pair import Pair
 from hybridx.radiomics.roi import Features
 from hybridx.radiomics.settings import RadiomicsSettings
@@ -149,9 +149,11 @@ def _affordable(pair: Pair, settings: RadiomicsSettings) -> tuple[tuple[str, ...
     if settings.normalise or count <= MAXIMUM_LEVELS or not textures:
         return families, {}
     reason = f"{count} grey levels; at most {MAXIMUM_LEVELS} fit in memory: choose wider bins or resegment"
-    return tuple(f for f in families if f not in TEXTURES), dict.fromkeys(
-        names_of(settings, "original", textures), reason
-    )
+    return tuple(f for f in families if f not in TEXTURES), dict.fromkeys(_names(settings, textures), reason)
+
+
+def _names(settings: RadiomicsSettings, families: Sequence[str]) -> list[str]:
+    return [name for name in names_of(settings, "original", families) if is_chosen(name, settings)]
 
 
 def _execute(
@@ -162,7 +164,11 @@ def _execute(
     extractor.enableImageTypes(**_image_types(settings))
     extractor.disableAllFeatures()
     for family in families:
-        extractor.enableFeatureClassByName(family)
+        chosen = [one.removeprefix(f"{family}_") for one in settings.features if one.startswith(f"{family}_")]
+        if chosen:
+            extractor.enableFeaturesByName(**{family: chosen})
+        elif not settings.features:
+            extractor.enableFeatureClassByName(family)
     found = extractor.execute(image, mask)
     return {name: value for name, value in found.items() if not name.startswith("diagnostics_")}
 
@@ -201,7 +207,7 @@ def _one_by_one(
         raise ExtractionError(msg) from first
     for family in families:
         if not any(f"_{family}_" in name for name in found):
-            found |= dict.fromkeys(names_of(settings, "original", [family]), math.nan)
+            found |= dict.fromkeys(_names(settings, [family]), math.nan)
     return found
 
 

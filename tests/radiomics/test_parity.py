@@ -94,6 +94,14 @@ def test_an_image_type_with_a_width_of_its_own_beside_a_count():
     )
 
 
+@pytest.mark.parametrize("name", ["levels of wavelets", "rescaled", "planes"])
+def test_the_library_itself_gives_what_a_parameter_file_asks_of_it(name):
+    image = noise((12, 20, 20), "ct", (1.2, 1.2, 2.5))
+    mask = ball(image, 8.0)
+    settings = RadiomicsSettings.from_parameter_file(yaml.safe_load(FILES[name]))
+    assert extract_radiomics(image, mask, settings, engine="pyradiomics") == peers(image, mask, FILES[name])
+
+
 def test_planes_without_classes_have_the_form_of_a_plane():
     image = noise((12, 20, 20), "ct", (1.2, 1.2, 2.5))
     mask = ball(image, 8.0)
