@@ -39,23 +39,26 @@ def interacting():
     return model, explain(model, PATIENTS, BACKGROUND)
 
 
-def test_modalities_equal_brute_force_over_all_coalitions(interacting):
+@pytest.fixture(scope="module")
+def forced(interacting):
+    return [brute_force(interacting[0], PATIENTS, row, BACKGROUND) for row in range(PATIENTS.height)]
+
+
+def test_modalities_equal_brute_force_over_all_coalitions(interacting, forced):
     model, why = interacting
     assert "exact over modalities" in why.method
     patterns = {tuple(row) for row in model.measured(PATIENTS)}
     assert len(patterns) == 4
-    for row in range(PATIENTS.height):
-        base, values, _ = brute_force(model, PATIENTS, row, BACKGROUND)
+    for row, (base, values, _) in enumerate(forced):
         assert why.base[row] == pytest.approx(base, abs=1e-9)
         for modality in COLUMNS:
             assert why.modalities[modality][row] == pytest.approx(values.get(modality, 0.0), abs=1e-9)
 
 
-def test_columns_agree_with_brute_force_within_their_error(interacting):
-    model, why = interacting
+def test_columns_agree_with_brute_force_within_their_error(interacting, forced):
+    _, why = interacting
     gaps = []
-    for row in range(PATIENTS.height):
-        split = brute_force(model, PATIENTS, row, BACKGROUND)[2]
+    for row, (_, _, split) in enumerate(forced):
         for column, value in split.items():
             gaps.append(why.features[column][row] - value)
     stated = np.sqrt(np.mean(numbers(why.error)[:, [i for i in range(6) if i != 4]] ** 2))

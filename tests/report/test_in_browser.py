@@ -39,7 +39,8 @@ def _photograph(chromium, tmp_path, name):
     import numpy as np
     from PIL import Image
 
-    with Image.open(chromium.picture(tmp_path / f"{name}.png")) as picture:
+    chromium("document.getElementById('viewer').scrollIntoView()")  # the whole page takes ten times as long
+    with Image.open(chromium.picture(tmp_path / f"{name}.png", whole=False)) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
