@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from hybridx.report import run_notebooks
 
-__all__ = ["FOLDER", "MARKS", "outputs", "run"]
+__all__ = ["FOLDER", "MARKS", "kernel_kept", "outputs", "run"]
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 MARKS = [
@@ -42,8 +44,20 @@ def outputs(path: Path) -> Shown:
     return Shown(o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", []))
 
 
+@contextlib.contextmanager
+def kernel_kept() -> Iterator[None]:
+    """Leave the kernel to the next batch of this process, as a batch leaves it to its next notebook: it is wiped then.
+
+    To start one and load the library takes six seconds; when it ends, and what is wiped, `test_warm` looks at.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hybridx.report.notebooks.end_kernels", lambda: None)
+        yield
+
+
 def run(name: str, given: dict[str, Any], folder: Path) -> Shown:
     """Run a notebook with other parameters; a cell that fails fails the test with its reason."""
-    runs = run_notebooks(FOLDER / f"{name}.ipynb", [given], folder, names=["run"], progress=False)
+    with kernel_kept():
+        runs = run_notebooks(FOLDER / f"{name}.ipynb", [given], folder, names=["run"], progress=False)
     assert runs.failed.is_empty(), runs.failed["reason"].to_list()
     return outputs(folder / "run.ipynb")

@@ -11,7 +11,7 @@ pytestmark = MARKS
 
 
 def test_explain(tmp_path):
-    given = {"patients": 24, "more": 90, "folds": 3, "folder": str(tmp_path / "home")}
+    given = {"patients": 20, "more": 80, "folds": 3, "folder": str(tmp_path / "home")}
     shown = run("07_explain", given, tmp_path)
     assert "not what a treatment would do" in shown.text
     assert "the explanation" in shown.text

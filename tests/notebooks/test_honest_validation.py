@@ -11,7 +11,7 @@ pytestmark = MARKS
 
 
 def test_honest_validation(tmp_path):
-    given = {"patients": 80, "features": 3000, "chosen": 40, "draws": 10, "folder": str(tmp_path / "home")}
+    given = {"patients": 80, "features": 1500, "chosen": 20, "draws": 10, "folder": str(tmp_path / "home")}
     plain = run("06_honest_validation", given, tmp_path).as_kind("text/plain")
     assert "look selected on all patients" in plain
     assert "screened inside is not shown to be better than chance" in plain

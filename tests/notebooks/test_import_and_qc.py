@@ -13,6 +13,8 @@ import nbformat  # noqa: E402
 
 from hybridx.report import run_notebooks  # noqa: E402
 
+from .executed import kernel_kept  # noqa: E402
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NAME = "04_import_and_qc"
 
@@ -36,7 +38,8 @@ def test_twin_in_step_no_outputs_and_no_functions():
 @pytest.mark.filterwarnings("ignore")  # jupyter's own: event loops, deprecated utilities
 def test_runs_and_says_what_it_promises(tmp_path):
     given = {"patients": 2, "folder": str(tmp_path / "home")}
-    runs = run_notebooks(FOLDER / f"{NAME}.ipynb", [given], tmp_path, names=["import"], progress=False)
+    with kernel_kept():
+        runs = run_notebooks(FOLDER / f"{NAME}.ipynb", [given], tmp_path, names=["import"], progress=False)
     assert runs.failed.is_empty(), runs.failed["reason"].to_list()
     cells = nbformat.read(tmp_path / "import.ipynb", as_version=4).cells
     shown = [output for cell in cells for output in cell.get("outputs", [])]
