@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+import scipy  # its parts load where they run: a tenth of a second for each that a filter has no use for
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_boundaries import source_indices
@@ -172,14 +172,14 @@ def _plane(
     for axis, half in zip((across, along), halves, strict=True):
         table = source_indices(image.shape[axis], half, half, boundary)
         tables.append(table[box[axis].start : box[axis].stop + 2 * half])
-    size = [fft.next_fast_len(len(table), real=True) for table in tables]
+    size = [scipy.fft.next_fast_len(len(table), real=True) for table in tables]
     first, second = (slice(2 * half, len(table)) for half, table in zip(halves, tables, strict=True))
     edges = (spacing[across], spacing[along])
-    kernels = [[fft.rfft2(part, s=size) for part in wave.kernels(edges, halves)] for wave in waves]
+    kernels = [[scipy.fft.rfft2(part, s=size) for part in wave.kernels(edges, halves)] for wave in waves]
     result = np.empty((len(stack), first.stop - first.start, second.stop - second.start))
     step = max(1, _CHUNK // (size[0] * size[1]))
     for start in range(0, len(stack), step):
-        spectrum = fft.rfft2(_slab(stack[start : start + step], tables), s=size)
+        spectrum = scipy.fft.rfft2(_slab(stack[start : start + step], tables), s=size)
         pooled: Floats | None = None
         for parts in kernels:
             responses = [_back(spectrum * part, size[1], (first, second)) for part in parts]
@@ -198,8 +198,8 @@ def _slab(slices: Floats, tables: Sequence[npt.NDArray[np.int64]]) -> Floats:
 
 def _back(spectrum: Complex, columns: int, inside: tuple[slice, slice]) -> Floats:
     """Transform back, and leave the margin out as soon as it is no longer needed."""
-    rows = fft.ifft(spectrum, axis=1, overwrite_x=True)[:, inside[0]]
-    response: Floats = fft.irfft(rows, n=columns, axis=2)[:, :, inside[1]]
+    rows = scipy.fft.ifft(spectrum, axis=1, overwrite_x=True)[:, inside[0]]
+    response: Floats = scipy.fft.irfft(rows, n=columns, axis=2)[:, :, inside[1]]
     return response
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, special
+import scipy  # its parts load where they run: a tenth of a second for each that a filter has no use for
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.roi import Floats, Mask
@@ -62,13 +62,13 @@ def spherical_patterns(
     points = icosphere(int(subdivision), radius)
     harmonics = _harmonics(points / radius, int(levels))
     places = np.argwhere(mask)
-    spline = ndimage.spline_filter(image, order=3, output=np.float64)
+    spline = scipy.ndimage.spline_filter(image, order=3, output=np.float64)
     found = np.empty((len(places), int(levels) + 1))
     for start in range(0, len(places), _CHUNK):
         some = places[start : start + _CHUNK]
         where = (some[:, None, :] + points[None, :, :]).transpose(2, 0, 1)
         dtype = image.dtype if image.dtype.kind in "iu" or image.dtype == np.float32 else np.float64
-        samples = ndimage.map_coordinates(spline, where, order=3, prefilter=False, output=dtype)
+        samples = scipy.ndimage.map_coordinates(spline, where, order=3, prefilter=False, output=dtype)
         centre = image[tuple(some.T)]
         bright = (samples >= centre[:, None]).astype(np.float64)
         found[start : start + _CHUNK] = np.column_stack([_strengths(bright, harmonics), _kurtosis(samples)])
@@ -131,8 +131,8 @@ def _harmonics(directions: Floats, levels: int) -> list[Complex]:
     for n in range(levels):
         orders = []
         for m in range(-n, n + 1):
-            legendre = special.lpmv(abs(m), n, np.cos(second))
-            ratio = special.factorial(n - abs(m)) / special.factorial(n + abs(m))
+            legendre = scipy.special.lpmv(abs(m), n, np.cos(second))
+            ratio = scipy.special.factorial(n - abs(m)) / scipy.special.factorial(n + abs(m))
             sign = (-1.0) ** m if m < 0 else 1.0
             size = np.sqrt((2 * n + 1) / (4.0 * np.pi) * ratio)
             orders.append(sign * size * legendre * np.exp(1j * m * first))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, ndimage
+import scipy  # its parts load where they run: a tenth of a second for each that a filter has no use for
 
 from hybridx.errors import SettingsError
 from hybridx.radiomics.filter_boundaries import BOUNDARIES
@@ -134,7 +134,7 @@ class _Transform:
         self.frequencies = []
         for axis in self.axes:
             size, edge = self.shape[axis], spacing[axis]
-            grid = fft.rfftfreq(size, edge) if axis == 2 else fft.fftfreq(size, edge)
+            grid = scipy.fft.rfftfreq(size, edge) if axis == 2 else scipy.fft.fftfreq(size, edge)
             self.frequencies.append(grid.reshape([-1 if other == axis else 1 for other in range(3)]))
 
     def __call__(self, powers: Sequence[int], places: Places) -> Floats:
@@ -207,7 +207,9 @@ def _frames(
     around: Places = (wide[0], wide[1], wide[2])
     slopes = [transform([int(i == j) for j in range(n)], around) for i in range(n)]
     tensor = {
-        (i, j): ndimage.gaussian_filter(slopes[i] * slopes[j], widths, mode=mode)[tuple(inner)].reshape(-1)
+        (i, j): scipy.ndimage.gaussian_filter(slopes[i] * slopes[j], widths, mode=mode)[tuple(inner)].reshape(
+            -1
+        )
         for i in range(n)
         for j in range(i + 1)
     }

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
+import scipy  # its parts load where they run: a tenth of a second for each that a filter has no use for
 
 from hybridx.radiomics.roi import Floats
 from hybridx.radiomics.whole_image import WholeImage
@@ -52,11 +52,11 @@ class Spectrum:
         _, rows, columns = image.shape
         values = np.empty((len(slices), rows, columns // 2 + 1), dtype=np.complex128)
         for part in _parts(len(slices), rows * columns):
-            values[part] = fft.rfft2(image.slab(slices.start + part.start, slices.start + part.stop))
+            values[part] = scipy.fft.rfft2(image.slab(slices.start + part.start, slices.start + part.stop))
         made = cls(values, image.shape, dimensions, slices.start)
         if dimensions == 3:
             for part in made.chunks():
-                values[:, part] = fft.fft(values[:, part], axis=0)
+                values[:, part] = scipy.fft.fft(values[:, part], axis=0)
         return made
 
     def chunks(self) -> Iterator[slice]:
@@ -88,15 +88,15 @@ class Spectrum:
         left = np.empty((len(along_z), *self.values.shape[1:]), dtype=np.complex128)
         for rows in self.chunks():
             if self.dimensions == 3:
-                left[:, rows] = fft.ifft(self.values[:, rows] * weights(rows), axis=0, overwrite_x=True)[
-                    along_z
-                ]
+                left[:, rows] = scipy.fft.ifft(
+                    self.values[:, rows] * weights(rows), axis=0, overwrite_x=True
+                )[along_z]
             else:
                 left[:, rows] = self.values[along_z - self.first, rows] * weights(rows)
         found = np.empty((len(along_z), len(along_y), len(along_x)))
         for part in _parts(len(along_z), self.shape[1] * self.shape[2]):
-            half = fft.ifft(left[part], axis=1)[:, along_y]
-            found[part] = fft.irfft(half, n=self.shape[2], axis=2)[:, :, along_x]
+            half = scipy.fft.ifft(left[part], axis=1)[:, along_y]
+            found[part] = scipy.fft.irfft(half, n=self.shape[2], axis=2)[:, :, along_x]
         return found
 
 
