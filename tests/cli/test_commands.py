@@ -203,6 +203,8 @@ def test_refusals_name_the_cure_and_write_nothing(place, cohort, results, model,
 def test_notebook_runs_once_without_a_patient_and_once_per_patient(results, tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason="the extra `notebook` is not installed")
     pytest.importorskip("papermill", reason="the extra `notebook` is not installed")
+    from tests.notebooks.executed import kernel_kept
+
     cell = nbformat.v4.new_code_cell(
         'cohort: str = ""  # a\nresults: str = ""  # b\npatient: str = "none"  # c',
         metadata={"tags": ["parameters"]},
@@ -214,7 +216,8 @@ def test_notebook_runs_once_without_a_patient_and_once_per_patient(results, tmp_
     monkeypatch.chdir(tmp_path)
     (tmp_path / "P003").mkdir()  # the images of a patient often lie in a folder called like him
     for extra, name, printed in (((), "0000", "patient none"), (("-p", "P003"), "P003", "patient P003\n")):
-        run = hybridx("notebook", path, results, "--out", tmp_path / "out", *extra)
+        with kernel_kept():
+            run = hybridx("notebook", path, results, "--out", tmp_path / "out", *extra)
         assert run.exit_code == 0, run.output
         cells = nbformat.read(tmp_path / "out" / f"{name}.ipynb", as_version=4).cells
         assert printed in "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))

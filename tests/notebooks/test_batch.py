@@ -10,6 +10,8 @@ from hybridx.report import run_notebooks
 from hybridx.report.kernels import export_html
 from hybridx.report.notebooks import _fingerprint, _plan
 
+from .executed import kernel_kept
+
 pytest.importorskip("papermill", reason="the extra `notebook` is not installed")
 pytestmark = pytest.mark.filterwarnings(
     "ignore"
@@ -41,7 +43,8 @@ def _printed(path):
 def test_runs_fails_lists_and_resumes(notebook, tmp_path):
     out = tmp_path / "runs"
     wanted = [{"patient": p, "factor": 7} for p in ("P001", "P002", "../P003")]
-    runs = run_notebooks(notebook, wanted, out, progress=False)
+    with kernel_kept():
+        runs = run_notebooks(notebook, wanted, out, progress=False)
     assert runs.rows["state"].to_list() == ["written", "failed", "written"]
     assert "AssertionError: no such patient" in runs.failed["reason"][0]
     assert "P001 42" in _printed(out / "P001.ipynb")
@@ -54,7 +57,8 @@ def test_runs_fails_lists_and_resumes(notebook, tmp_path):
         f"{n}.{e}" for n in runs.rows["name"] for e in ("ipynb", "html")
     }
     assert "no such patient" in (out / "index.html").read_text(encoding="utf-8")
-    again = run_notebooks(notebook, wanted, out, progress=False)
+    with kernel_kept():
+        again = run_notebooks(notebook, wanted, out, progress=False)
     assert again.rows["state"].to_list() == ["kept", "failed", "kept"]  # what failed is tried again
     other = run_notebooks(notebook, [{**w, "factor": 8} for w in wanted[:1]], out, html=False, progress=False)
     assert other.rows["state"].to_list() == ["written"]
