@@ -7,26 +7,24 @@ Processor seconds for all lesions of a row, reading from disk included, one core
 first call on the first lesion apart (it loads and compiles); the median of the runs. ``--peer NAME=PYTHON`` runs a
 neighbour with the Python that has it (pictologics needs 3.12). Peak memory is the process's.
 
-The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, one run on a machine shared with others
-(pyradiomics 3.0.1; pictologics 0.9.0, with its filtered images in 32 levels; ours reads 0.39 GB of the first lesion
-when its process is started alone, since peak memory here counts the parent's)::
+The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, on a busy machine shared with others
+(pictologics 0.9.0, with its filtered images in 32 levels, in turn with ours, two rounds of three runs; pyradiomics
+3.0.1 in a run before, on a quieter machine)::
 
-    row              program         CPU s  runs  peak GB
-    whole ct         hybridx         0.630     3     0.63
-    whole ct         pyradiomics    10.998     3     0.76
-    whole ct         pictologics     3.860     3     1.90
-    whole ct spline  hybridx         0.709     3     0.63
-    whole ct spline  pyradiomics    12.929     3     0.76
-    whole ct spline  pictologics     9.060     3     2.15
-    whole ct STS_020 hybridx         3.171     3     0.79
-    whole ct STS_020 pyradiomics   105.761     1     2.41
-    whole ct STS_020 pictologics     7.032     3     2.14
+    row                     program         CPU s  peak GB
+    whole ct                hybridx         0.502     0.32
+    whole ct                pyradiomics    10.998     0.76
+    whole ct                pictologics     2.708     1.90
+    whole ct STS_027        hybridx         1.046     0.43
+    whole ct STS_027        pictologics     4.158     1.97
+    whole ct STS_027 spline hybridx         1.052     0.38
+    whole ct STS_027 spline pictologics    10.015     2.15
 
-So 17 to 33 times pyradiomics, and 2.2 (the largest lesion) to 13 times (cubic splines) pictologics, whose first row
-came out as 1.9, 3.2 and 3.9 s in three runs. What is left, by profile: of the lesion in the middle more than a
-quarter is reading, almost all of it inflating the file; of the large one, 2.3 million voxels of 1 mm in a box of 7
-million, two fifths are the four walks over the grey levels of 12 images, an eighth Laplacians of Gaussian, a tenth
-wavelets, and 0.2 s reading.
+So 5 (STS_001), 4 (STS_027) and 10 times (cubic splines) pictologics, and 22 times pyradiomics on STS_001; processor
+seconds grow when all cores are busy. What is left, by profile: of the lesion in
+the middle more than a quarter is reading, nearly all of it inflating the file as far as the lesion's last slice; of
+the larger ones a quarter Laplacians of Gaussian (27 sweeps of each image, in ITK's order, to its last bit), two fifths
+the walks over the grey levels of 12 images.
 """
 # ruff: noqa: PLC0415 - each program is imported in its own process only
 
@@ -53,10 +51,12 @@ ROWS = [
     "pet 1 filters",
     "ct 2 filters",
     "whole ct",
-    "whole ct STS_020",
     "whole ct spline",
+    "whole ct STS_027",
+    "whole ct STS_027 spline",
+    "whole ct STS_020",
 ]
-WHOLE = "STS_001"  # of the middle in size; STS_020 is the largest
+WHOLE = "STS_001"  # of the middle in size; STS_020 is the largest, STS_027 takes pyradiomics about 50 s
 INTERPOLATORS = {"linear": ("sitkLinear", "linear"), "bspline": ("sitkBSpline", "cubic")}  # theirs for ours
 SIGMAS = (1.0, 2.0, 3.0)
 
@@ -266,7 +266,7 @@ def main():
         "NUMBA_NUM_THREADS": "1",
         "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
     }
-    print(f"{'row':<16} {'program':<12} {'CPU s':>8} {'runs':>5} {'first':>7} {'features':>9} {'peak GB':>8}")
+    print(f"{'row':<23} {'program':<12} {'CPU s':>8} {'runs':>5} {'first':>7} {'features':>9} {'peak GB':>8}")
     with tempfile.TemporaryDirectory() as folder:
         for who in sorted({patient_of(row) for row in arguments.rows if row.startswith("whole ct")}):
             whole_ct(arguments.source, folder, who)
@@ -293,13 +293,13 @@ def main():
                 )
                 if done.returncode:
                     print(
-                        f"{row:<16} {program:<12} failed: {done.stderr.strip().splitlines()[-1][:90]}",
+                        f"{row:<23} {program:<12} failed: {done.stderr.strip().splitlines()[-1][:90]}",
                         flush=True,
                     )
                     continue
                 found = json.loads(done.stdout.strip().splitlines()[-1])
                 print(
-                    f"{row:<16} {program:<12} {found['seconds']:>8.3f} {found['runs']:>5} {found['first']:>7.2f} "
+                    f"{row:<23} {program:<12} {found['seconds']:>8.3f} {found['runs']:>5} {found['first']:>7.2f} "
                     f"{found['features']:>9} {found['peak_gb']:>8.2f}",
                     flush=True,
                 )
