@@ -36,6 +36,9 @@ _STRIDE = 16  # voxels of background skipped at once
 _VECTOR = 32  # voxels of two bytes in the widest registers
 ROW = 1024
 """Voxels of a row that are worked on at once; results lie this far apart in one array, which spares vectors checks."""
+APART = 16
+"""Counts left free behind those of each level: at powers of two apart the most frequent would share a place in the
+processor's memory."""
 LOWEST_BIT = np.array([0] + [(bits & -bits).bit_length() - 1 for bits in range(1, 2**12)], dtype=np.uint8)
 """Number of the lowest bit of twelve that is set."""
 Integers = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hybridx.compute.compiled import compiled
-from hybridx.radiomics.matrix_grid import LOWEST_BIT, ROW, whole_vectors
+from hybridx.radiomics.matrix_grid import APART, LOWEST_BIT, ROW, whole_vectors
 
 __all__ = ["count_pairs"]
 
@@ -31,7 +31,7 @@ def count_pairs(  # noqa: PLR0917 - compiled code takes no keywords
     bits = _bits(flat, box, ends, first_slice, end_slice, steps, size) if _in_threes(steps) else 0
     if bits:
         alone -= _CODED
-        joint = np.zeros(4 * (size << 3 * bits), dtype=np.uint32)
+        joint = np.zeros(4 * size * ((1 << 3 * bits) + APART), dtype=np.uint32)
         _count_threes(flat, box, ends, first_slice, end_slice, steps[alone:], bits, joint, tables[alone:])
         _marginalise(joint, bits, tables[alone:])
     _count_alone(flat, box, ends, first_slice, end_slice, steps[:alone], tables)
@@ -127,7 +127,8 @@ def _count_threes(  # noqa: PLR0917
 ) -> None:
     """Count (rank, three differences) of four times three directions in `joint`, and what lies further in `tables`."""
     size = tables.shape[1]
-    area, wide = size * size, size << 3 * bits
+    area, stride = size * size, (1 << 3 * bits) + APART
+    wide = size * stride
     cells = tables.reshape(tables.size)
     codes = np.empty(5 * ROW, dtype=np.uint16)
     first, second, third, fourth, far = (
@@ -147,7 +148,7 @@ def _count_threes(  # noqa: PLR0917
                 _code(flat, left, whole_vectors(width, room - left), steps, bits, codes)
                 for x in range(width):
                     rank = np.int64(flat[np.uint64(left + x)])
-                    here = rank << 3 * bits
+                    here = rank * stride
                     joint[np.uint64(here + first[x])] += one
                     joint[np.uint64(here + wide + second[x])] += one
                     joint[np.uint64(here + 2 * wide + third[x])] += one
@@ -217,3 +218,4 @@ def _marginalise(joint: Any, bits: int, tables: Any) -> None:
                                 tables[d + 1, rank, rank + j - half] += count
                             if k < top and rank + k > half:
                                 tables[d + 2, rank, rank + k - half] += count
+            at += APART

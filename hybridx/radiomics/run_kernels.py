@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from hybridx.compute.compiled import compiled
 from hybridx.radiomics.level_blocks import Integers, Matrices
-from hybridx.radiomics.matrix_grid import LOWEST_BIT, ROW, whole_vectors
+from hybridx.radiomics.matrix_grid import APART, LOWEST_BIT, ROW, whole_vectors
 from hybridx.radiomics.roi import Floats
 
 __all__ = ["DIRECTIONS", "PLANAR", "count_places", "table_entries"]
@@ -49,7 +49,7 @@ def count_places(levels: npt.NDArray[np.uint16], ends: Integers, tables: npt.NDA
     groups, voxels = (directions - 1) // 3, int((ends[..., 1] - ends[..., 0]).sum()) // parts
     # adding the joint counts up must not take longer than the counting
     bits = 3 if rows << 9 <= voxels else 2 if rows << 6 <= voxels else 1
-    joint = np.zeros(groups * (rows << 3 * bits), np.uint32)
+    joint = np.zeros(groups * rows * ((1 << 3 * bits) + APART), np.uint32)
     places = np.zeros(2 * groups * (height * width + _SLACK) + 1, np.uint16)
     shape = np.array((height * width, width), np.int64)
     _count(levels.reshape(-1), shape, ends, bits, places, joint, tables)
@@ -61,7 +61,8 @@ def _count(  # noqa: PLR0917 - compiled code takes no keywords
 ) -> None:
     parts, many, rows, longest = tables.shape
     area, line = shape[0], shape[1]
-    cells, wide = tables.reshape(tables.size), rows << 3 * bits
+    stride = (1 << 3 * bits) + APART
+    cells, wide = tables.reshape(tables.size), rows * stride
     work = np.zeros(5 * ROW, np.uint16)
     for z in range(len(ends)):
         base = z * many * rows * longest if parts > 1 else 0
@@ -77,7 +78,7 @@ def _count(  # noqa: PLR0917 - compiled code takes no keywords
                     place = place + 1 if rank == previous else 1
                     previous = rank
                     cells[np.uint64(base + rank * longest + place)] += np.uint32(1)
-                    here = rank << 3 * bits
+                    here = rank * stride
                     joint[np.uint64(here + work[x])] += np.uint32(1)
                     if many > PLANAR:
                         joint[np.uint64(here + wide + work[np.uint64(ROW + x)])] += np.uint32(1)
@@ -222,6 +223,7 @@ def _marginalise(joint: Any, bits: int, tables: Any) -> None:
                                 tables[d + 1, rank, j + 1] += count
                             if k < top:
                                 tables[d + 2, rank, k + 1] += count
+            at += APART
 
 
 @compiled
