@@ -2,26 +2,26 @@
 
 Two made-up lesions in grey levels: a block of 819,000 voxels (the size at which others publish their times) and an
 ellipsoid of 2,500. Process time, best of several; compiling apart, in a process of its own with an empty cache, then
-again with that cache (numba itself takes about 0.5 s of that, once per process).
+again with that cache (plain machine code: numba is not loaded).
 
     python benchmarks/radiomics_kernels.py
 
 On one core of an AMD EPYC (2.6 GHz), numba 0.68.1, beside other work:
 
 family                               819,000 voxels   2,500 voxels  first call   cached
-glcm 3D_avg                                 11.8 ms        0.20 ms       4.2 s   0.45 s
-glcm, six aggregations                      16.0 ms        0.51 ms       4.7 s   0.44 s
-ngtdm + ngldm 3D                             5.4 ms        0.21 ms       2.6 s   0.40 s
-ngtdm + ngldm, three aggregations           10.1 ms        0.47 ms       3.7 s   0.45 s
-glrlm 3D_avg                                10.7 ms        0.23 ms       3.9 s   0.50 s
-glrlm, six aggregations                     20.4 ms        0.51 ms       3.7 s   0.43 s
-glszm 3D                                    12.6 ms        0.10 ms       4.6 s   0.51 s
-glszm + gldzm 3D                            16.6 ms        0.19 ms       5.3 s   0.48 s
-glszm + gldzm, three aggregations           51.2 ms        0.53 ms       4.7 s   0.41 s
-pyradiomics glrlm                           10.4 ms        0.28 ms       3.4 s   0.42 s
-pyradiomics glszm                           12.1 ms        0.10 ms       4.3 s   0.50 s
-pyradiomics glcm                            14.7 ms        0.77 ms       4.1 s   0.40 s
-pyradiomics ngtdm + gldm                     5.7 ms        0.22 ms       2.8 s   0.50 s
+glcm 3D_avg                                  6.6 ms        0.21 ms       8.0 s   0.03 s
+glcm, six aggregations                      10.7 ms        0.55 ms       9.7 s   0.04 s
+ngtdm + ngldm 3D                             5.5 ms        0.14 ms       5.7 s   0.03 s
+ngtdm + ngldm, three aggregations            9.9 ms        0.36 ms       8.0 s   0.03 s
+glrlm 3D_avg                                 7.4 ms        0.28 ms       6.1 s   0.03 s
+glrlm, six aggregations                     19.2 ms        0.67 ms       6.4 s   0.03 s
+glszm 3D                                    13.0 ms        0.17 ms       5.5 s   0.06 s
+glszm + gldzm 3D                            13.9 ms        0.24 ms       5.0 s   0.05 s
+glszm + gldzm, three aggregations           48.2 ms        0.60 ms       5.6 s   0.04 s
+pyradiomics glcm                             9.4 ms        0.74 ms       9.2 s   0.03 s
+pyradiomics glrlm                            7.5 ms        0.25 ms       6.8 s   0.03 s
+pyradiomics glszm                            9.8 ms        0.12 ms       4.7 s   0.03 s
+pyradiomics ngtdm + gldm                     5.0 ms        0.16 ms       5.4 s   0.04 s
 """
 
 from __future__ import annotations
