@@ -9,13 +9,13 @@ used; processor seconds do not. ``bound`` is what a quiet machine with two cores
 worker, over half of those that two workers took (more where they hinder each other, and each loads the library) and
 what the parent spent meanwhile, which nobody shares.
 
-Printed for 12 patients, on two cores under a load of 16 to 26 from others' work, which decides the clock's ratios::
+Printed for 6 patients, on two cores under a load of 7 from others' work, which decides the clock's ratios::
 
-    clock: 0.93 times as fast (rounds: 1.25, 0.67, 1.18, 0.85, 0.93)
-    bound: 1.25; the parent spends 0.2%, the workers 1.60 of the work of one
+    clock: 1.20 times as fast (rounds: 1.17, 1.23)
+    bound: 1.51; the parent spends 0.4%, the workers 1.31 of the work of one
 
-The parent's part is 0.02 s. A worker spends about 1.7 s on starting and loading kernels, a fifth of this short batch;
-the rest of what two workers spend more is time in the kernel of the system and in caches shared with others.
+The parent's part is 0.02 s. A worker spends 0.6 s on starting, loading the library and kernels, a sixth of this very
+short batch; the rest of what two workers spend more is time in caches shared with others.
 """
 
 from __future__ import annotations

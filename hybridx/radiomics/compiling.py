@@ -1,8 +1,9 @@
-"""Compiles the kernels of the engine before they are needed: once on a machine, then they are read from its cache.
+"""Compiles the kernels of the engine before they are needed: once on a machine, then their machine code is read.
 
     python -m hybridx.radiomics.compiling
 
-Measured on an empty cache: 25 processor seconds with wavelets and Laplacians of Gaussian; 0.9 from a full one.
+Measured where nothing is kept, beside other work: 42 processor seconds with wavelets and Laplacians of Gaussian; 0.35
+where it is (0.9 where numba reads its own cache: see `hybridx.compute.compiled`).
 """
 
 from __future__ import annotations
