@@ -19,12 +19,14 @@ The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, on a busy
     whole ct STS_027        pictologics     4.158     1.97
     whole ct STS_027 spline hybridx         1.052     0.38
     whole ct STS_027 spline pictologics    10.015     2.15
+    whole ct STS_020        hybridx         2.240     0.68
+    whole ct STS_020        pyradiomics   105.761     2.41
+    whole ct STS_020        pictologics     6.697     2.14
 
-So 5 (STS_001), 4 (STS_027) and 10 times (cubic splines) pictologics, and 22 times pyradiomics on STS_001; processor
-seconds grow when all cores are busy. What is left, by profile: of the lesion in
-the middle more than a quarter is reading, nearly all of it inflating the file as far as the lesion's last slice; of
-the larger ones a quarter Laplacians of Gaussian (27 sweeps of each image, in ITK's order, to its last bit), two fifths
-the walks over the grey levels of 12 images.
+So 5 (STS_001), 4 (STS_027), 3 (the largest) and 10 times (cubic splines) pictologics, and 22 to 47 times pyradiomics.
+What is left, by profile: of the lesion in the middle more than a quarter is reading, nearly all of it inflating the
+file as far as the lesion's last slice; of the larger ones a quarter Laplacians of Gaussian (27 sweeps of an image, in
+ITK's order, to its last bit) and two fifths the walks over the grey levels of 12 images.
 """
 # ruff: noqa: PLC0415 - each program is imported in its own process only
 
