@@ -191,7 +191,7 @@ def survey(array: Any, present: Any, corners: Any, ends: Any) -> int:
                 inside += np.int32(row[x] != 0)
             if lowest < 0 or highest > last:
                 return -1
-            voxels += inside
+            voxels += int(inside)
             for x in range(left, right):
                 present[np.uint64(row[x])] = 1
             corners[0], corners[3] = min(corners[0], z), z + 1

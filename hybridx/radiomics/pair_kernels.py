@@ -69,8 +69,8 @@ def _bits(  # noqa: PLR0917
                 for p in range(row + left, row + right):
                     here, there = np.int32(flat[np.uint64(p)]), np.int32(flat[np.uint64(p + steps[d])])
                     apart = abs(here - there) if here != 0 and there != 0 else np.int32(0)
-                    far += apart > 3
-                    further += apart > 7
+                    far += int(apart > 3)
+                    further += int(apart > 7)
                 seen += right - left
     if size << 9 > voxels:
         return 0

@@ -76,7 +76,7 @@ def _count(  # noqa: PLR0917 - compiled code takes no keywords
                 for x in range(width):
                     rank = np.int64(levels[np.uint64(first + x)])
                     place = place + 1 if rank == previous else 1
-                    previous = rank
+                    previous = int(rank)
                     cells[np.uint64(base + rank * longest + place)] += np.uint32(1)
                     here = rank * stride
                     joint[np.uint64(here + work[x])] += np.uint32(1)
