@@ -284,7 +284,7 @@ def _set_aside(pair: Pair, settings: RadiomicsSettings) -> Pair:
     filled[bad] = np.median(sound) if len(sound) else 0.0
     inside = int((bad & pair.mask).sum()) if pair.grid == pair.mask_grid else int(bad.sum())
     remark = f"{inside} voxels of the lesion are NaN or infinite and were left out of its intensities"
-    more = (remark,) if inside else ()
+    more: tuple[str, ...] = (remark,) if inside else ()
     around = int(bad.sum()) - inside
     if around and (settings.resample_mm or settings.filters or settings.image_types != ("original",)):
         more += (
