@@ -29,7 +29,6 @@ _SCALARS: dict[type, str] = {bool: "bool", int: "int64", float: "float64", np.bo
     np.dtype(letter).type: np.dtype(letter).name for letter in "bhilqBHILQfd"
 }
 _HARMLESS = {"NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR"}
-_KEPT: list[Any] = []  # linked code stays as long as the process
 _NUMBERS = itertools.count()
 _WHOLE = (-(2**63), 2**63 - 1)
 
@@ -131,8 +130,7 @@ def link(machine_code: bytes, form: Form, kinds: tuple[Any, ...], name: str) -> 
 
     library = llvm.JITLibraryBuilder().add_object_img(machine_code).add_current_process()
     library = library.export_symbol("enter").export_symbol("release")
-    linked = library.link(_linker(), f"{name}.{next(_NUMBERS)}")
-    _KEPT.append(linked)
+    linked = _for_ever(library.link(_linker(), f"{name}.{next(_NUMBERS)}"))
     # the lock of the interpreter is held, as numba holds it
     enter = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.c_char_p, ctypes.c_void_p)(linked["enter"])
     release = ctypes.PYFUNCTYPE(None, ctypes.c_int64)(linked["release"])
@@ -145,7 +143,13 @@ def _linker() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    return llvm.create_lljit_compiler(suppress_errors=True)
+    return _for_ever(llvm.create_lljit_compiler(suppress_errors=True))
+
+
+def _for_ever(thing: Any) -> Any:
+    """Keep an object as long as the process: code must not vanish below its callers when this module is loaded anew."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+    return thing
 
 
 def _runner(

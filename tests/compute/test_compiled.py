@@ -190,6 +190,23 @@ def test_memory_of_answers_is_given_back():
     assert resident() - before < 40
 
 
+@needs_kept
+def test_code_outlives_the_module_that_linked_it():
+    import gc
+    import importlib
+
+    from hybridx.compute import machine_code
+
+    assert scaled(1.0, 2.0) == 8.0
+    names = dict(vars(machine_code))
+    importlib.reload(machine_code)
+    vars(machine_code).update(names)  # for the tests that come after
+    machine_code._linker.cache_clear()
+    gc.collect()
+    assert scaled(1.0, 2.0) == 8.0
+    assert Kernel(scaled.py_func)(np.uint8(1), 2.0) == 8.0, "and more can be linked"
+
+
 def test_kinds_that_words_cannot_carry_are_refused():
     assert kind_of((np.zeros(2, "M8[s]"),)) is None
     assert kind_of((np.zeros(2, ">f8"),)) is None
