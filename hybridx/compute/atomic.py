@@ -176,7 +176,16 @@ def _alive(process: str) -> bool:
         return False
     except (PermissionError, ValueError, OverflowError):
         return True
-    return True
+    return not _ended(int(process))
+
+
+def _ended(process: int) -> bool:
+    """Whether a process has ended and only waits for its parent to hear of it, which in a container may be never."""
+    try:
+        said = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # gone meanwhile, or another system
+        return False
+    return said.rpartition(")")[2].split()[:1] in (["Z"], ["X"])
 
 
 def _flush(path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hybridx.compute import atomic_folder, atomic_write, content_hash, ensure_writable
+from hybridx.compute.atomic import _neighbour
 from hybridx.errors import InputError
 
 
@@ -135,3 +139,18 @@ def test_content_hash_is_about_content(tmp_path):
     assert content_hash(array) != content_hash(array.reshape(2, 3))
     assert content_hash(array) != content_hash(array.astype(np.float32))
     assert content_hash(array[::2]) == content_hash(np.array([0.0, 2.0, 4.0]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_what_a_process_left_that_nobody_waited_for_is_cleared(tmp_path):
+    ended = subprocess.Popen(
+        [sys.executable, "-c", ""]
+    )  # it ends, and stays in the list until it is waited for
+    while Path(f"/proc/{ended.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    left = tmp_path / _neighbour(tmp_path / "page.html").name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    left.write_text("half a page")
+    with atomic_write(tmp_path / "page.html") as temporary:
+        temporary.write_text("a page")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+    ended.wait()

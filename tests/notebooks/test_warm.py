@@ -15,6 +15,9 @@ from hybridx.report import run_notebooks
 
 pytest.importorskip("papermill", reason="the extra `notebook` is not installed")
 psutil = pytest.importorskip("psutil", reason="the extra `notebook` is not installed")
+warm_kernels = pytest.importorskip(
+    "hybridx.report.warm_kernels", reason="the extra `notebook` is not installed"
+)
 pytestmark = pytest.mark.filterwarnings("ignore")  # jupyter's own: event loops, deprecated utilities
 
 LEAVE = """
@@ -57,6 +60,12 @@ ACTIONS = {
     "thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(5,)).start()",
     "pid": "import os\nprint(os.getpid())",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_kernel_of_other_tests():
+    """End what `kernel_kept` has left: it was started in another folder."""
+    warm_kernels.close_kernels()
 
 
 @pytest.fixture

@@ -101,8 +101,10 @@ def interrupted_batch(results: Path, folder: Path, workers: int = 2) -> Left:
     before_worker = len(_pages(out))
     os.kill(_workers(running.pid)[0], signal.SIGKILL)
     _wait_for(running, out, total // 2)
+    written_by = _workers(running.pid)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
+    _wait_until_gone(written_by)
     before = len(_pages(out))
     write_reports(spoilt, out, workers=workers, progress=False)
     return dataclasses.replace(
@@ -114,6 +116,21 @@ def interrupted_batch(results: Path, folder: Path, workers: int = 2) -> Left:
 def _wait_for(running: subprocess.Popen[bytes], out: Path, pages: int) -> None:
     while running.poll() is None and len(_pages(out)) < pages:
         time.sleep(0.02)
+
+
+def _wait_until_gone(processes: list[int]) -> None:
+    """Wait for processes that were killed: a page that one of them is still writing counts as half written."""
+    import psutil  # of the extra `notebook`
+
+    def runs(pid: int) -> bool:
+        try:
+            return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return False
+
+    end = time.monotonic() + 10
+    while any(map(runs, processes)) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def _workers(pid: int) -> list[int]:
