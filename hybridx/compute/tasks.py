@@ -31,6 +31,7 @@ def map_tasks(
     client: Any = None,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     keys: Sequence[str] | None = None,
+    sizes: Sequence[float] | None = None,
     save: Save | None = None,
     load: Load | None = None,
     suffix: str = ".json",
@@ -56,6 +57,9 @@ def map_tasks(
         Folder with one file per finished task, written by the worker. A second run reads it; a killed run resumes.
     keys : sequence of str, optional
         One per item: what identifies it (content, settings and code), for the checkpoint. Default: position.
+    sizes : sequence of float, optional
+        One per item: how long it will take, roughly and in any unit. Processes of this machine begin with the longest,
+        so that none works on alone at the end.
     save, load, suffix : optional
         How a value is written and read in the checkpoint folder; JSON by default.
     description : str
@@ -86,6 +90,9 @@ def map_tasks(
     if len(names) != len(tasks):
         msg = f"keys: got {len(names)} for {len(tasks)} items; one per item is wanted."
         raise InputError(msg)
+    if sizes is not None and len(sizes) != len(tasks):
+        msg = f"sizes: got {len(sizes)} for {len(tasks)} items; one per item is wanted."
+        raise InputError(msg)
     store = _store(checkpoint, save, load, suffix)
     results: list[TaskResult | None] = [_earlier(store, name) for name in names]
     open_ = [index for index, result in enumerate(results) if result is None]
@@ -101,6 +108,8 @@ def map_tasks(
         elif count == 1:
             stream = run_here(work, jobs)
         else:
+            if sizes is not None:
+                jobs.sort(key=lambda job: -sizes[job[0]])
             stream = run_pool(work, jobs, count)
         for index, result in stream:
             results[index] = result

@@ -114,6 +114,7 @@ def extract(
         client=client,
         checkpoint=store,
         keys=keys,
+        sizes=[task.size for task in tasks],
         description="Measuring studies",
         progress=progress,
     )

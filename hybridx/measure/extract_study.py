@@ -56,6 +56,12 @@ class StudyTask:
     store: Path
     body: Body = field(default_factory=Body)
 
+    @property
+    def size(self) -> int:
+        """Bytes of its masks, which grow with the lesions: a rough guess at how long it takes."""
+        masks = {row.mask for row in self.rows if row.mask is not None and row.mask.is_file()}
+        return sum(mask.stat().st_size for mask in masks)
+
 
 @dataclass
 class _Record:

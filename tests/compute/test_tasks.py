@@ -172,6 +172,22 @@ def test_a_killed_run_resumes(tmp_path):
     assert again.stdout.strip() == "[0, 10, 20, 30, 40, 50] [True, True, True, True, False, False]"
 
 
+def test_processes_begin_with_the_longest_and_results_keep_their_order(monkeypatch):
+    begun = []
+
+    def pool(work, jobs, _):
+        for index, key, item in jobs:
+            begun.append(item)
+            yield index, work(key, item)
+
+    monkeypatch.setattr("hybridx.compute.tasks.run_pool", pool)
+    results = map_tasks(square, [1, 2, 3, 4], workers=2, sizes=[5, 9, 1, 9], progress=False)
+    assert begun == [2, 4, 1, 3]
+    assert [r.value for r in results] == [1, 4, 9, 16]
+    with pytest.raises(InputError, match="sizes: got 1 for 4 items"):
+        map_tasks(square, [1, 2, 3, 4], sizes=[1.0])
+
+
 def test_errors_name_the_cure():
     with pytest.raises(SettingsError, match="Did you mean 'dask'"):
         map_tasks(square, [1], engine="dsk")
