@@ -7,26 +7,36 @@ Processor seconds for all lesions of a row, reading from disk included, one core
 first call on the first lesion apart (it loads and compiles); the median of the runs. ``--peer NAME=PYTHON`` runs a
 neighbour with the Python that has it (pictologics needs 3.12). Peak memory is the process's.
 
-The whole CT, 512 x 512 x 150 voxels, on 1 mm with 11 filtered images, on a busy machine shared with others
-(pictologics 0.9.0, with its filtered images in 32 levels, in turn with ours, two rounds of three runs; pyradiomics
-3.0.1 in a run before, on a quieter machine)::
+On one core of an AMD EPYC that did little else, six lesions a row (pyradiomics 3.0.1; pictologics 0.9.0, with its
+filtered images in 32 levels)::
 
-    row                     program         CPU s  peak GB
-    whole ct                hybridx         0.502     0.32
-    whole ct                pyradiomics    10.998     0.76
-    whole ct                pictologics     2.708     1.90
-    whole ct STS_027        hybridx         1.046     0.43
-    whole ct STS_027        pictologics     4.158     1.97
-    whole ct STS_027 spline hybridx         1.052     0.38
-    whole ct STS_027 spline pictologics    10.015     2.15
-    whole ct STS_020        hybridx         2.240     0.68
-    whole ct STS_020        pyradiomics   105.761     2.41
-    whole ct STS_020        pictologics     6.697     2.14
+    row                    hybridx  pyradiomics  pictologics
+    ct native                0.174        5.725        0.419
+    pet native               0.034        0.295        0.034
+    ct 2                     0.168        1.669        0.320
+    pet 2                    0.047        1.417        0.069
+    ct 1                     0.251       16.730        0.663
+    pet 1                    0.168       16.925        0.339
+    ct 1 filters             1.743       57.364        4.103
+    pet 1 filters            1.611                     3.866
+    ct 2 filters             0.419        7.180        0.772
 
-So 5 (STS_001), 4 (STS_027), 3 (the largest) and 10 times (cubic splines) pictologics, and 22 to 47 times pyradiomics.
-What is left, by profile: of the lesion in the middle more than a quarter is reading, nearly all of it inflating the
-file as far as the lesion's last slice; of the larger ones a quarter Laplacians of Gaussian (27 sweeps of an image, in
-ITK's order, to its last bit) and two fifths the walks over the grey levels of 12 images.
+One CT of 512 x 512 x 150 voxels, on 1 mm with 11 filtered images::
+
+    whole ct                 0.377       11.015        2.057
+    whole ct spline          0.507       14.429       10.167
+    whole ct STS_027         0.875                     2.997
+    whole ct STS_027 spline  1.069       35.806       10.971
+    whole ct STS_020         2.162      105.761        7.953
+
+(105.761 from an earlier run.) So 8.7 to 101 times pyradiomics on six lesions; on a whole CT 28 to 49 times pyradiomics
+and, where images are resampled by splines, 10 to 20 times pictologics, otherwise 5.5 (a lesion of middle size), 3.4 and
+3.7 times (the two largest of 36). Peak memory is below both in every row: 0.09 GB beside 0.15 and 0.41 for PET as it is,
+0.32 beside 0.76 and 1.90 for the whole CT, 0.59 beside 2.41 and 2.14 for the largest lesion.
+
+What is left, by profile: of the lesion in the middle a third is reading, nearly all of it inflating the file as far as
+the lesion's last slice; of the larger ones a quarter Laplacians of Gaussian (27 sweeps of an image, in ITK's order, to
+its last bit) and two fifths the walks over the grey levels of 12 images.
 """
 # ruff: noqa: PLC0415 - each program is imported in its own process only
 
@@ -259,6 +269,7 @@ def main():
         one(*arguments.one, arguments.source, arguments.runs)
         return
     import tempfile
+    from concurrent.futures import ProcessPoolExecutor
 
     programs = {"hybridx": sys.executable, "pyradiomics": sys.executable}
     programs |= dict(peer.split("=", 1) for peer in arguments.peer)
@@ -271,7 +282,9 @@ def main():
     print(f"{'row':<23} {'program':<12} {'CPU s':>8} {'runs':>5} {'first':>7} {'features':>9} {'peak GB':>8}")
     with tempfile.TemporaryDirectory() as folder:
         for who in sorted({patient_of(row) for row in arguments.rows if row.startswith("whole ct")}):
-            whole_ct(arguments.source, folder, who)
+            # in a process of its own: the peak memory of a program counts that of whoever started it
+            with ProcessPoolExecutor(1) as pool:
+                pool.submit(whole_ct, arguments.source, folder, who).result()
         for row in arguments.rows:
             source = folder if row.startswith("whole ct") else arguments.source
             for program, python in programs.items():
