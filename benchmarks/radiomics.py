@@ -32,7 +32,7 @@ One CT of 512 x 512 x 150 voxels, on 1 mm with 11 filtered images::
 (105.761 from an earlier run.) So 8.7 to 101 times pyradiomics on six lesions; on a whole CT 28 to 49 times pyradiomics
 and, where images are resampled by splines, 10 to 20 times pictologics, otherwise 5.5 (a lesion of middle size), 3.4 and
 3.7 times (the two largest of 36). Peak memory, GB, ours, pyradiomics', pictologics': 0.09, 0.15, 0.41 for PET as it is;
-0.12, 0.24, 0.48 for CT on 2 mm with filters; 0.32, 0.76, 1.90 for the whole CT; 0.59, 2.41, 2.14 for the largest lesion.
+0.12, 0.24, 0.48 for CT at 2 mm, filtered; 0.32, 0.76, 1.90 for the whole CT; 0.59, 2.41, 2.14 for the largest lesion.
 
 What is left, by profile: of the lesion in the middle a third is reading, nearly all of it inflating the file as far as
 the lesion's last slice; of the larger ones a quarter Laplacians of Gaussian (27 sweeps of an image, in ITK's order, to
